@@ -1,0 +1,41 @@
+/** Stable codes of {@link WhisperHipError}. New codes may be added; the meaning of a code never changes. */
+export type ErrorCode =
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_MODEL_NOT_FOUND'
+  | 'ERR_MODEL_FORMAT'
+  | 'ERR_MODEL_CORRUPT'
+  | 'ERR_MODEL_UNSUPPORTED'
+  | 'ERR_AUDIO_DECODE'
+  | 'ERR_AUDIO_UNSUPPORTED'
+  | 'ERR_BACKEND_UNAVAILABLE'
+  | 'ERR_GPU_NOT_USED'
+  | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_NATIVE_MISSING'
+  | 'ERR_DISPOSED'
+  | 'ERR_DOWNLOAD'
+  | 'ERR_INTERNAL'
+
+/** What {@link WhisperHipError} carries beside its message. */
+export interface ErrorDetails {
+  /** A stable backend reason such as `NOT_COMPILED`, where the backend is concerned. */
+  reason?: string
+  /** What to do about it, most likely first. */
+  advice?: readonly string[]
+  /** The underlying error. */
+  cause?: unknown
+}
+
+/** The one error class of this library: a stable `code`, a sentence that names the thing, and advice. */
+export class WhisperHipError extends Error {
+  override readonly name = 'WhisperHipError'
+  readonly code: ErrorCode
+  readonly reason?: string
+  readonly advice: readonly string[]
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    if (details.reason !== undefined) this.reason = details.reason
+    this.advice = details.advice ?? []
+  }
+}

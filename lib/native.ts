@@ -1,0 +1,170 @@
+/**
+ * The typed mirror of binding/addon.cpp, line for line. Nothing here has logic.
+ *
+ * Native failures reject with an `Error` that has a `code` of {@link ErrorCode}; a cancelled task rejects with
+ * `code: 'ERR_CANCELLED'`, which never leaves this library.
+ */
+export interface NativeAddon {
+  /** Constants of this binary. */
+  readonly build: { whisperCpp: string; ggml: string; compiler: string; napi: number }
+  /**
+   * Loads the backend modules, once per process: the first call decides, later calls get the same answer.
+   * @param cpuModules absolute paths of the CPU modules; the one with the best score for this CPU is used.
+   */
+  loadBackends(cpuModules: string[]): Promise<NativeBackends>
+  /** Receives the log lines of this environment's own loads and jobs (level: 1 debug, 2 info, 3 warn, 4 error). */
+  setLogSink(sink: ((level: number, text: string) => void) | null): void
+  ByteStore: new () => NativeByteStore
+  /** Executes a plan on a thread of its own. `onProgress` gets 0..1 at most 100 times. */
+  loadModel(plan: NativeLoadPlan, options: NativeLoadOptions, onProgress: (progress: number) => void): NativeTask<NativeModel>
+  /** Live native objects of the process, for leak tests. */
+  counters(): { models: number; states: number; tasks: number; byteStores: number }
+}
+
+export interface NativeBackends {
+  /** Absolute path of the CPU module in use, and why others were not loadable. */
+  cpu: { path: string; name: string; failures: { path: string; error: string }[] }
+  /** Threads of the compute pool that all models and jobs of the process share. */
+  computeThreads: number
+}
+
+/** Bytes in native memory, filled chunk by chunk from JS (each call copies). */
+export interface NativeByteStore {
+  /**
+   * Appends a copy of the view's bytes.
+   * @returns -1, or with `finite` the index of the first NaN or infinity of a Float32Array (then nothing is appended)
+   */
+  append(view: Uint8Array | Int16Array | Float32Array, finite: boolean): number
+  readonly byteLength: number
+}
+
+export interface NativeTask<T> {
+  readonly result: Promise<T>
+  cancel(): void
+}
+
+/** Where a tensor part lies: an index into `sources`. */
+export interface NativeTensorPart {
+  source: number
+  /** Byte offset in the source. */
+  offset: number
+  /** ggml_type of the stored data. */
+  type: number
+  rows: number
+}
+
+export interface NativePlanTensor {
+  /** Name in whisper.cpp's legacy convention, e.g. `encoder.blocks.0.attn.query.weight`. */
+  name: string
+  /** ggml order, fastest dimension first. */
+  shape: number[]
+  /** ggml_type in memory. */
+  type: number
+  /** Stacked along the rows (rows = elements / shape[0]). */
+  parts: NativeTensorPart[]
+}
+
+export interface NativeLoadPlan {
+  /** n_vocab, n_audio_ctx, n_audio_state, n_audio_head, n_audio_layer, n_text_ctx, n_text_state, n_text_head, n_text_layer, n_mels, ftype. */
+  hyperparameters: Int32Array
+  /** [n_mels, 201], row-major. */
+  melFilters: Float32Array
+  /** Raw bytes of the base tokens, one after the other, and their lengths. */
+  vocabularyBytes: Uint8Array
+  vocabularyLengths: Uint32Array
+  tensors: NativePlanTensor[]
+  /** File descriptors (duplicated by the addon) or byte stores. */
+  sources: (number | NativeByteStore)[]
+}
+
+export interface NativeLoadOptions {
+  /** Only 'cpu' until a HIP module is part of the build. */
+  backend: 'cpu'
+  flashAttention: boolean
+  /** How many idle states are kept for the next jobs. */
+  idleStates: number
+}
+
+export interface NativeModel {
+  /** Where the weights lie: bytes by buffer name. */
+  readonly weightBytes: Record<string, number>
+  /** Name of the device that computes. */
+  readonly device: string
+  transcribe(audio: NativeAudioSource, options: NativeTranscribeOptions, events: NativeEvents): NativeTask<NativeResult>
+  detectLanguage(audio: NativeAudioSource, threads: number): NativeTask<NativeDetection>
+  /** Waits for running jobs to end (cancel them first), then frees the weights. */
+  dispose(): Promise<void>
+}
+
+export type NativeAudioSource =
+  | { kind: 'file'; path: string }
+  | { kind: 'bytes'; store: NativeByteStore }
+  | { kind: 'pcm'; store: NativeByteStore; format: 'f32' | 's16'; sampleRate: number; channels: number }
+
+export interface NativeTranscribeOptions {
+  /** ISO code, or '' to detect. */
+  language: string
+  translate: boolean
+  /** 1 = greedy. */
+  beamSize: number
+  bestOf: number
+  temperatures: number[]
+  /** NaN = mean log probability. */
+  lengthPenalty: number
+  initialPrompt: string
+  carryInitialPrompt: boolean
+  conditionOnPreviousText: boolean
+  suppressBlank: boolean
+  suppressNonSpeech: boolean
+  suppressTokens: number[]
+  suppressRegex: string
+  grammar: string
+  grammarRule: string
+  grammarPenalty: number
+  /** 0 = no limit. */
+  maxTokens: number
+  timestamps: boolean
+  /** [start, end] pairs in seconds; end = Infinity for the end of the audio. */
+  clips: number[]
+  noSpeechThreshold: number
+  logProbThreshold: number
+  /** Infinity = off. */
+  compressionRatioThreshold: number
+  threads: number
+}
+
+export interface NativeEvents {
+  onSegments(segments: NativeSegment[]): void
+  /** 0..1 of the audio. */
+  onProgress(progress: number): void
+}
+
+export interface NativeSegment {
+  start: number
+  end: number
+  text: string
+  temperature: number
+  averageLogProbability: number
+  compressionRatio: number
+  noSpeechProbability: number
+  language: string
+  tokens: { id: number; text: string; probability: number }[]
+}
+
+export interface NativeResult {
+  language: string
+  languageProbability: number
+  /** Seconds. */
+  duration: number
+  gpuNodes: number
+  cpuNodes: number
+  cpuOperations: string[]
+  wallSeconds: number
+  phases: { decode: number; mel: number; vad: number; encode: number; prompt: number; sample: number }
+}
+
+export interface NativeDetection {
+  language: string
+  probability: number
+  all: Record<string, number>
+}
