@@ -156,6 +156,7 @@ export interface NativeResult {
   languageProbability: number
   /** Seconds. */
   duration: number
+  onGpu: boolean
   gpuNodes: number
   cpuNodes: number
   cpuOperations: string[]

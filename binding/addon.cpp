@@ -1,0 +1,46 @@
+// The export table, mirrored line for line by lib/native.ts.
+#include <napi.h>
+
+#include "audio/byte_store_object.h"
+#include "backend/backends_object.h"
+#include "environment.h"
+#include "model/model_object.h"
+#include "support/abort.h"
+#include "support/log.h"
+
+namespace whisper_hip {
+
+namespace {
+
+void set_log_sink(const Napi::CallbackInfo& info) { Environment::of(info.Env()).set_log_sink(info[0]); }
+
+Napi::Value counters(const Napi::CallbackInfo& info) {
+  Napi::Object counts = Napi::Object::New(info.Env());
+  counts.Set("models", live_counts().models.load());
+  counts.Set("states", live_counts().states.load());
+  counts.Set("tasks", Environment::live_tasks());
+  counts.Set("byteStores", ByteStoreObject::live());
+  return counts;
+}
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  install_abort_handler();
+  install_log_sink();
+  Environment& environment = Environment::create(env);
+  environment.model_constructor = Napi::Persistent(ModelObject::define(env));
+  environment.byte_store_constructor = Napi::Persistent(ByteStoreObject::define(env));
+
+  exports.Set("build", build_constants(env));
+  exports.Set("loadBackends", Napi::Function::New<load_backends>(env, "loadBackends"));
+  exports.Set("setLogSink", Napi::Function::New<set_log_sink>(env, "setLogSink"));
+  exports.Set("ByteStore", environment.byte_store_constructor.Value());
+  exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));
+  exports.Set("counters", Napi::Function::New<counters>(env, "counters"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(whisper_hip, initialize)
+
+}  // namespace whisper_hip

@@ -1,0 +1,71 @@
+#include "backend/cpu_module.h"
+
+#include <dlfcn.h>
+
+#include <memory>
+#include <mutex>
+
+#include "ggml-backend.h"
+#include "support/error.h"
+
+namespace whisper_hip {
+
+namespace {
+
+std::mutex load_mutex;
+std::unique_ptr<CpuModule> loaded;
+
+// What the module thinks of this CPU: 0 = cannot run here. A module built for one CPU only exports no score.
+int score_of(const std::string& path, std::string& error) {
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) {
+    const char* reason = dlerror();
+    error = reason != nullptr ? reason : "dlopen failed without a reason";
+    return 0;
+  }
+  auto score = reinterpret_cast<int (*)()>(dlsym(handle, "ggml_backend_score"));
+  const int result = score != nullptr ? score() : 1;
+  if (result == 0) error = "this CPU lacks an instruction set that the module was compiled for";
+  dlclose(handle);
+  return result;
+}
+
+std::string describe(const std::vector<ModuleFailure>& failures) {
+  std::string text;
+  for (const ModuleFailure& failure : failures) text += "\n  " + failure.path + ": " + failure.error;
+  return text;
+}
+
+}  // namespace
+
+const CpuModule& load_cpu_module(const std::vector<std::string>& paths) {
+  std::lock_guard<std::mutex> lock(load_mutex);
+  if (loaded) return *loaded;
+
+  auto module = std::make_unique<CpuModule>();
+  int best = 0;
+  for (const std::string& path : paths) {
+    std::string error;
+    const int score = score_of(path, error);
+    if (score == 0) {
+      module->failures.push_back({path, error});
+    } else if (score > best) {
+      best = score;
+      module->path = path;
+    }
+  }
+  if (best == 0) {
+    throw Error("ERR_NATIVE_MISSING", "None of the " + std::to_string(paths.size()) +
+                                          " CPU modules can be used:" + describe(module->failures));
+  }
+
+  ggml_backend_reg_t registry = ggml_backend_load(module->path.c_str());
+  if (registry == nullptr || ggml_backend_reg_dev_count(registry) == 0) {
+    throw Error("ERR_NATIVE_MISSING", "The CPU module " + module->path + " was found but offers no device");
+  }
+  module->name = ggml_backend_dev_description(ggml_backend_reg_dev_get(registry, 0));
+  loaded = std::move(module);
+  return *loaded;
+}
+
+}  // namespace whisper_hip

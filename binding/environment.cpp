@@ -1,0 +1,156 @@
+#include "environment.h"
+
+#include <new>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "support/abort.h"
+#include "support/error.h"
+#include "support/log.h"
+
+namespace whisper_hip {
+
+namespace {
+
+using Call = std::function<void(Napi::Env)>;
+
+std::atomic<int> task_count{0};
+
+// The last stop of a posted call. Without an environment it is only freed.
+void run_call(napi_env env, napi_value, void*, void* data) {
+  const std::unique_ptr<Call> call(static_cast<Call*>(data));
+  if (env == nullptr) return;
+  try {
+    (*call)(Napi::Env(env));
+  } catch (const Napi::Error& error) {
+    error.ThrowAsJavaScriptException();
+  }
+}
+
+}  // namespace
+
+struct Environment::Task {
+  explicit Task(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) { task_count++; }
+  ~Task() { task_count--; }
+
+  std::atomic<bool> cancelled{false};
+  std::thread thread;
+  Napi::Promise::Deferred deferred;
+  std::shared_ptr<TaskCallbacks> callbacks;
+  // The outcome: a value to make, or an error.
+  Settle settle;
+  std::string code;
+  std::string message;
+};
+
+int Environment::live_tasks() { return task_count; }
+
+Environment& Environment::create(Napi::Env env) {
+  auto* environment = new Environment(env);
+  env.SetInstanceData<Environment>(environment);
+  return *environment;
+}
+
+Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+Environment::Environment(Napi::Env env) {
+  const napi_status status =
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "whisper-hip"), 0, 1, nullptr,
+                                      nullptr, nullptr, run_call, &queue_);
+  if (status != napi_ok) throw Napi::Error::New(env, "whisper-hip: the queue to JavaScript cannot be created");
+  napi_unref_threadsafe_function(env, queue_);
+  // Hooks run in the reverse order of their registration: after the queue's own was added, so before it is closed.
+  env.AddCleanupHook([](Environment* self) { self->close(); }, this);
+}
+
+Environment::~Environment() { close(); }
+
+void Environment::close() {
+  if (std::exchange(closed_, true)) return;
+  for (const auto& task : tasks_) task->cancelled = true;
+  for (const auto& task : tasks_) {
+    if (task->thread.joinable()) task->thread.join();
+  }
+  tasks_.clear();
+  log_sink_.reset();
+}
+
+void Environment::post(Call call) {
+  auto* data = new Call(std::move(call));
+  if (napi_call_threadsafe_function(queue_, data, napi_tsfn_nonblocking) != napi_ok) delete data;
+}
+
+Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks) {
+  auto task = std::make_shared<Task>(env);
+  task->callbacks = std::move(callbacks);
+
+  Napi::Object handle = Napi::Object::New(env);
+  handle.Set("result", task->deferred.Promise());
+  const std::weak_ptr<Task> weak = task;
+  handle.Set("cancel", Napi::Function::New(env, [weak](const Napi::CallbackInfo&) {
+               if (const auto running = weak.lock()) running->cancelled = true;
+             }));
+
+  // While a task runs the process stays alive.
+  if (tasks_.empty()) napi_ref_threadsafe_function(env, queue_);
+  tasks_.insert(task);
+  try {
+    task->thread = std::thread([this, task, work = std::move(work)] { execute(task, work); });
+  } catch (const std::system_error& error) {
+    task->code = "ERR_OUT_OF_MEMORY";
+    task->message = std::string("A thread for the work could not be started: ") + error.what();
+    settle(env, task);
+  }
+  return handle;
+}
+
+void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) {
+  {
+    LogScope log([this](int level, const char* text) { this->log(level, text); });
+    AbortScope abort;
+    try {
+      task->settle = work(task->cancelled);
+    } catch (const Error& error) {
+      task->code = error.code;
+      task->message = error.what();
+    } catch (const std::bad_alloc&) {
+      task->code = "ERR_OUT_OF_MEMORY";
+      task->message = "Memory could not be allocated";
+    } catch (const std::exception& error) {
+      task->code = "ERR_INTERNAL";
+      task->message = error.what();
+    }
+  }
+  post([this, task](Napi::Env env) { settle(env, task); });
+}
+
+void Environment::settle(Napi::Env env, const std::shared_ptr<Task>& task) {
+  if (task->thread.joinable()) task->thread.join();
+  tasks_.erase(task);
+  if (tasks_.empty()) napi_unref_threadsafe_function(env, queue_);
+  if (task->settle) {
+    task->deferred.Resolve(task->settle(env));
+    return;
+  }
+  const Napi::Error error = Napi::Error::New(env, task->message);
+  error.Set("code", Napi::String::New(env, task->code));
+  task->deferred.Reject(error.Value());
+}
+
+void Environment::log(int level, const char* text) {
+  if (!logging_) return;
+  post([this, level, line = std::string(text)](Napi::Env env) {
+    const auto sink = log_sink_;
+    if (sink) sink->Call({Napi::Number::New(env, level), Napi::String::New(env, line)});
+  });
+}
+
+void Environment::set_log_sink(Napi::Value sink) {
+  log_sink_ = sink.IsFunction()
+                  ? std::make_shared<Napi::FunctionReference>(Napi::Persistent(sink.As<Napi::Function>()))
+                  : nullptr;
+  logging_ = log_sink_ != nullptr;
+}
+
+}  // namespace whisper_hip

@@ -1,0 +1,74 @@
+// What to load, from where, into which type: the plan that the TypeScript readers made, checked again.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audio/byte_store.h"
+#include "ggml.h"
+
+namespace whisper_hip {
+
+// One place that tensor data comes from: a file descriptor of our own, or bytes in memory.
+class PlanSource {
+ public:
+  // Duplicates `descriptor`; throws Error(ERR_INTERNAL) when that fails.
+  explicit PlanSource(int descriptor);
+  explicit PlanSource(std::shared_ptr<ByteStore> store);
+  ~PlanSource();
+  PlanSource(PlanSource&& other) noexcept;
+  PlanSource& operator=(PlanSource&&) = delete;
+
+  uint64_t size() const { return size_; }
+  // Reads exactly `length` bytes; throws Error(ERR_MODEL_CORRUPT) when the source has become shorter.
+  void read(uint64_t offset, void* out, size_t length) const;
+
+ private:
+  int descriptor_ = -1;
+  std::shared_ptr<ByteStore> store_;
+  uint64_t size_ = 0;
+};
+
+struct TensorPart {
+  uint32_t source;
+  uint64_t offset;
+  ggml_type type;
+  uint64_t rows;
+};
+
+struct PlanTensor {
+  std::string name;
+  std::vector<int64_t> shape;  // ggml order, fastest dimension first
+  ggml_type type;              // in memory
+  std::vector<TensorPart> parts;
+
+  uint64_t elements() const;
+  uint64_t rows() const { return elements() / static_cast<uint64_t>(shape[0]); }
+  size_t bytes() const;
+};
+
+// In the order of the legacy header.
+struct Hyperparameters {
+  int32_t n_vocab, n_audio_ctx, n_audio_state, n_audio_head, n_audio_layer;
+  int32_t n_text_ctx, n_text_state, n_text_head, n_text_layer, n_mels, ftype;
+};
+
+struct LoadPlan {
+  Hyperparameters hparams;
+  std::vector<float> mel_filters;  // [n_mels, 201] row-major
+  std::vector<uint8_t> vocabulary_bytes;
+  std::vector<uint32_t> vocabulary_lengths;
+  std::vector<PlanTensor> tensors;
+  std::vector<PlanSource> sources;
+
+  size_t weight_bytes() const;
+};
+
+// Checks everything that whisper.cpp relies on: the exact set of tensors with the shapes and types that follow from
+// the hyperparameters, all data inside the sources, all row sizes whole blocks. Throws Error(ERR_MODEL_CORRUPT).
+void validate(const LoadPlan& plan);
+
+}  // namespace whisper_hip

@@ -1,0 +1,73 @@
+// A model in memory: weights that all jobs share, and the idle states of past jobs that the next ones reuse.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "model/load_plan.h"
+#include "model/whisper_unit.h"
+
+namespace whisper_hip {
+
+class LoadedModel {
+ public:
+  // Loads the weights. `progress` gets 0..1; a set `cancelled` makes it throw Error(ERR_CANCELLED).
+  LoadedModel(const LoadPlan& plan, ContextOptions options, size_t idle_states, const std::atomic<bool>& cancelled,
+              std::function<void(double)> progress);
+  ~LoadedModel();
+
+  whisper_context& context() const { return *context_; }
+  const Hyperparameters& hparams() const { return hparams_; }
+  const std::map<std::string, size_t>& weight_bytes() const { return weight_bytes_; }
+  const std::string& device() const { return device_; }
+  bool on_gpu() const { return on_gpu_; }
+
+  // A state for one job; goes back to the pool (or is freed) when the lease ends.
+  class Lease {
+   public:
+    Lease(LoadedModel& model, State state) : model_(model), state_(std::move(state)) {}
+    ~Lease() { model_.give_back(std::move(state_)); }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+    whisper_state& state() { return *state_; }
+    // After whisper_full() returned -7 whisper.cpp has already freed the state.
+    void abandon() { (void)state_.release(); }
+
+   private:
+    LoadedModel& model_;
+    State state_;
+  };
+  // Throws Error(ERR_DISPOSED | ERR_OUT_OF_MEMORY).
+  std::unique_ptr<Lease> lease();
+
+  // Refuses new jobs, waits for the running ones and frees everything. Not on the JS thread.
+  void dispose();
+
+ private:
+  void give_back(State state);
+
+  Hyperparameters hparams_;
+  Context context_;
+  std::map<std::string, size_t> weight_bytes_;
+  std::string device_;
+  bool on_gpu_ = false;
+  size_t idle_states_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<State> idle_;
+  size_t leased_ = 0;
+  bool disposed_ = false;
+};
+
+// Live objects of the process, for leak tests.
+struct LiveCounts {
+  std::atomic<int> models{0};
+  std::atomic<int> states{0};
+};
+LiveCounts& live_counts();
+
+}  // namespace whisper_hip

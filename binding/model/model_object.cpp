@@ -1,0 +1,158 @@
+#include "model/model_object.h"
+
+#include <cmath>
+#include <utility>
+
+#include "environment.h"
+#include "model/plan_from_js.h"
+#include "support/error.h"
+#include "transcribe/request_from_js.h"
+
+namespace whisper_hip {
+
+namespace {
+
+std::shared_ptr<TaskCallbacks> callbacks_of(Napi::Value segments, Napi::Value progress) {
+  auto callbacks = std::make_shared<TaskCallbacks>();
+  if (segments.IsFunction()) callbacks->on_segments = Napi::Persistent(segments.As<Napi::Function>());
+  if (progress.IsFunction()) callbacks->on_progress = Napi::Persistent(progress.As<Napi::Function>());
+  return callbacks;
+}
+
+// Posts progress in steps of at least one percent. Holds the callbacks weakly: they die on the JS thread.
+std::function<void(double)> progress_reporter(Environment& environment,
+                                              const std::shared_ptr<TaskCallbacks>& callbacks) {
+  return [&environment, weak = std::weak_ptr<TaskCallbacks>(callbacks), last = -1](double progress) mutable {
+    const int percent = static_cast<int>(std::floor(progress * 100.0));
+    if (percent <= last) return;
+    last = percent;
+    environment.post([weak, progress](Napi::Env env) {
+      const auto alive = weak.lock();
+      if (alive && !alive->on_progress.IsEmpty()) alive->on_progress.Call({Napi::Number::New(env, progress)});
+    });
+  };
+}
+
+}  // namespace
+
+Napi::Function ModelObject::define(Napi::Env env) {
+  return DefineClass(env, "Model",
+                     {InstanceAccessor<&ModelObject::weight_bytes>("weightBytes"),
+                      InstanceAccessor<&ModelObject::device>("device"),
+                      InstanceMethod<&ModelObject::transcribe>("transcribe"),
+                      InstanceMethod<&ModelObject::detect_language>("detectLanguage"),
+                      InstanceMethod<&ModelObject::dispose>("dispose")});
+}
+
+Napi::Object ModelObject::create(Napi::Env env, std::shared_ptr<LoadedModel> model) {
+  Napi::Object object = Environment::of(env).model_constructor.New({});
+  ModelObject* self = Unwrap(object);
+  self->model_ = std::move(model);
+  // V8 cannot see the weights; told of them, it collects forgotten models earlier.
+  Napi::MemoryManagement::AdjustExternalMemory(env, self->total_bytes());
+  return object;
+}
+
+ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {}
+
+void ModelObject::Finalize(Napi::Env env) {
+  if (model_) Napi::MemoryManagement::AdjustExternalMemory(env, -total_bytes());
+}
+
+int64_t ModelObject::total_bytes() const {
+  int64_t total = 0;
+  for (const auto& entry : model_->weight_bytes()) total += static_cast<int64_t>(entry.second);
+  return total;
+}
+
+std::shared_ptr<LoadedModel> ModelObject::model_or_throw(Napi::Env env) const {
+  if (model_) return model_;
+  const Napi::Error error = Napi::Error::New(env, "The model has been disposed");
+  error.Set("code", Napi::String::New(env, "ERR_DISPOSED"));
+  throw error;
+}
+
+Napi::Value ModelObject::weight_bytes(const Napi::CallbackInfo& info) {
+  const auto model = model_or_throw(info.Env());
+  Napi::Object bytes = Napi::Object::New(info.Env());
+  for (const auto& entry : model->weight_bytes()) bytes.Set(entry.first, static_cast<double>(entry.second));
+  return bytes;
+}
+
+Napi::Value ModelObject::device(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), model_or_throw(info.Env())->device());
+}
+
+Napi::Value ModelObject::transcribe(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto model = model_or_throw(env);
+  OpenAudio open_audio = audio_from_js(info[0].As<Napi::Object>());
+  TranscribeRequest request = request_from_js(info[1].As<Napi::Object>());
+  const auto events = info[2].As<Napi::Object>();
+  auto callbacks = callbacks_of(events.Get("onSegments"), events.Get("onProgress"));
+
+  Environment& environment = Environment::of(env);
+  TranscribeEvents reports;
+  reports.segments = [&environment, weak = std::weak_ptr<TaskCallbacks>(callbacks)](std::vector<SegmentResult> found) {
+    environment.post([weak, found = std::move(found)](Napi::Env posted) {
+      const auto alive = weak.lock();
+      if (alive && !alive->on_segments.IsEmpty()) alive->on_segments.Call({segments_to_js(posted, found)});
+    });
+  };
+  reports.progress = progress_reporter(environment, callbacks);
+  Work work = [model, open_audio = std::move(open_audio), request = std::move(request),
+               reports = std::move(reports)](const std::atomic<bool>& cancelled) -> Settle {
+    TranscribeResult result = whisper_hip::transcribe(*model, open_audio, request, cancelled, reports);
+    return [result = std::move(result), on_gpu = model->on_gpu()](Napi::Env done) -> Napi::Value {
+      return result_to_js(done, result, on_gpu);
+    };
+  };
+  return environment.run(env, std::move(work), std::move(callbacks));
+}
+
+Napi::Value ModelObject::detect_language(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int threads = std::clamp(info[1].ToNumber().Int32Value(), 1, compute_threads());
+  return Environment::of(env).run(
+      env, [model = model_or_throw(env), open_audio = audio_from_js(info[0].As<Napi::Object>()),
+            threads](const std::atomic<bool>& cancelled) -> Settle {
+        DetectedLanguage language = whisper_hip::detect_language(*model, open_audio, threads, cancelled);
+        return [language = std::move(language)](Napi::Env done) -> Napi::Value {
+          return language_to_js(done, language);
+        };
+      });
+}
+
+Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (model_) Napi::MemoryManagement::AdjustExternalMemory(env, -total_bytes());
+  Napi::Object task =
+      Environment::of(env).run(env, [model = std::move(model_)](const std::atomic<bool>&) -> Settle {
+        if (model) model->dispose();
+        return [](Napi::Env done) { return done.Undefined(); };
+      });
+  return task.Get("result");
+}
+
+Napi::Value load_model(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto plan = std::make_shared<LoadPlan>(plan_from_js(info[0].As<Napi::Object>()));
+  const auto options = info[1].As<Napi::Object>();
+  ContextOptions context;
+  context.use_gpu = false;
+  context.flash_attention = options.Get("flashAttention").ToBoolean();
+  const auto idle_states = static_cast<size_t>(std::clamp(options.Get("idleStates").ToNumber().Int32Value(), 0, 64));
+  auto callbacks = callbacks_of(env.Undefined(), info[2]);
+
+  Environment& environment = Environment::of(env);
+  Work work = [plan = std::move(plan), context, idle_states,
+               report = progress_reporter(environment, callbacks)](const std::atomic<bool>& cancelled) -> Settle {
+    auto model = std::make_shared<LoadedModel>(*plan, context, idle_states, cancelled, report);
+    return [model = std::move(model)](Napi::Env done) mutable -> Napi::Value {
+      return ModelObject::create(done, std::move(model));
+    };
+  };
+  return environment.run(env, std::move(work), std::move(callbacks));
+}
+
+}  // namespace whisper_hip

@@ -1,0 +1,227 @@
+#include "model/whisper_unit.h"
+
+#include "backend/compute.h"
+#include "ggml-backend.h"
+
+// Every graph computation of whisper.cpp goes through the shared compute threads.
+#define ggml_backend_sched_graph_compute whisper_hip::compute_graph
+#include "whisper.cpp"
+#undef ggml_backend_sched_graph_compute
+
+#include <cstdlib>
+#include <new>
+
+#include "support/error.h"
+#include "support/log.h"
+
+// whisper_init_state() frees a whisper_batch that it never initialised when it fails early. With zeroed memory
+// that is harmless. The replacement stays inside this addon: its symbols are not exported.
+void* operator new(size_t size) {
+  if (void* memory = std::calloc(1, size != 0 ? size : 1)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new[](size_t size) { return operator new(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+
+namespace whisper_hip {
+
+namespace {
+
+constexpr int kWindowFrames = 100 * WHISPER_CHUNK_SIZE;
+
+// whisper_free() without its crash after a failed load: the weights are freed, there is no state.
+void free_context(whisper_context* context) {
+  for (ggml_context* tensors : context->model.ctxs) ggml_free(tensors);
+  for (ggml_backend_buffer_t buffer : context->model.buffers) ggml_backend_buffer_free(buffer);
+  delete context;
+}
+
+whisper_sched* schedulers(whisper_state& state, size_t index) {
+  whisper_sched* all[] = {&state.sched_conv, &state.sched_encode, &state.sched_cross, &state.sched_decode};
+  return index < 4 ? all[index] : nullptr;
+}
+
+// whisper.cpp ignores a failed weight allocation and asserts later; asking first turns it into an error.
+void try_allocation(const whisper_context& context, size_t bytes) {
+  whisper_context_params params = context.params;
+  const buft_list_t types = make_buft_list(params);
+  // Room for the vocabulary, graph metadata and alignment beside the weights themselves.
+  constexpr size_t kOverhead = 48u << 20;
+  ggml_backend_buffer_t trial = ggml_backend_buft_alloc_buffer(types.front().second, bytes + kOverhead);
+  if (trial == nullptr) {
+    throw Error("ERR_OUT_OF_MEMORY", "The weights need " + std::to_string((bytes >> 20) + 1) +
+                                         " MiB of memory, which could not be allocated");
+  }
+  ggml_backend_buffer_free(trial);
+}
+
+}  // namespace
+
+void ContextDeleter::operator()(whisper_context* context) const { free_context(context); }
+void StateDeleter::operator()(whisper_state* state) const { whisper_free_state(state); }
+
+Context load_context(whisper_model_loader& loader, const ContextOptions& options) {
+  ggml_time_init();
+  Context context(new whisper_context);
+  context->params = whisper_context_default_params();
+  context->params.use_gpu = options.use_gpu;
+  context->params.gpu_device = options.gpu_device;
+  context->params.flash_attn = options.flash_attention;
+  context->params.dtw_token_timestamps = false;
+  try_allocation(*context, options.weight_bytes);
+  if (!whisper_model_load(&loader, *context)) {
+    throw Error("ERR_MODEL_CORRUPT", "whisper.cpp refused the model");
+  }
+  return context;
+}
+
+std::map<std::string, size_t> weight_buffers(const whisper_context& context) {
+  std::map<std::string, size_t> bytes;
+  for (ggml_backend_buffer_t buffer : context.model.buffers) {
+    bytes[ggml_backend_buffer_name(buffer)] += ggml_backend_buffer_get_size(buffer);
+  }
+  return bytes;
+}
+
+State create_state(whisper_context& context) {
+  State state(whisper_init_state(&context));
+  if (!state) throw Error("ERR_OUT_OF_MEMORY", "The caches and compute buffers of a job could not be allocated");
+  for (size_t i = 0; whisper_sched* scheduler = schedulers(*state, i); ++i) prepare_scheduler(scheduler->sched);
+  return state;
+}
+
+std::string compute_device(const whisper_state& state) {
+  return ggml_backend_dev_name(ggml_backend_get_device(state.backends.front()));
+}
+
+bool computes_on_gpu(const whisper_state& state) {
+  ggml_backend_dev_t device = ggml_backend_get_device(state.backends.front());
+  return ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU;
+}
+
+void reset_state(whisper_state& state) {
+  state.result_all.clear();
+  state.prompt_past0.clear();
+  state.prompt_past1.clear();
+  state.decoders[0].rng = std::mt19937(0);
+  state.t_sample_us = state.t_encode_us = state.t_decode_us = 0;
+  state.t_batchd_us = state.t_prompt_us = state.t_mel_us = 0;
+}
+
+void reserve_decoders(whisper_context& context, whisper_state& state, int count) {
+  if (state.kv_self_n_dec >= count) return;
+  const auto& hparams = context.model.hparams;
+  // Two spare sequences: a beam is copied before its source is released.
+  const int cells = GGML_PAD(hparams.n_text_ctx, 256) * (count > 1 ? count + 2 : 1);
+  whisper_kv_cache cache = {};
+  if (!whisper_kv_cache_init(cache, state.backends[0], context.itype, hparams.n_text_state, hparams.n_text_layer,
+                             cells)) {
+    throw Error("ERR_OUT_OF_MEMORY", "The self-attention cache for " + std::to_string(count) +
+                                         " sequences side by side could not be allocated");
+  }
+  whisper_kv_cache_free(state.kv_self);
+  state.kv_self = std::move(cache);
+  state.kv_self_n_dec = count;
+}
+
+const std::vector<float>& mel_filters(const whisper_context& context) { return context.model.filters.data; }
+
+std::vector<float>& mel_window(whisper_state& state, int n_mels, int frames) {
+  state.mel.n_mel = n_mels;
+  state.mel.n_len = frames;
+  state.mel.n_len_org = frames;
+  state.mel.data.resize(static_cast<size_t>(n_mels) * frames);
+  return state.mel.data;
+}
+
+std::vector<whisper_token>& prompt_history(whisper_state& state) { return state.prompt_past1; }
+
+std::vector<float> language_probabilities(whisper_context& context, whisper_state& state) {
+  std::vector<float> probabilities(whisper_lang_max_id() + 1, 0.0f);
+  // The thread count is ignored: graphs run with the threads of the current ComputeJob.
+  if (whisper_lang_auto_detect_with_state(&context, &state, 0, 1, probabilities.data()) < 0) {
+    return {};
+  }
+  // whisper.cpp asks for every language that it knows, also those that came after this model: their token ids mean
+  // something else here.
+  probabilities.resize(std::min<size_t>(probabilities.size(), context.vocab.num_languages()));
+  float sum = 0.0f;
+  for (float probability : probabilities) sum += probability;
+  for (float& probability : probabilities) probability /= sum;
+  return probabilities;
+}
+
+WindowResult decode_window(whisper_context& context, whisper_state& state, whisper_full_params params,
+                           int remaining, int decoders) {
+  params.offset_ms = 0;
+  params.duration_ms = remaining * 10;
+  params.temperature_inc = 0.0f;
+  params.n_threads = 1;
+
+  // One window only: the second request to encode ends the run, with everything kept.
+  bool started = false;
+  params.encoder_begin_callback = [](whisper_context*, whisper_state*, void* data) {
+    bool& begun = *static_cast<bool*>(data);
+    const bool first = !begun;
+    begun = true;
+    if (!first) mute_next_line();
+    return first;
+  };
+  params.encoder_begin_callback_user_data = &started;
+
+  WindowResult result = {};
+  result.status = whisper_full_with_state(&context, &state, params, nullptr, 0);
+  result.seek_delta = kWindowFrames;
+  if (result.status != 0 || !started) return result;
+
+  // The sequence that whisper.cpp chose: the best score among those that did not fail.
+  int best = 0;
+  double best_score = -INFINITY;
+  result.failed = true;
+  for (int i = 0; i < decoders; ++i) {
+    const whisper_decoder& decoder = state.decoders[i];
+    if (decoder.failed) continue;
+    result.failed = false;
+    if (best_score < decoder.sequence.score) {
+      best_score = decoder.sequence.score;
+      best = i;
+    }
+  }
+  const whisper_decoder& decoder = state.decoders[best];
+  const auto& tokens = decoder.sequence.tokens;
+  result.average_log_probability = decoder.sequence.avg_logprobs;
+  result.no_speech_probability = state.no_speech_prob;
+  result.seek_delta = decoder.seek_delta;
+
+  // A single timestamp at the end means that no speech follows in this window (whisper.cpp pull request 2629).
+  const whisper_token begin = context.vocab.token_beg;
+  const size_t count = tokens.size();
+  const bool cut_by_limit = params.max_tokens > 0 && count > static_cast<size_t>(params.max_tokens);
+  if (count > 1 && !cut_by_limit && tokens[count - 2].id < begin && tokens[count - 1].id > begin) {
+    result.seek_delta = std::min(remaining, kWindowFrames);
+  }
+  if (result.seek_delta <= 0) result.seek_delta = kWindowFrames;
+
+  for (const whisper_segment& segment : state.result_all) {
+    WindowSegment copy{static_cast<int>(segment.t0), static_cast<int>(segment.t1), {}};
+    for (const whisper_token_data& token : segment.tokens) {
+      if (token.id < context.vocab.token_eot) copy.tokens.push_back({token.id, token.p});
+    }
+    result.segments.push_back(std::move(copy));
+  }
+  return result;
+}
+
+StateTimings timings(const whisper_state& state) {
+  return {state.t_encode_us * 1e-6, state.t_prompt_us * 1e-6, (state.t_decode_us + state.t_batchd_us) * 1e-6,
+          state.t_sample_us * 1e-6};
+}
+
+const std::string& token_bytes(const whisper_context& context, whisper_token token) {
+  return context.vocab.id_to_token.at(token);
+}
+
+}  // namespace whisper_hip

@@ -1,0 +1,108 @@
+// The one translation unit that includes whisper.cpp, and what the rest of the binding may ask of it.
+//
+// Including the unmodified source gives access to what its C API hides: freeing the weights of a failed load, the
+// schedulers (where did each node run), the decoders of the last window (score, failure), the mel buffer.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "whisper.h"
+
+namespace whisper_hip {
+
+struct ContextDeleter {
+  void operator()(whisper_context* context) const;
+};
+struct StateDeleter {
+  void operator()(whisper_state* state) const;
+};
+// The weights and the vocabulary. May be used by several states at once.
+using Context = std::unique_ptr<whisper_context, ContextDeleter>;
+// What one job needs: caches, compute buffers, schedulers, results.
+using State = std::unique_ptr<whisper_state, StateDeleter>;
+
+struct ContextOptions {
+  bool use_gpu = false;
+  int gpu_device = 0;
+  bool flash_attention = true;
+  // Bytes of all weights, tried before anything is loaded.
+  size_t weight_bytes = 0;
+};
+
+// Loads the stream that `loader` serves. What the loader throws comes out; nothing is leaked on failure.
+// Throws Error(ERR_OUT_OF_MEMORY | ERR_MODEL_CORRUPT).
+Context load_context(whisper_model_loader& loader, const ContextOptions& options);
+
+// Bytes of weights by buffer name, e.g. { "CPU": 147000000 } or { "ROCm0": n }.
+std::map<std::string, size_t> weight_buffers(const whisper_context& context);
+
+// Throws Error(ERR_OUT_OF_MEMORY).
+State create_state(whisper_context& context);
+
+// Name of the device that computes: "CPU", "ROCm0".
+std::string compute_device(const whisper_state& state);
+
+// True when the device is not a CPU.
+bool computes_on_gpu(const whisper_state& state);
+
+// Forgets the previous job: results, prompt history, random generators, timings.
+void reset_state(whisper_state& state);
+
+// Makes room for `count` sequences that are decoded side by side (1..WHISPER_MAX_DECODERS).
+// Throws Error(ERR_OUT_OF_MEMORY); the state stays usable.
+void reserve_decoders(whisper_context& context, whisper_state& state, int count);
+
+// The mel filter bank of the model: [n_mels, 201] row-major.
+const std::vector<float>& mel_filters(const whisper_context& context);
+
+// The buffer of the window that is decoded next: [n_mels, frames] row-major.
+std::vector<float>& mel_window(whisper_state& state, int n_mels, int frames);
+
+// Prompt tokens that the next window is conditioned on; after a window: what the one after it should be given.
+std::vector<whisper_token>& prompt_history(whisper_state& state);
+
+// Language probabilities (index: whisper.cpp's language id) of the window in `state`. Encodes it.
+std::vector<float> language_probabilities(whisper_context& context, whisper_state& state);
+
+struct WindowToken {
+  whisper_token id;
+  float probability;
+};
+
+struct WindowSegment {
+  int start;  // frames of 10 ms from the start of the window
+  int end;
+  std::vector<WindowToken> tokens;
+};
+
+struct WindowResult {
+  int status;  // of whisper_full_with_state()
+  bool failed;  // every sequence ended in a loop or without a result
+  double average_log_probability;
+  float no_speech_probability;
+  int seek_delta;  // frames to the next window
+  std::vector<WindowSegment> segments;
+};
+
+// Decodes one window (the mel buffer) once, at params.temperature. `remaining` is the number of frames from the
+// start of the window to the end of what shall be transcribed; `decoders` the number of sequences side by side.
+WindowResult decode_window(whisper_context& context, whisper_state& state, whisper_full_params params,
+                           int remaining, int decoders);
+
+// Timings that whisper.cpp keeps, in seconds.
+struct StateTimings {
+  double encode;
+  double prompt;
+  double decode;
+  double sample;
+};
+StateTimings timings(const whisper_state& state);
+
+// Raw bytes of a token, not necessarily valid UTF-8.
+const std::string& token_bytes(const whisper_context& context, whisper_token token);
+
+}  // namespace whisper_hip

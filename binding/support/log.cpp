@@ -1,0 +1,46 @@
+#include "support/log.h"
+
+#include <utility>
+
+#include "whisper.h"
+
+namespace whisper_hip {
+
+namespace {
+constexpr size_t kMaxErrorBytes = 2048;
+thread_local LogScope* current_scope = nullptr;
+thread_local bool mute = false;
+}  // namespace
+
+void route_log(int level, const char* text, void*) {
+  if (mute) {
+    mute = false;
+    return;
+  }
+  LogScope* scope = current_scope;
+  if (scope == nullptr || text == nullptr) return;
+  if (level != GGML_LOG_LEVEL_CONT) scope->in_error_ = level == GGML_LOG_LEVEL_ERROR;
+  if (scope->in_error_ && scope->errors_.size() < kMaxErrorBytes) {
+    scope->errors_.append(text, 0, kMaxErrorBytes - scope->errors_.size());
+  }
+  for (; scope != nullptr; scope = scope->outer_) {
+    if (scope->listener_) return scope->listener_(level, text);
+  }
+}
+
+LogScope::LogScope(LogListener listener) : listener_(std::move(listener)), outer_(current_scope) {
+  current_scope = this;
+}
+
+LogScope::~LogScope() { current_scope = outer_; }
+
+void mute_next_line() { mute = true; }
+
+void install_log_sink() {
+  // whisper_log_set also sets ggml's sink, and whisper.cpp sets ggml's again from its own at every state
+  // creation: setting ggml's alone would be undone.
+  whisper_log_set([](ggml_log_level level, const char* text, void* data) { route_log(level, text, data); },
+                  nullptr);
+}
+
+}  // namespace whisper_hip

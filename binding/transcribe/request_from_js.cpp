@@ -1,0 +1,148 @@
+#include "transcribe/request_from_js.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "audio/byte_reader.h"
+#include "audio/byte_store_object.h"
+#include "audio/decoder.h"
+
+namespace whisper_hip {
+
+namespace {
+
+std::string text(Napi::Object object, const char* name) { return object.Get(name).ToString().Utf8Value(); }
+bool flag(Napi::Object object, const char* name) { return object.Get(name).ToBoolean(); }
+double number(Napi::Object object, const char* name) { return object.Get(name).ToNumber().DoubleValue(); }
+int integer(Napi::Object object, const char* name, int low, int high) {
+  return std::clamp(object.Get(name).ToNumber().Int32Value(), low, high);
+}
+
+std::vector<double> numbers(Napi::Object object, const char* name) {
+  const auto array = object.Get(name).As<Napi::Array>();
+  std::vector<double> values(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) values[i] = array.Get(i).ToNumber().DoubleValue();
+  return values;
+}
+
+}  // namespace
+
+TranscribeRequest request_from_js(Napi::Object options) {
+  TranscribeRequest request;
+  request.language = text(options, "language");
+  request.translate = flag(options, "translate");
+  request.beam_size = integer(options, "beamSize", 1, WHISPER_MAX_DECODERS);
+  request.best_of = integer(options, "bestOf", 1, WHISPER_MAX_DECODERS);
+  for (double temperature : numbers(options, "temperatures")) {
+    request.temperatures.push_back(static_cast<float>(temperature));
+  }
+  if (request.temperatures.empty()) request.temperatures.push_back(0.0f);
+  const double length_penalty = number(options, "lengthPenalty");
+  request.length_penalty = length_penalty >= 0 ? static_cast<float>(length_penalty) : -1.0f;
+  request.initial_prompt = text(options, "initialPrompt");
+  request.carry_initial_prompt = flag(options, "carryInitialPrompt");
+  request.condition_on_previous_text = flag(options, "conditionOnPreviousText");
+  request.suppress_blank = flag(options, "suppressBlank");
+  request.suppress_non_speech = flag(options, "suppressNonSpeech");
+  for (double token : numbers(options, "suppressTokens")) {
+    // The smallest vocabulary bounds the ids: nothing outside of the logits is ever written.
+    if (token >= 0 && token < 51864) request.suppress_tokens.push_back(static_cast<int>(token));
+  }
+  request.suppress_regex = text(options, "suppressRegex");
+  request.grammar = text(options, "grammar");
+  request.grammar_rule = text(options, "grammarRule");
+  request.grammar_penalty = static_cast<float>(number(options, "grammarPenalty"));
+  request.max_tokens = integer(options, "maxTokens", 0, 448);
+  request.timestamps = flag(options, "timestamps");
+  const std::vector<double> clips = numbers(options, "clips");
+  for (size_t i = 0; i + 1 < clips.size(); i += 2) {
+    request.clips.emplace_back(std::max(clips[i], 0.0), std::max(clips[i + 1], 0.0));
+  }
+  request.no_speech_threshold = static_cast<float>(number(options, "noSpeechThreshold"));
+  request.log_probability_threshold = static_cast<float>(number(options, "logProbThreshold"));
+  request.compression_ratio_threshold = number(options, "compressionRatioThreshold");
+  request.threads = integer(options, "threads", 1, compute_threads());
+  return request;
+}
+
+OpenAudio audio_from_js(Napi::Object source) {
+  const std::string kind = text(source, "kind");
+  if (kind == "file") {
+    return [path = text(source, "path")] {
+      return AudioStream::from_decoder(Decoder::open(ByteReader::open_file(path), path));
+    };
+  }
+  auto store = ByteStoreObject::store_of(source.Get("store"));
+  if (!store) throw Napi::TypeError::New(source.Env(), "Expected a byte store for store");
+  if (kind == "bytes") {
+    return [store] { return AudioStream::from_decoder(Decoder::open(ByteReader::from_store(store), "<bytes>")); };
+  }
+  const PcmFormat format = text(source, "format") == "s16" ? PcmFormat::s16 : PcmFormat::f32;
+  const int rate = integer(source, "sampleRate", 1000, 768000);
+  const int channels = integer(source, "channels", 1, 64);
+  return [store = std::move(store), format, rate, channels] {
+    return AudioStream::from_pcm(store, format, rate, channels);
+  };
+}
+
+Napi::Array segments_to_js(Napi::Env env, const std::vector<SegmentResult>& segments) {
+  Napi::Array array = Napi::Array::New(env, segments.size());
+  for (uint32_t i = 0; i < segments.size(); ++i) {
+    const SegmentResult& segment = segments[i];
+    Napi::Array tokens = Napi::Array::New(env, segment.tokens.size());
+    for (uint32_t j = 0; j < segment.tokens.size(); ++j) {
+      Napi::Object token = Napi::Object::New(env);
+      token.Set("id", segment.tokens[j].id);
+      token.Set("text", segment.tokens[j].text);
+      token.Set("probability", segment.tokens[j].probability);
+      tokens.Set(j, token);
+    }
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("start", segment.start);
+    object.Set("end", segment.end);
+    object.Set("text", segment.text);
+    object.Set("temperature", segment.temperature);
+    object.Set("averageLogProbability", segment.average_log_probability);
+    object.Set("compressionRatio", segment.compression_ratio);
+    object.Set("noSpeechProbability", segment.no_speech_probability);
+    object.Set("language", segment.language);
+    object.Set("tokens", tokens);
+    array.Set(i, object);
+  }
+  return array;
+}
+
+Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on_gpu) {
+  Napi::Object phases = Napi::Object::New(env);
+  phases.Set("decode", result.phases.decode);
+  phases.Set("mel", result.phases.mel);
+  phases.Set("vad", result.phases.vad);
+  phases.Set("encode", result.phases.encode);
+  phases.Set("prompt", result.phases.prompt);
+  phases.Set("sample", result.phases.sample);
+  Napi::Array operations = Napi::Array::New(env);
+  for (const std::string& operation : result.nodes.cpu_operations) operations.Set(operations.Length(), operation);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("language", result.language);
+  object.Set("languageProbability", result.language_probability);
+  object.Set("duration", result.duration);
+  object.Set("onGpu", on_gpu);
+  object.Set("gpuNodes", static_cast<double>(result.nodes.gpu));
+  object.Set("cpuNodes", static_cast<double>(result.nodes.cpu));
+  object.Set("cpuOperations", operations);
+  object.Set("wallSeconds", result.wall);
+  object.Set("phases", phases);
+  return object;
+}
+
+Napi::Object language_to_js(Napi::Env env, const DetectedLanguage& language) {
+  Napi::Object all = Napi::Object::New(env);
+  for (const auto& entry : language.all) all.Set(entry.first, entry.second);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("language", language.language);
+  object.Set("probability", language.probability);
+  object.Set("all", all);
+  return object;
+}
+
+}  // namespace whisper_hip

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <napi.h>
+
+#include "transcribe/request.h"
+#include "transcribe/transcriber.h"
+
+namespace whisper_hip {
+
+// Copies NativeTranscribeOptions (lib/native.ts), which lib/transcribe/options.ts has checked. Numbers that would hurt
+// whisper.cpp are clamped all the same.
+TranscribeRequest request_from_js(Napi::Object options);
+
+// A NativeAudioSource. The opener runs on the job's thread. Throws Napi::TypeError.
+OpenAudio audio_from_js(Napi::Object source);
+
+Napi::Array segments_to_js(Napi::Env env, const std::vector<SegmentResult>& segments);
+Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on_gpu);
+Napi::Object language_to_js(Napi::Env env, const DetectedLanguage& language);
+
+}  // namespace whisper_hip

@@ -1,0 +1,343 @@
+#include "transcribe/transcriber.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "support/abort.h"
+#include "support/error.h"
+#include "support/log.h"
+#include "transcribe/compression_ratio.h"
+#include "transcribe/grammar.h"
+#include "transcribe/text_assembler.h"
+#include "transcribe/token_filter.h"
+
+namespace whisper_hip {
+
+namespace {
+
+constexpr int kWindowFrames = 3000;  // 30 s
+constexpr int kMinimumFrames = 10;   // whisper.cpp decodes nothing shorter than 100 ms
+constexpr int kEncoderGraphs = 3;    // conv, encode, cross
+// whisper.cpp uses at most the last 224 tokens of a prompt; its tokenizer recurses with the length of a word.
+constexpr size_t kMaxPromptBytes = 4096;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void check(const std::atomic<bool>& cancelled) {
+  if (cancelled.load(std::memory_order_relaxed)) throw Error("ERR_CANCELLED", "The job was cancelled");
+}
+
+// The whole audio (or its first `max_samples`) as log-mel frames.
+LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samples,
+                const std::atomic<bool>& cancelled, Phases& phases) {
+  auto mark = Clock::now();
+  const std::unique_ptr<AudioStream> audio = open_audio();
+  LogMel mel(mel_filters(model.context()), model.hparams().n_mels);
+  std::vector<float> block(64 * 1024);
+  while (mel.samples() < max_samples) {
+    check(cancelled);
+    const size_t count = audio->read(block.data(), std::min(block.size(), max_samples - mel.samples()));
+    phases.decode += seconds_since(mark);
+    mark = Clock::now();
+    if (count == 0) break;
+    mel.push(block.data(), count);
+    phases.mel += seconds_since(mark);
+    mark = Clock::now();
+  }
+  mel.finish();
+  phases.mel += seconds_since(mark);
+  return mel;
+}
+
+std::vector<whisper_token> tokenize_prompt(whisper_context& context, const std::string& prompt) {
+  if (prompt.empty()) return {};
+  size_t start = prompt.size() > kMaxPromptBytes ? prompt.size() - kMaxPromptBytes : 0;
+  while (start < prompt.size() && (static_cast<unsigned char>(prompt[start]) & 0xC0) == 0x80) ++start;
+  const char* text = prompt.c_str() + start;
+  std::vector<whisper_token> tokens(kMaxPromptBytes);
+  const int count = whisper_tokenize(&context, text, tokens.data(), static_cast<int>(tokens.size()));
+  tokens.resize(static_cast<size_t>(std::max(count, 0)));
+  return tokens;
+}
+
+std::string trimmed(const std::string& text) {
+  const char* spaces = " \t\r\n";
+  const size_t first = text.find_first_not_of(spaces);
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(spaces) - first + 1);
+}
+
+// One decoding of one window, with its text.
+struct Attempt {
+  WindowResult window;
+  float temperature;
+  double compression_ratio;
+  std::vector<SegmentResult> segments;
+};
+
+class Job {
+ public:
+  Job(LoadedModel& model, const TranscribeRequest& request, const std::atomic<bool>& cancelled,
+      const TranscribeEvents& events)
+      : model_(model),
+        context_(model.context()),
+        request_(request),
+        cancelled_(cancelled),
+        events_(events),
+        filter_(context_, request.suppress_tokens, request.suppress_regex, cancelled),
+        initial_prompt_(tokenize_prompt(context_, request.initial_prompt)),
+        compute_{&cancelled, request.threads, {}, 0} {
+    if (!request.grammar.empty()) grammar_ = std::make_unique<Grammar>(request.grammar, request.grammar_rule);
+    if (!request.carry_initial_prompt) history_ = initial_prompt_;
+  }
+
+  TranscribeResult run(const OpenAudio& open_audio) {
+    const auto start = Clock::now();
+    TranscribeResult result = {};
+    const LogMel mel = read_mel(model_, open_audio, SIZE_MAX, cancelled_, result.phases);
+    result.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
+    const auto clips = clip_frames(mel);
+    lease_ = model_.lease();
+    try {
+      ComputeScope scope(compute_);
+      settle_language(mel, clips, result);
+      for (const auto& clip : clips) decode_clip(mel, clip.first, clip.second, result.duration);
+    } catch (...) {
+      // Nobody knows what ggml left behind: this state is neither used nor freed again.
+      if (ggml_has_aborted()) lease_->abandon();
+      throw;
+    }
+    const StateTimings spent = timings(lease_->state());
+    result.phases.encode = spent.encode;
+    result.phases.prompt = spent.prompt;
+    result.phases.sample = spent.decode + spent.sample;
+    result.nodes = compute_.counts;
+    result.wall = seconds_since(start);
+    return result;
+  }
+
+ private:
+  // The clips in frames, cut to the audio; those that are too short for a window are left out.
+  std::vector<std::pair<int, int>> clip_frames(const LogMel& mel) {
+    std::vector<std::pair<int, int>> frames;
+    const auto last = static_cast<double>(mel.frames());
+    for (const auto& clip : request_.clips) {
+      const int first = static_cast<int>(std::min(last, std::round(clip.first * 100.0)));
+      const int end = static_cast<int>(std::min(last, std::round(clip.second * 100.0)));
+      if (first + kMinimumFrames < end) frames.emplace_back(first, end);
+      total_frames_ += std::max(0, end - first);
+    }
+    return frames;
+  }
+
+  void settle_language(const LogMel& mel, const std::vector<std::pair<int, int>>& clips, TranscribeResult& result) {
+    language_ = request_.language;
+    result.language_probability = 1.0;
+    if (!whisper_is_multilingual(&context_)) language_ = "en";
+    if (language_.empty() && clips.empty()) {
+      language_ = "en";
+      result.language_probability = 0.0;
+    } else if (language_.empty()) {
+      load_window(mel, clips.front().first);
+      const std::vector<float> probabilities = language_probabilities(context_, lease_->state());
+      check(cancelled_);
+      if (probabilities.empty()) fail("The language could not be detected");
+      const auto best = std::max_element(probabilities.begin(), probabilities.end());
+      language_ = whisper_lang_str(static_cast<int>(best - probabilities.begin()));
+      result.language_probability = *best;
+      // The first window has just been encoded.
+      reuse_encoding_ = true;
+    }
+    result.language = language_;
+  }
+
+  void load_window(const LogMel& mel, int seek) {
+    std::vector<float>& window = mel_window(lease_->state(), model_.hparams().n_mels, kWindowFrames);
+    mel.window(static_cast<size_t>(seek), kWindowFrames, window.data());
+  }
+
+  void decode_clip(const LogMel& mel, int first, int end, double duration) {
+    int seek = first;
+    while (seek + kMinimumFrames < end) {
+      check(cancelled_);
+      load_window(mel, seek);
+      // A prompt confuses the decoder in a short rest (whisper.cpp drops it below 5 s).
+      if (seek > first && seek + 500 >= end) history_.clear();
+      Attempt attempt = decode_until_good(seek, end);
+      const double limit = std::min(duration, end / 100.0);
+      for (SegmentResult& segment : attempt.segments) {
+        segment.end = std::min(segment.end, limit);
+        segment.start = std::min(segment.start, segment.end);
+      }
+      if (!attempt.segments.empty()) events_.segments(std::move(attempt.segments));
+      const int step = std::min(attempt.window.seek_delta, end - seek);
+      seek += step;
+      done_frames_ += step;
+      events_.progress(static_cast<double>(done_frames_) / total_frames_);
+    }
+  }
+
+  Attempt decode_until_good(int seek, int end) {
+    for (size_t i = 0;; ++i) {
+      const bool last = i + 1 == request_.temperatures.size();
+      // A second attempt starts from the encoding and the prompt of the first.
+      const bool encoded = i > 0 || std::exchange(reuse_encoding_, false);
+      Attempt attempt = decode(seek, end, request_.temperatures[i], encoded);
+      if (last || !needs_fallback(attempt)) {
+        history_ = request_.condition_on_previous_text ? prompt_history(lease_->state())
+                                                       : std::vector<whisper_token>();
+        return attempt;
+      }
+    }
+  }
+
+  // The rule of OpenAI's transcribe.py; `failed` adds whisper.cpp's own signs of a loop.
+  bool needs_fallback(const Attempt& attempt) const {
+    const bool improbable = attempt.window.average_log_probability < request_.log_probability_threshold;
+    if (improbable && attempt.window.no_speech_probability > request_.no_speech_threshold) return false;
+    return attempt.window.failed || improbable || attempt.compression_ratio > request_.compression_ratio_threshold;
+  }
+
+  Attempt decode(int seek, int end, float temperature, bool encoded) {
+    whisper_state& state = lease_->state();
+    const bool beam = temperature == 0.0f && request_.beam_size > 1;
+    const int decoders = beam ? request_.beam_size : temperature > 0.0f ? request_.best_of : 1;
+    reserve_decoders(context_, state, decoders);
+    whisper_full_params params = parameters(beam, decoders, temperature);
+    prompt_history(state) = history_;
+
+    compute_.skip_graphs = encoded ? kEncoderGraphs : 0;
+    Attempt attempt = {decode_window(context_, state, params, end - seek, decoders), temperature, 0.0, {}};
+    check(cancelled_);
+    if (attempt.window.status == -7) lease_->abandon();
+    if (attempt.window.status != 0) fail("whisper.cpp failed with status " + std::to_string(attempt.window.status));
+    write_segments(seek, attempt);
+    return attempt;
+  }
+
+  whisper_full_params parameters(bool beam, int decoders, float temperature) {
+    whisper_full_params params =
+        whisper_full_default_params(beam ? WHISPER_SAMPLING_BEAM_SEARCH : WHISPER_SAMPLING_GREEDY);
+    params.print_progress = params.print_realtime = params.print_timestamps = params.print_special = false;
+    params.no_context = false;  // the history is set by hand
+    params.language = language_.c_str();
+    params.translate = request_.translate;
+    params.no_timestamps = !request_.timestamps;
+    params.max_tokens = request_.max_tokens;
+    params.suppress_blank = request_.suppress_blank;
+    params.suppress_nst = request_.suppress_non_speech;
+    params.temperature = temperature;
+    params.length_penalty = request_.length_penalty;
+    params.logprob_thold = request_.log_probability_threshold;
+    params.no_speech_thold = request_.no_speech_threshold;
+    // whisper.cpp looks at the entropy of the last 32 tokens for the same purpose as the compression ratio.
+    if (std::isinf(request_.compression_ratio_threshold)) params.entropy_thold = -1.0f;
+    params.greedy.best_of = decoders;
+    params.beam_search.beam_size = decoders;
+    if (request_.carry_initial_prompt && !initial_prompt_.empty()) {
+      params.carry_initial_prompt = true;
+      params.prompt_tokens = initial_prompt_.data();
+      params.prompt_n_tokens = static_cast<int>(initial_prompt_.size());
+    }
+    if (grammar_) {
+      params.grammar_rules = grammar_->rules().data();
+      params.n_grammar_rules = grammar_->rules().size();
+      params.i_start_rule = grammar_->start_rule();
+      params.grammar_penalty = request_.grammar_penalty;
+    }
+    filter_.install(params);
+    return params;
+  }
+
+  void write_segments(int seek, Attempt& attempt) {
+    TextAssembler assembler;
+    std::string whole;
+    for (const WindowSegment& window : attempt.window.segments) {
+      SegmentResult segment = {};
+      segment.start = (seek + window.start) / 100.0;
+      segment.end = (seek + window.end) / 100.0;
+      for (const WindowToken& token : window.tokens) {
+        std::string text = assembler.push(token_bytes(context_, token.id));
+        segment.text += text;
+        segment.tokens.push_back({token.id, std::move(text), token.probability});
+      }
+      if (&window == &attempt.window.segments.back()) segment.text += assembler.flush();
+      whole += segment.text;
+      if (!trimmed(segment.text).empty()) attempt.segments.push_back(std::move(segment));
+    }
+    attempt.compression_ratio = compression_ratio(trimmed(whole));
+    for (SegmentResult& segment : attempt.segments) {
+      segment.temperature = attempt.temperature;
+      segment.average_log_probability = attempt.window.average_log_probability;
+      segment.compression_ratio = attempt.compression_ratio;
+      segment.no_speech_probability = attempt.window.no_speech_probability;
+      segment.language = language_;
+    }
+  }
+
+  [[noreturn]] void fail(const std::string& what) {
+    const std::string& errors = log_.errors();
+    const bool memory = errors.find("alloc") != std::string::npos;
+    throw Error(memory ? "ERR_OUT_OF_MEMORY" : "ERR_INTERNAL", errors.empty() ? what : what + ": " + errors);
+  }
+
+  LoadedModel& model_;
+  whisper_context& context_;
+  const TranscribeRequest& request_;
+  const std::atomic<bool>& cancelled_;
+  const TranscribeEvents& events_;
+  TokenFilter filter_;
+  std::unique_ptr<Grammar> grammar_;
+  std::vector<whisper_token> initial_prompt_;
+  std::vector<whisper_token> history_;  // what the next window is conditioned on
+  LogScope log_;
+  ComputeJob compute_;
+  std::unique_ptr<LoadedModel::Lease> lease_;
+  std::string language_;
+  bool reuse_encoding_ = false;
+  int total_frames_ = 0;
+  int done_frames_ = 0;
+};
+
+}  // namespace
+
+TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, const TranscribeRequest& request,
+                            const std::atomic<bool>& cancelled, const TranscribeEvents& events) {
+  return Job(model, request, cancelled, events).run(open_audio);
+}
+
+DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, int threads,
+                                 const std::atomic<bool>& cancelled) {
+  if (!whisper_is_multilingual(&model.context())) return {"en", 1.0, {{"en", 1.0}}};
+  Phases phases;
+  const LogMel mel = read_mel(model, open_audio, 30 * LogMel::kSampleRate, cancelled, phases);
+  if (mel.frames() <= kMinimumFrames) {
+    throw Error("ERR_INVALID_ARGUMENT", "Expected at least 100 ms of audio to detect a language in but received " +
+                                            std::to_string(mel.samples() / 16) + " ms");
+  }
+  const auto lease = model.lease();
+  ComputeJob compute{&cancelled, threads, {}, 0};
+  ComputeScope scope(compute);
+  std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
+  mel.window(0, kWindowFrames, window.data());
+  const std::vector<float> probabilities = language_probabilities(model.context(), lease->state());
+  check(cancelled);
+  if (probabilities.empty()) throw Error("ERR_INTERNAL", "The language could not be detected");
+
+  DetectedLanguage result;
+  for (size_t i = 0; i < probabilities.size(); ++i) {
+    result.all.emplace_back(whisper_lang_str(static_cast<int>(i)), probabilities[i]);
+  }
+  std::stable_sort(result.all.begin(), result.all.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  result.language = result.all.front().first;
+  result.probability = result.all.front().second;
+  return result;
+}
+
+}  // namespace whisper_hip

@@ -1,0 +1,39 @@
+// One transcription: audio -> mel -> windows of 30 s, each decoded at rising temperatures until it is good.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "audio/audio_stream.h"
+#include "model/loaded_model.h"
+#include "transcribe/mel.h"
+#include "transcribe/request.h"
+
+namespace whisper_hip {
+
+struct TranscribeEvents {
+  std::function<void(std::vector<SegmentResult>)> segments;
+  std::function<void(double)> progress;  // 0..1 of the audio
+};
+
+// Opens the audio; runs on the job's thread.
+using OpenAudio = std::function<std::unique_ptr<AudioStream>()>;
+
+// Runs on the calling thread. Throws Error(ERR_CANCELLED) within one graph node of `cancelled` being set, the errors
+// of the audio and ERR_INVALID_ARGUMENT for a bad grammar or regular expression.
+TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, const TranscribeRequest& request,
+                            const std::atomic<bool>& cancelled, const TranscribeEvents& events);
+
+struct DetectedLanguage {
+  std::string language;
+  double probability;
+  std::vector<std::pair<std::string, double>> all;
+};
+
+// Language of the first 30 s.
+DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, int threads,
+                                 const std::atomic<bool>& cancelled);
+
+}  // namespace whisper_hip

@@ -1,0 +1,105 @@
+import { invalidArgument } from './check.ts'
+import type { NativeAddon } from './native.ts'
+
+/** Severity of a {@link LogEntry}. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** One line of the log. */
+export interface LogEntry {
+  level: LogLevel
+  /** One line, without its line end. */
+  message: string
+}
+
+/** Receives log entries in order. Its return value is ignored. */
+export type LogSink = (entry: LogEntry) => void
+
+type Source = Pick<NativeAddon, 'setLogSink'>
+
+/** Levels of ggml; any other number (5: continuation) keeps the level of the line so far. */
+const levels: readonly (LogLevel | undefined)[] = [undefined, 'debug', 'info', 'warn', 'error']
+
+/** A line that never ends is cut here, in UTF-16 units. */
+const longestLine = 65_536
+
+let sink: LogSink | null = null
+let sinkFailed = false
+let source: Source | null = null
+/** The line that has begun and has not ended yet. */
+let pending: LogEntry | null = null
+
+/**
+ * Sets where the log of this library goes: one entry per line of whisper.cpp and ggml, and this library's own.
+ * The log is silent until then. It belongs to the current thread: each worker sets its own and gets the lines of
+ * its own loads and jobs. A logger never keeps the process alive.
+ *
+ * A sink that throws does not disturb the work: its first error is reported by `process.emitWarning`.
+ *
+ * @param logger the new sink, in place of the last one; `null` for silence (the default)
+ * @throws `ERR_INVALID_ARGUMENT` if it is neither a function nor `null`
+ */
+export function setLogger(logger: LogSink | null): void {
+  if (logger !== null && typeof logger !== 'function')
+    throw invalidArgument('a function or null', 'logger', logger)
+  flush()
+  sink = logger
+  sinkFailed = false
+  connect()
+}
+
+/** Makes a loaded addon a source of the log. @internal */
+export function attachLogSource(addon: Source): void {
+  source = addon
+  connect()
+}
+
+/** Writes an entry of this library's own. @internal */
+export function log(level: LogLevel, message: string): void {
+  flush()
+  deliver({ level, message })
+}
+
+/** While nobody listens, the addon does not even send. */
+function connect(): void {
+  source?.setLogSink(sink === null ? null : receive)
+}
+
+/** Joins the pieces that the native side prints into lines. */
+function receive(level: number, text: string): void {
+  const name = levels[level]
+  if (name !== undefined && pending !== null && name !== pending.level) flush()
+  const lines = text.split('\n')
+  const rest = lines.pop() ?? ''
+  for (const line of lines) {
+    append(name, line)
+    flush()
+  }
+  if (rest !== '') append(name, rest)
+}
+
+function append(level: LogLevel | undefined, text: string): void {
+  pending ??= { level: level ?? 'info', message: '' }
+  pending.message += text
+  if (pending.message.length > longestLine) flush()
+}
+
+function flush(): void {
+  const line = pending
+  pending = null
+  if (line === null) return
+  const message = line.message.trimEnd()
+  if (message !== '') deliver({ level: line.level, message })
+}
+
+function deliver(entry: LogEntry): void {
+  try {
+    sink?.(entry)
+  } catch (error) {
+    if (sinkFailed) return
+    sinkFailed = true
+    process.emitWarning(`The logger threw: ${error instanceof Error ? error.message : String(error)}`, {
+      type: 'WhisperHipWarning',
+      code: 'WHISPER_HIP_LOGGER',
+    })
+  }
+}

@@ -1,0 +1,124 @@
+import { corrupt } from './failures.ts'
+import type { Pacer } from './pacer.ts'
+import type { ByteSource } from './source.ts'
+
+/**
+ * Walks through a source from start to end in bounded memory, and checks the bounds before every read.
+ * Numbers are little-endian. `ensure` reads, the getters after it only look into the block that it made available:
+ *
+ *     await reader.ensure(8, 'the header')
+ *     const magic = reader.u32(), count = reader.u32()
+ */
+export class BlockReader {
+  /** Bytes that one read of the source fetches at least, where there are as many. */
+  readAhead = 4096
+
+  readonly source: ByteSource
+  readonly #pacer: Pacer
+  #block: Uint8Array = new Uint8Array(0)
+  #view = new DataView(this.#block.buffer)
+  /** Offset of the block in the source, and of the next byte in the block. */
+  #start = 0
+  #next = 0
+
+  constructor(source: ByteSource, pacer: Pacer) {
+    this.source = source
+    this.#pacer = pacer
+  }
+
+  /** Offset of the next byte in the source. */
+  get position(): number {
+    return this.#start + this.#next
+  }
+
+  /** Bytes from here to the end of the source. */
+  get remaining(): number {
+    return this.source.size - this.position
+  }
+
+  /** Bytes that the getters can take without another `ensure`. */
+  get buffered(): number {
+    return this.#block.byteLength - this.#next
+  }
+
+  /**
+   * Makes the next `length` bytes available.
+   * @param what where we are, for the message, e.g. `the vocabulary`
+   * @throws WhisperHipError `ERR_MODEL_CORRUPT` when the source ends before
+   */
+  async ensure(length: number, what: string): Promise<void> {
+    if (length <= this.buffered) return
+    this.#requireLeft(length, what)
+    if (this.#pacer.due) await this.#pacer.turn()
+    const start = this.position
+    this.#block = await this.source.read(start, Math.min(Math.max(length, this.readAhead), this.remaining))
+    this.#view = new DataView(this.#block.buffer, this.#block.byteOffset, this.#block.byteLength)
+    this.#start = start
+    this.#next = 0
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#advance(1))
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#advance(2), true)
+  }
+
+  i16(): number {
+    return this.#view.getInt16(this.#advance(2), true)
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#advance(4), true)
+  }
+
+  i32(): number {
+    return this.#view.getInt32(this.#advance(4), true)
+  }
+
+  f32(): number {
+    return this.#view.getFloat32(this.#advance(4), true)
+  }
+
+  /** A view that stays valid until the next `ensure`. */
+  take(length: number): Uint8Array {
+    const from = this.#advance(length)
+    return this.#block.subarray(from, from + length)
+  }
+
+  /** One byte per character; names in model files are ASCII. */
+  text(length: number): string {
+    let text = ''
+    for (const byte of this.take(length)) text += String.fromCharCode(byte)
+    return text
+  }
+
+  /**
+   * Passes over bytes without reading them.
+   * @throws WhisperHipError `ERR_MODEL_CORRUPT` when the source ends before
+   */
+  skip(length: number, what: string): void {
+    this.#requireLeft(length, what)
+    this.#next += length
+    if (this.#next <= this.#block.byteLength) return
+    this.#start += this.#next
+    this.#next = 0
+    this.#block = new Uint8Array(0)
+  }
+
+  #advance(length: number): number {
+    const at = this.#next
+    this.#next += length
+    return at
+  }
+
+  #requireLeft(length: number, what: string): void {
+    if (length <= this.remaining) return
+    const { name, size } = this.source
+    throw corrupt(
+      name,
+      `it ends at byte ${size}, inside ${what} (${length} bytes are needed at byte ${this.position})`,
+    )
+  }
+}

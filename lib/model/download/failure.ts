@@ -1,0 +1,47 @@
+import { WhisperHipError } from '../../errors.ts'
+
+/** An `ERR_DOWNLOAD`: what could not be obtained, and why, in one sentence. */
+export function downloadError(
+  message: string,
+  cause?: unknown,
+  advice: readonly string[] = [],
+): WhisperHipError {
+  return new WhisperHipError('ERR_DOWNLOAD', message, { cause, advice })
+}
+
+/** `error` of a file operation as an `ERR_DOWNLOAD` that says what was being done and to which path. */
+export function fileError(error: unknown, doing: string, path: string): unknown {
+  const code = errorCode(error)
+  if (code === undefined) return error
+  const reason = fileReasons[code] ?? (error as Error).message
+  const advice = ['Set WHISPER_HIP_CACHE to a folder that this user can write to and that has room.']
+  return downloadError(`Could not ${doing} ${path}: ${reason} (${code})`, error, advice)
+}
+
+const fileReasons: Record<string, string | undefined> = {
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  ENOTDIR: 'a part of the path is not a folder',
+  EEXIST: 'a file is in the way',
+}
+
+/** The `code` of a Node error such as `ENOENT`, if it has one. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || error instanceof WhisperHipError || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** `bytes` for a reader: `147.9 MB`, decimal units as hosts and disks state them. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
+}

@@ -1,0 +1,86 @@
+import { WhisperHipError } from '../../errors.ts'
+import { nearest } from '../../nearest.ts'
+import { catalogue, downloadBytes, findModel, modelNames } from '../catalogue.ts'
+import { cachedModel } from './cache.ts'
+import { obtainEntry } from './obtain.ts'
+import type { ObtainOptions } from './options.ts'
+import { defaultSettings } from './settings.ts'
+import { obtainUrl } from './url.ts'
+
+export type { DownloadProgress, ObtainOptions } from './options.ts'
+
+/**
+ * Path of a model on this machine, downloaded into the cache when it is not there yet.
+ *
+ * @param name A catalogue name or alias (`base`, `turbo`), or an http(s) address of a model file, as text or `URL`.
+ * @returns A ggml file, a CTranslate2 folder, or the file behind the URL.
+ *
+ * Rejects with:
+ * - `ERR_MODEL_NOT_FOUND`: no such name, or not cached while `offline`;
+ * - `ERR_DOWNLOAD`: no source worked (`advice` lists each with its reason), or the cache cannot be written to;
+ * - `ERR_INVALID_ARGUMENT`: a wrong argument, `HF_ENDPOINT` or `HF_TOKEN`;
+ * - the reason of `signal` when that aborts.
+ */
+export async function obtainModel(name: string | URL, options: ObtainOptions = {}): Promise<string> {
+  options.signal?.throwIfAborted()
+  const { sha256 } = options
+  if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256)))
+    throw invalid('64 hexadecimal digits', 'sha256', sha256)
+  const url = asUrl(name)
+  if (url !== undefined) return obtainUrl(url, { ...options, sha256: sha256?.toLowerCase() }, defaultSettings)
+  if (typeof name !== 'string' || name === '') throw invalid('a model name or URL', 'name', name)
+  const entry = findModel(name)
+  if (entry === undefined) throw unknownName(name)
+  if (sha256 !== undefined) throw invalid('no value beside a catalogue name', 'sha256', sha256)
+  return obtainEntry(entry, options, defaultSettings)
+}
+
+/** A model that can be asked for by name. */
+export interface ListedModel {
+  name: string
+  aliases: readonly string[]
+  /** Rounded to millions. */
+  parameters: number
+  /** Whether it was trained for other languages than English. */
+  multilingual: boolean
+  /** Bytes to download from the first source. */
+  bytes: number
+  /** Where it is cached, or null. */
+  path: string | null
+}
+
+/** The catalogue, smallest first within each family, with what is in the cache. Never touches the network. */
+export async function listModels(): Promise<ListedModel[]> {
+  return Promise.all(
+    catalogue.map(async (entry) => {
+      const { name, aliases, parameters, multilingual, sources } = entry
+      const bytes = sources[0] === undefined ? 0 : downloadBytes(sources[0])
+      return { name, aliases, parameters, multilingual, bytes, path: (await cachedModel(entry)) ?? null }
+    }),
+  )
+}
+
+function asUrl(name: unknown): URL | undefined {
+  if (name instanceof URL) return name
+  return typeof name === 'string' && /^https?:\/\//i.test(name) && URL.canParse(name)
+    ? new URL(name)
+    : undefined
+}
+
+function unknownName(name: string): WhisperHipError {
+  const shown = JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}…` : name)
+  const guess = nearest(name, modelNames())
+  return new WhisperHipError(
+    'ERR_MODEL_NOT_FOUND',
+    `There is no model ${shown}${guess === undefined ? '' : `: did you mean "${guess}"?`}`,
+    { advice: [`Known names: ${modelNames().join(', ')}.`] },
+  )
+}
+
+function invalid(expected: string, argument: string, value: unknown): WhisperHipError {
+  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value)
+  return new WhisperHipError(
+    'ERR_INVALID_ARGUMENT',
+    `Expected ${expected} for ${argument} but received ${shown} of type ${typeof value}`,
+  )
+}

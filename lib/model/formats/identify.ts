@@ -1,0 +1,152 @@
+import type { WhisperHipError } from '../../errors.ts'
+import { corrupt, notAModel, unsupported } from '../failures.ts'
+import type { ByteSource } from '../source.ts'
+import { GGML_MAGIC } from './legacy-ggml.ts'
+
+/** How much of a file decides what it is. */
+const HEAD = 4096
+
+const GGML_SIGNATURE = signature(0, 'lmgg')
+const CTRANSLATE2_SIGNATURE = signature(4, '\x0c\0WhisperSpec\0')
+const SIGNATURES = [GGML_SIGNATURE, CTRANSLATE2_SIGNATURE]
+
+/**
+ * Tells the format of a file from its first bytes, never from its name.
+ * @throws WhisperHipError `ERR_MODEL_UNSUPPORTED` for a known format of models that this version does not read,
+ *   `ERR_MODEL_CORRUPT` for a damaged signature, `ERR_MODEL_FORMAT` for all else, saying what it is
+ */
+export async function identify(source: ByteSource): Promise<'ggml' | 'ctranslate2'> {
+  const head = await source.read(0, Math.min(HEAD, source.size))
+  if (isVoiceActivityModel(head)) throw notAModel(source.name, 'a Silero voice activity model')
+  if (startsWith(head, GGML_SIGNATURE)) return 'ggml'
+  if (startsWith(head, CTRANSLATE2_SIGNATURE)) return 'ctranslate2'
+  throw refusal(source, head)
+}
+
+interface Signature {
+  offset: number
+  bytes: Uint8Array
+}
+
+function signature(offset: number, text: string): Signature {
+  return { offset, bytes: Uint8Array.from(text, (character) => character.charCodeAt(0)) }
+}
+
+function startsWith(head: Uint8Array, { offset, bytes }: Signature): boolean {
+  return head.length >= offset + bytes.length && bytes.every((byte, i) => head[offset + i] === byte)
+}
+
+/** Silero's file has the magic of ggml too, then the length of its name. */
+function isVoiceActivityModel(head: Uint8Array): boolean {
+  return startsWith(head, GGML_SIGNATURE) && startsWith(head, signature(4, '\x0a\0\0\0silero'))
+}
+
+function refusal(source: ByteSource, head: Uint8Array): WhisperHipError {
+  const { name, size } = source
+  if (size === 0) return notAModel(name, 'empty')
+  return (
+    otherModelFormat(name, head) ??
+    otherBinaryFormat(name, head) ??
+    damagedSignature(name, head) ??
+    (isText(head) ? textRefusal(name, head) : notAModel(name, `something else: it starts with ${hex(head)}`))
+  )
+}
+
+const CONVERT = [
+  'Use a ggml file or a CTranslate2 folder of the same model, or convert it with ct2-transformers-converter --quantization float16',
+]
+
+function otherModelFormat(name: string, head: Uint8Array): WhisperHipError | undefined {
+  const format = modelFormatOf(head)
+  return format && unsupported(name, `it is a ${format} file, a format that is not supported yet by this version`, CONVERT)
+}
+
+function modelFormatOf(head: Uint8Array): string | undefined {
+  if (startsWith(head, signature(0, 'GGUF'))) return 'GGUF'
+  if (isSafetensors(head)) return 'safetensors'
+  if (isZip(head) && Buffer.from(head.subarray(0, 128)).includes('data.pkl')) return 'PyTorch'
+  // A pickle of protocol 2 to 5 that starts with a mark, a dictionary, a global or PyTorch's magic number.
+  const pickle = head[0] === 0x80 && (head[1] ?? 0) >= 2 && (head[1] ?? 0) <= 5
+  if (pickle && [0x28, 0x7d, 0x63, 0x8a, 0x95].includes(head[2] ?? 0)) return 'pickled PyTorch'
+  const spec = ctranslate2Spec(head)
+  return spec && `CTranslate2 ${spec} (not Whisper)`
+}
+
+function isSafetensors(head: Uint8Array): boolean {
+  if (head.length < 9 || head[8] !== 0x7b) return false
+  const length = Buffer.from(head.subarray(0, 8)).readBigUInt64LE()
+  return length >= 2n && length <= 100_000_000n
+}
+
+function isZip(head: Uint8Array): boolean {
+  return startsWith(head, signature(0, 'PK\x03\x04'))
+}
+
+/** The name of another kind of model in CTranslate2's container, e.g. `TransformerSpec`. */
+function ctranslate2Spec(head: Uint8Array): string | undefined {
+  const length = (head[4] ?? 0) | ((head[5] ?? 0) << 8)
+  if (length < 6 || length > 64) return undefined
+  const text = Buffer.from(head.subarray(6, 6 + length)).toString('latin1')
+  const known = /^(Transformer|Wav2Vec2|WavLM|Moonshine)\w*Spec\0$/.test(text)
+  return known ? text.slice(0, -1) : undefined
+}
+
+const OTHER_FORMATS: readonly [found: string, Signature, advice?: string][] = [
+  ['a zip archive', signature(0, 'PK\x03\x04'), 'Unpack it first'],
+  ['compressed with gzip', signature(0, '\x1f\x8b'), 'Unpack it first'],
+  ['compressed with xz', signature(0, '\xfd7zXZ'), 'Unpack it first'],
+  ['compressed with zstd', signature(0, '\x28\xb5\x2f\xfd'), 'Unpack it first'],
+  ['compressed with bzip2', signature(0, 'BZh'), 'Unpack it first'],
+  ['a 7z archive', signature(0, '7z\xbc\xaf'), 'Unpack it first'],
+  ['a RIFF (wav) audio file', signature(0, 'RIFF'), 'Pass audio as the first argument of transcribe'],
+  ['a FLAC audio file', signature(0, 'fLaC'), 'Pass audio as the first argument of transcribe'],
+  ['an Ogg audio file', signature(0, 'OggS'), 'Pass audio as the first argument of transcribe'],
+  ['an MP3 audio file', signature(0, 'ID3'), 'Pass audio as the first argument of transcribe'],
+  ['a Git LFS pointer, not the file itself', signature(0, 'version https://git-lfs'), 'Run git lfs pull'],
+]
+
+function otherBinaryFormat(name: string, head: Uint8Array): WhisperHipError | undefined {
+  if (head.every((byte) => byte === 0)) {
+    return notAModel(name, 'all zero bytes', ['Fetch it again: the download was reserved, but not written'])
+  }
+  const other = OTHER_FORMATS.find(([, start]) => startsWith(head, start))
+  return other && notAModel(name, other[0], other[2] ? [other[2]] : [])
+}
+
+/** A file that ends inside a signature, or whose signature has up to two wrong bits. */
+function damagedSignature(name: string, head: Uint8Array): WhisperHipError | undefined {
+  for (const { offset, bytes } of SIGNATURES) {
+    const present = head.subarray(offset, offset + bytes.length)
+    const wrong = present.reduce((bits, byte, i) => bits + bitsOf(byte ^ (bytes[i] as number)), 0)
+    if (present.length === 0 || wrong > 2) continue
+    if (present.length < bytes.length && wrong === 0) {
+      return corrupt(name, `it ends at byte ${head.length}, inside the signature of its format`)
+    }
+    if (present.length === bytes.length) {
+      return corrupt(name, `its signature is ${hex(present)}, where ${hex(bytes)} is needed`)
+    }
+  }
+  return undefined
+}
+
+function bitsOf(byte: number): number {
+  let bits = 0
+  for (let rest = byte; rest > 0; rest >>= 1) bits += rest & 1
+  return bits
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes.subarray(0, 14), (byte) => byte.toString(16).padStart(2, '0')).join(' ')
+}
+
+function isText(head: Uint8Array): boolean {
+  return head.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d)) && !head.includes(0x7f)
+}
+
+function textRefusal(name: string, head: Uint8Array): WhisperHipError {
+  const start = Buffer.from(head.subarray(0, 256)).toString('utf8').trimStart()
+  if (/^\ufeff?<(!doctype html|html|head|body)/i.test(start)) {
+    return notAModel(name, 'an HTML page', ['Fetch it again: the server sent a page in place of the file'])
+  }
+  return notAModel(name, /^[[{]/.test(start) ? 'a JSON text' : 'a text')
+}

@@ -1,0 +1,204 @@
+import { corrupt, quote, unsupported } from '../failures.ts'
+import { BlockReader } from '../block-reader.ts'
+import { type FileType, fileType, rowBytes, typeLayout } from '../ggml-types.ts'
+import { requirePlausible, requireSupported } from '../hyperparameters.ts'
+import { SPECTRUM_BINS } from '../mel.ts'
+import type { Pacer } from '../pacer.ts'
+import { GgmlType, type Hyperparameters, type LoadPlan, type PlanTensor, type Vocabulary } from '../plan.ts'
+import { memoryType, type RequiredTensor, requiredTensors } from '../required-tensors.ts'
+import type { ByteSource } from '../source.ts'
+import { endOfText, MAX_TOKEN_BYTES, VocabularyPacker } from '../tokenizer.ts'
+
+/** The file starts with `lmgg`. */
+export const GGML_MAGIC = 0x67676d6c
+
+/** `ftype` is a type + 1000 * the version of ggml's block layouts. */
+const LAYOUT_VERSION_FACTOR = 1000
+const LAYOUT_VERSION = 2
+/** Fewest text tokens of a model: English-only vocabularies have 50256, multilingual ones 50257 with an empty last one. */
+const MIN_TOKENS = 50256
+const MAX_NAME = 128
+
+/**
+ * Reads a legacy ggml file, the format of whisper.cpp's own converters (and of many files that are called `.gguf`).
+ *
+ * Layout, little-endian and unaligned: magic, 11 hyperparameters, the mel filters, the vocabulary, then tensor records
+ * until the end of the file. There are no checksums; the file must be exactly what whisper.cpp v1.9.1 would need: each
+ * required tensor once, with its shape and the type that the header announces, and nothing else.
+ *
+ * @throws WhisperHipError `ERR_MODEL_CORRUPT` or `ERR_MODEL_UNSUPPORTED`
+ */
+export async function readLegacyGgml(source: ByteSource, pacer: Pacer): Promise<LoadPlan> {
+  const reader = new BlockReader(source, pacer)
+  const { hyperparameters, weights } = await readHeader(reader)
+  const melFilters = await readMelFilters(reader, hyperparameters.melBins)
+  const vocabulary = await readVocabulary(reader, hyperparameters.vocabularySize)
+  const { tensors, weightType } = await readTensors(reader, hyperparameters, weights)
+  requireSupported(hyperparameters, source.name)
+  return {
+    format: 'ggml',
+    dialect: `ftype ${weights.ftype}`,
+    hyperparameters,
+    melFilters,
+    vocabulary,
+    weightType,
+    tensors,
+    sources: [source],
+    conversions: [],
+  }
+}
+
+async function readHeader(reader: BlockReader): Promise<{ hyperparameters: Hyperparameters; weights: FileType }> {
+  const { name } = reader.source
+  await reader.ensure(48, 'the header')
+  if (reader.u32() !== GGML_MAGIC) throw corrupt(name, 'it does not start with the magic number of ggml')
+  const hyperparameters: Hyperparameters = {
+    vocabularySize: reader.i32(),
+    audioContext: reader.i32(),
+    audioState: reader.i32(),
+    audioHeads: reader.i32(),
+    audioLayers: reader.i32(),
+    textContext: reader.i32(),
+    textState: reader.i32(),
+    textHeads: reader.i32(),
+    textLayers: reader.i32(),
+    melBins: reader.i32(),
+  }
+  requirePlausible(hyperparameters, name)
+  return { hyperparameters, weights: weightsOf(reader.i32(), name) }
+}
+
+function weightsOf(ftype: number, name: string): FileType {
+  const version = Math.trunc(ftype / LAYOUT_VERSION_FACTOR)
+  const weights = fileType(ftype % LAYOUT_VERSION_FACTOR)
+  if (!weights || version < 0 || version > LAYOUT_VERSION) {
+    throw corrupt(name, `ftype is ${ftype}, which stands for no type of ggml`)
+  }
+  const quantized = weights.type === undefined || typeLayout(weights.type).block > 1
+  if (version === 1 && quantized) {
+    throw unsupported(name, `its ${weights.name} weights have version 1 of ggml's block layouts, of May 2023`, [
+      'Quantize the f16 model again with a current whisper.cpp',
+    ])
+  }
+  return weights
+}
+
+async function readMelFilters(reader: BlockReader, melBins: number): Promise<Float32Array> {
+  const { name } = reader.source
+  await reader.ensure(8, 'the header')
+  const bins = reader.i32()
+  const spectrumBins = reader.i32()
+  if (bins !== melBins || spectrumBins !== SPECTRUM_BINS) {
+    const found = `its mel filters are ${bins} x ${spectrumBins}`
+    throw corrupt(name, `${found}, where ${melBins} x ${SPECTRUM_BINS} are needed`)
+  }
+  await reader.ensure(4 * bins * spectrumBins, 'the mel filters')
+  const filters = new Float32Array(bins * spectrumBins)
+  for (let i = 0; i < filters.length; i++) {
+    const value = reader.f32()
+    if (!Number.isFinite(value)) throw corrupt(name, `value ${i} of its mel filters is ${value}`)
+    filters[i] = value
+  }
+  return filters
+}
+
+/** Keeps the text tokens only: whisper.cpp makes up the names of the special ones, which follow them. */
+async function readVocabulary(reader: BlockReader, vocabularySize: number): Promise<Vocabulary> {
+  const { name } = reader.source
+  await reader.ensure(4, 'the header')
+  const count = reader.i32()
+  if (!(count >= MIN_TOKENS && count <= vocabularySize)) {
+    throw corrupt(name, `its vocabulary lists ${count} tokens, where ${MIN_TOKENS} to ${vocabularySize} are possible`)
+  }
+  const kept = Math.min(count, endOfText(vocabularySize))
+  const packer = new VocabularyPacker(name, kept)
+  reader.readAhead = 1 << 16
+  for (let id = 0; id < count; id++) {
+    if (reader.buffered < 4) await reader.ensure(4, `token ${id} of the vocabulary`)
+    const length = reader.u32()
+    if (length > MAX_TOKEN_BYTES) {
+      throw corrupt(name, `token ${id} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`)
+    }
+    if (reader.buffered < length) await reader.ensure(length, `token ${id} of the vocabulary`)
+    const token = reader.take(length)
+    if (id < kept) packer.add(token)
+  }
+  reader.readAhead = 1 << 12
+  return packer.finish()
+}
+
+async function readTensors(
+  reader: BlockReader,
+  hyperparameters: Hyperparameters,
+  weights: FileType,
+): Promise<{ tensors: PlanTensor[]; weightType: GgmlType }> {
+  const { name: file } = reader.source
+  const missing = new Map(requiredTensors(hyperparameters).map((tensor) => [tensor.name, tensor]))
+  const tensors: PlanTensor[] = []
+  while (reader.remaining > 0) {
+    const { name, shape, tag } = await readTensorHeader(reader)
+    const tensor = missing.get(name)
+    if (!tensor) {
+      const twice = tensors.some((known) => known.name === name)
+      throw corrupt(file, twice ? `tensor ${name} is there twice` : `${quote(name)} is no tensor of this Whisper model`)
+    }
+    missing.delete(name)
+    requireShape(tensor, shape, file)
+    const type = requireType(tensor, tag, weights, file)
+    const [length, rows] = rowsOf(shape)
+    const offset = reader.position
+    reader.skip(rowBytes(type, length) * rows, `the data of tensor ${name}`)
+    tensors.push({ name, shape, type, parts: [{ source: 0, offset, type, rows }] })
+  }
+  const [first] = missing.keys()
+  if (first !== undefined) throw corrupt(file, `${missing.size} of its tensors are missing, ${first} among them`)
+  return { tensors, weightType: weights.type as GgmlType }
+}
+
+async function readTensorHeader(reader: BlockReader): Promise<{ name: string; shape: number[]; tag: number }> {
+  const { name: file } = reader.source
+  const at = reader.position
+  await reader.ensure(12, 'the header of a tensor')
+  const rank = reader.i32()
+  const nameLength = reader.i32()
+  const tag = reader.i32()
+  if (rank < 1 || rank > 3 || nameLength < 1 || nameLength > MAX_NAME) {
+    throw corrupt(file, `at byte ${at} is no header of a tensor (${rank} dimensions, ${nameLength} bytes of name)`)
+  }
+  await reader.ensure(4 * rank + nameLength, 'the header of a tensor')
+  const shape = Array.from({ length: rank }, () => reader.i32())
+  return { name: reader.text(nameLength), shape, tag }
+}
+
+function requireShape(tensor: RequiredTensor, shape: readonly number[], file: string): void {
+  if (shape.length === tensor.shape.length && shape.every((size, i) => size === tensor.shape[i])) return
+  throw corrupt(file, `tensor ${tensor.name} has shape [${shape}], where [${tensor.shape}] is needed`)
+}
+
+/** The type of a tensor in the file and in memory, which are the same in this format. */
+function requireType(tensor: RequiredTensor, tag: number, weights: FileType, file: string): GgmlType {
+  const isWeight = tensor.kind === 'weight'
+  // Beside weights of any quantised type, the other tensors are the same as beside f16.
+  const expected = isWeight ? weights.tag : memoryType(tensor.kind, weights.type ?? GgmlType.F16)
+  if (tag !== expected) {
+    throw corrupt(file, `tensor ${tensor.name} has type ${tag}, where ${expected} is needed beside ${weights.name}`)
+  }
+  if (isWeight && weights.type === undefined) {
+    throw unsupported(file, `its weights are ${weights.name}, a type that this version does not load`, [
+      'Quantize the f16 model to q8_0, q5_0 or q4_k',
+    ])
+  }
+  return requireWholeBlocks(tensor, expected as GgmlType, file)
+}
+
+function requireWholeBlocks(tensor: RequiredTensor, type: GgmlType, file: string): GgmlType {
+  const { block, name } = typeLayout(type)
+  const length = tensor.shape[0] as number
+  if (length % block === 0) return type
+  throw corrupt(file, `the rows of tensor ${tensor.name} have ${length} values, which ${name} cannot store`)
+}
+
+function rowsOf(shape: readonly number[]): [length: number, rows: number] {
+  const [length, ...others] = shape as [number, ...number[]]
+  return [length, others.reduce((rows, size) => rows * size, 1)]
+}

@@ -1,0 +1,141 @@
+import { corrupt } from './failures.ts'
+import type { Pacer } from './pacer.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const MAX_DEPTH = 64
+
+/**
+ * Pulls values out of a JSON text in steps, because `JSON.parse` of a tokenizer file blocks the event loop for 30 to 60 ms.
+ * The caller states what it expects; anything else is `ERR_MODEL_CORRUPT`:
+ *
+ *     json.open('[')
+ *     while (json.more()) json.string()
+ *     json.end()
+ */
+export class JsonReader {
+  readonly #text: Uint8Array
+  readonly #name: string
+  #at = 0
+  /** Closing characters of the open arrays and objects, and whether each has had a value. */
+  readonly #open: { close: number; started: boolean }[] = []
+
+  /** @param text UTF-8 @param name of the file, for messages */
+  constructor(text: Uint8Array, name: string) {
+    this.#text = text
+    this.#name = name
+  }
+
+  open(bracket: '[' | '{'): void {
+    this.#expect(bracket.charCodeAt(0))
+    if (this.#open.length === MAX_DEPTH) throw this.#fail('nested less deeply')
+    this.#open.push({ close: bracket === '[' ? 0x5d : 0x7d, started: false })
+  }
+
+  /** Goes to the next value of the innermost array or object; at its end leaves it and returns `false`. */
+  more(): boolean {
+    const container = this.#open.at(-1)
+    if (!container) throw this.#fail('inside an array or object')
+    if (this.#peek() === container.close) {
+      this.#at++
+      this.#open.pop()
+      return false
+    }
+    if (container.started) this.#expect(0x2c)
+    container.started = true
+    return true
+  }
+
+  /** The next key of an object as text. */
+  key(): string {
+    return Buffer.from(this.keyBytes()).toString('utf8')
+  }
+
+  /** The next key of an object in UTF-8. */
+  keyBytes(): Uint8Array {
+    const key = this.string()
+    this.#expect(0x3a)
+    return key
+  }
+
+  /** A string in UTF-8. */
+  string(): Uint8Array {
+    if (this.#peek() !== QUOTE) throw this.#fail('a string')
+    const start = this.#at++
+    const escaped = this.#skipString()
+    if (!escaped) return this.#text.subarray(start + 1, this.#at - 1)
+    try {
+      const decoded: string = JSON.parse(Buffer.from(this.#text.subarray(start, this.#at)).toString('utf8'))
+      return Buffer.from(decoded, 'utf8')
+    } catch {
+      throw this.#fail('a well-formed string')
+    }
+  }
+
+  /** A non-negative integer of at most nine digits. */
+  integer(): number {
+    this.#peek()
+    const start = this.#at
+    let value = 0
+    for (; this.#at - start < 9; this.#at++) {
+      const digit = (this.#text[this.#at] ?? 0) - 0x30
+      if (digit < 0 || digit > 9) break
+      value = value * 10 + digit
+    }
+    if (this.#at === start) throw this.#fail('a non-negative integer')
+    return value
+  }
+
+  /** Passes over one value of any kind without looking closely at it. */
+  async skip(pacer: Pacer): Promise<void> {
+    this.#peek()
+    for (let depth = 0, steps = 0; ; steps++) {
+      if ((steps & 0xff) === 0 && pacer.due) await pacer.turn()
+      const character = this.#text[this.#at]
+      if (character === undefined) throw this.#fail('a value')
+      // At depth 0, a comma or a closing bracket belongs to the container that the value is in.
+      const closes = character === 0x5d || character === 0x7d
+      if (depth === 0 && (closes || character === 0x2c)) return
+      this.#at++
+      if (character === QUOTE) this.#skipString()
+      else if (character === 0x5b || character === 0x7b) depth++
+      else if (closes) depth--
+    }
+  }
+
+  /** Insists on the end of the text. */
+  end(): void {
+    if (this.#peek() !== undefined) throw this.#fail('the end')
+  }
+
+  /** Goes from inside a string past its closing quote; tells whether the string has escapes. */
+  #skipString(): boolean {
+    let escaped = false
+    for (;;) {
+      const character = this.#text[this.#at++]
+      if (character === QUOTE) return escaped
+      if (character === BACKSLASH) {
+        escaped = true
+        this.#at++
+      } else if (character === undefined) throw this.#fail('the end of a string')
+    }
+  }
+
+  /** The next character that is no space, without passing it. */
+  #peek(): number | undefined {
+    let character = this.#text[this.#at]
+    while (character === 0x20 || character === 0x0a || character === 0x0d || character === 0x09) {
+      character = this.#text[++this.#at]
+    }
+    return character
+  }
+
+  #expect(character: number): void {
+    if (this.#peek() !== character) throw this.#fail(`'${String.fromCharCode(character)}'`)
+    this.#at++
+  }
+
+  #fail(expected: string) {
+    return corrupt(this.#name, `JSON at byte ${Math.min(this.#at, this.#text.byteLength)} is not ${expected}`)
+  }
+}

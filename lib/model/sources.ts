@@ -1,0 +1,228 @@
+import { constants, type Stats } from 'node:fs'
+import { type FileHandle, open, opendir, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { WhisperHipError } from '../errors.ts'
+import { corrupt, notAModel, unsupported } from './failures.ts'
+import type { ByteSource } from './source.ts'
+
+/** The main file of a model and the folder in which its companions (vocabulary, configuration) lie. */
+export interface ModelSource {
+  source: ByteSource
+  /** `null` for bytes in memory. */
+  folder: string | null
+}
+
+/**
+ * Opens what the user named: a file, a checkpoint folder or the bytes of a file.
+ *
+ * @param input a path, a `file:` URL, or bytes (not copied: they must not change until the model is loaded)
+ * @throws WhisperHipError `ERR_INVALID_ARGUMENT`, `ERR_MODEL_NOT_FOUND` (missing, unreadable), `ERR_MODEL_FORMAT` (no regular
+ *   file, a folder without a model), `ERR_MODEL_UNSUPPORTED` (a folder in a format that this version does not read)
+ */
+export async function openModelSource(input: string | URL | Uint8Array): Promise<ModelSource> {
+  if (input instanceof Uint8Array) return { source: bytesSource(input), folder: null }
+  const path = pathOf(input)
+  const file = (await statModel(path)).isDirectory() ? await modelFileIn(path) : path
+  return { source: await openFileSource(file), folder: dirname(file) }
+}
+
+function pathOf(input: string | URL): string {
+  if (input instanceof URL) {
+    try {
+      return fileURLToPath(input)
+    } catch (cause) {
+      throw new WhisperHipError('ERR_INVALID_ARGUMENT', `Expected a file: URL for model but received ${input.href}`, {
+        cause,
+      })
+    }
+  }
+  if (typeof input !== 'string' || input === '' || input.includes('\0')) {
+    const received = `${JSON.stringify(input) ?? String(input)} of type ${typeof input}`
+    throw new WhisperHipError(
+      'ERR_INVALID_ARGUMENT',
+      `Expected a path, URL or Uint8Array for model but received ${received}`,
+    )
+  }
+  return input
+}
+
+/**
+ * Opens a regular file for random access.
+ * @throws WhisperHipError `ERR_MODEL_NOT_FOUND` or `ERR_MODEL_FORMAT`, naming the path and what was found there
+ */
+export async function openFileSource(path: string): Promise<ByteSource> {
+  // Looked at before it is opened: opening a device or a pipe can act on it, or wait.
+  requireRegularFile(path, await statModel(path))
+  let handle: FileHandle
+  try {
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (cause) {
+    throw cannotOpen(path, cause)
+  }
+  try {
+    const stats = await handle.stat()
+    requireRegularFile(path, stats)
+    return new FileSource(path, stats.size, handle)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+/** Gives bytes in memory the face of a file. They are not copied. */
+export function bytesSource(bytes: Uint8Array): ByteSource {
+  return new BytesSource(bytes)
+}
+
+class FileSource implements ByteSource {
+  readonly name: string
+  readonly size: number
+  readonly #handle: FileHandle
+
+  constructor(name: string, size: number, handle: FileHandle) {
+    this.name = name
+    this.size = size
+    this.#handle = handle
+  }
+
+  get native(): { fd: number } {
+    return { fd: this.#handle.fd }
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    requireInside(this, offset, length)
+    const bytes = new Uint8Array(length)
+    for (let done = 0; done < length; ) {
+      const bytesRead = await this.#readSome(bytes, done, offset + done)
+      if (bytesRead === 0) throw corrupt(this.name, `it was cut to ${offset + done} bytes while it was read`)
+      done += bytesRead
+    }
+    return bytes
+  }
+
+  async #readSome(bytes: Uint8Array, at: number, position: number): Promise<number> {
+    try {
+      return (await this.#handle.read(bytes, at, bytes.byteLength - at, position)).bytesRead
+    } catch (cause) {
+      throw corrupt(this.name, `reading at byte ${position} failed (${reasonOf(cause)})`, cause)
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+}
+
+class BytesSource implements ByteSource {
+  readonly name = '<bytes>'
+  readonly size: number
+  readonly native: { bytes: Uint8Array }
+
+  constructor(bytes: Uint8Array) {
+    this.size = bytes.byteLength
+    this.native = { bytes }
+  }
+
+  async read(offset: number, length: number): Promise<Uint8Array> {
+    requireInside(this, offset, length)
+    const view = this.native.bytes.subarray(offset, offset + length)
+    if (view.byteLength !== length) throw corrupt(this.name, 'its buffer was detached or resized while it was read')
+    return view
+  }
+
+  async close(): Promise<void> {}
+}
+
+function requireInside(source: ByteSource, offset: number, length: number): void {
+  if (offset >= 0 && length >= 0 && offset + length <= source.size) return
+  throw corrupt(source.name, `${length} bytes are needed at byte ${offset}, but it ends at byte ${source.size}`)
+}
+
+async function statModel(path: string): Promise<Stats> {
+  try {
+    return await stat(path)
+  } catch (cause) {
+    throw cannotOpen(path, cause)
+  }
+}
+
+function requireRegularFile(path: string, stats: Stats): void {
+  if (!stats.isFile()) throw notAModel(path, kindOf(stats))
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory'
+  if (stats.isFIFO()) return 'a named pipe'
+  if (stats.isSocket()) return 'a socket'
+  return 'a device'
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of the path is not a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ELOOP: 'its symbolic links form a loop',
+  ENAMETOOLONG: 'the path is too long',
+}
+
+function cannotOpen(path: string, cause: unknown): WhisperHipError {
+  return new WhisperHipError('ERR_MODEL_NOT_FOUND', `Cannot open the model '${path}': ${reasonOf(cause)}`, { cause })
+}
+
+function reasonOf(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException
+  return REASONS[code ?? ''] ?? message
+}
+
+/** Tells whether there is anything at the path; a path that may not be looked at is an error. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return false
+    throw cannotOpen(path, cause)
+  }
+}
+
+/** Main files of checkpoint folders that later versions will read. */
+const OTHER_CHECKPOINTS: readonly [file: string, format: string][] = [
+  ['model.safetensors', 'safetensors'],
+  ['model.safetensors.index.json', 'sharded safetensors'],
+  ['pytorch_model.bin', 'PyTorch'],
+  ['pytorch_model.bin.index.json', 'sharded PyTorch'],
+]
+
+async function modelFileIn(folder: string): Promise<string> {
+  const main = join(folder, 'model.bin')
+  if (await exists(main)) return main
+  for (const [file, format] of OTHER_CHECKPOINTS) {
+    if (await exists(join(folder, file))) {
+      throw unsupported(folder, `it is a ${format} checkpoint, a format that this version does not read yet`, [
+        'Convert it with ct2-transformers-converter --quantization float16, or to a ggml file with whisper.cpp',
+      ])
+    }
+  }
+  const candidate = await firstModelLikeFile(folder)
+  throw notAModel(
+    folder,
+    'a directory without model.bin',
+    candidate ? [`Pass the file itself: ${join(folder, candidate)}`] : [],
+  )
+}
+
+/** Only the start of a folder is looked at: it can have any number of entries. */
+async function firstModelLikeFile(folder: string): Promise<string | undefined> {
+  try {
+    let left = 1000
+    for await (const entry of await opendir(folder)) {
+      if (/\.(bin|ggml|gguf)$/i.test(entry.name)) return entry.name
+      if (--left === 0) return undefined
+    }
+  } catch (cause) {
+    throw cannotOpen(folder, cause)
+  }
+  return undefined
+}

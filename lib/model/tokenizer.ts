@@ -1,0 +1,121 @@
+import { corrupt } from './failures.ts'
+import { languageTokens } from './languages.ts'
+import type { Vocabulary } from './plan.ts'
+
+/** Longest token in bytes; the longest of OpenAI's has 128. */
+export const MAX_TOKEN_BYTES = 1024
+/** Longest vocabulary in bytes; OpenAI's have about 350,000. */
+const MAX_VOCABULARY_BYTES = 4 << 20
+
+/** A special token that whisper.cpp expects at an id, by the names that tokenizers give it. */
+export interface SpecialToken {
+  readonly id: number
+  readonly names: readonly string[]
+}
+
+/** Id of `<|endoftext|>`, the first special token: all ids below are text. */
+export function endOfText(vocabularySize: number): number {
+  return vocabularySize === 51864 ? 50256 : 50257
+}
+
+/**
+ * The ids that whisper.cpp derives from the size of the vocabulary alone (`whisper_vocab`): end of text, start of
+ * transcript, the languages, the tasks and marks, and the first time stamp.
+ */
+export function specialTokens(vocabularySize: number): SpecialToken[] {
+  let id = endOfText(vocabularySize)
+  const next = (...names: string[]): SpecialToken => ({ id: id++, names })
+  return [
+    next('<|endoftext|>'),
+    next('<|startoftranscript|>'),
+    ...languageTokens(vocabularySize).map((code) => next(`<|${code}|>`)),
+    next('<|translate|>'),
+    next('<|transcribe|>'),
+    next('<|startoflm|>'),
+    next('<|startofprev|>'),
+    next('<|nospeech|>', '<|nocaptions|>'),
+    next('<|notimestamps|>'),
+    next('<|0.00|>'),
+  ]
+}
+
+/** Packs tokens one after the other, as they are added; ids are positions. */
+export class VocabularyPacker {
+  readonly #name: string
+  readonly #lengths: Uint32Array
+  #bytes = new Uint8Array(1 << 19)
+  #count = 0
+  #used = 0
+  #hasSpace = false
+
+  /** @param name of the source, for messages */
+  constructor(name: string, count: number) {
+    this.#name = name
+    this.#lengths = new Uint32Array(count)
+  }
+
+  /** @throws WhisperHipError `ERR_MODEL_CORRUPT` when the token or the whole is too long */
+  add(token: Uint8Array): void {
+    const length = token.byteLength
+    if (length > MAX_TOKEN_BYTES) {
+      throw corrupt(this.#name, `token ${this.#count} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`)
+    }
+    if (this.#used + length > this.#bytes.byteLength) this.#grow()
+    for (let i = 0; i < length; i++) this.#bytes[this.#used + i] = token[i] as number
+    this.#used += length
+    this.#lengths[this.#count++] = length
+    if (length === 1 && token[0] === 0x20) this.#hasSpace = true
+  }
+
+  /** @throws WhisperHipError `ERR_MODEL_CORRUPT` without a token for the space, on which whisper.cpp insists while decoding */
+  finish(): Vocabulary {
+    if (!this.#hasSpace) throw corrupt(this.#name, 'its vocabulary has no token for a single space')
+    return { bytes: this.#bytes.slice(0, this.#used), lengths: this.#lengths }
+  }
+
+  #grow(): void {
+    const size = this.#bytes.byteLength * 2
+    if (size > MAX_VOCABULARY_BYTES) {
+      throw corrupt(this.#name, `its vocabulary is longer than ${MAX_VOCABULARY_BYTES} bytes`)
+    }
+    const bytes = new Uint8Array(size)
+    bytes.set(this.#bytes)
+    this.#bytes = bytes
+  }
+}
+
+/**
+ * Bytes by code point in the printable form of byte-level tokenizers (GPT-2): printable Latin-1 characters stand for
+ * themselves, all other bytes for the characters from U+0100 on, in order. -1 = stands for nothing.
+ */
+const BYTE_OF_CHARACTER = byteLevelTable()
+
+function byteLevelTable(): Int16Array {
+  const table = new Int16Array(0x144).fill(-1)
+  let stand = 0x100
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad)
+    table[printable ? byte : stand++] = byte
+  }
+  return table
+}
+
+/**
+ * Bytes of a token from its printable form in UTF-8.
+ * @returns `undefined` when a character stands for no byte
+ */
+export function decodeByteLevel(utf8: Uint8Array): Uint8Array | undefined {
+  const bytes = new Uint8Array(utf8.byteLength)
+  let count = 0
+  for (let i = 0; i < utf8.byteLength; ) {
+    const first = utf8[i++] as number
+    // All characters of the table have one or two bytes in UTF-8.
+    const second = first < 0x80 ? 0x80 : (utf8[i++] ?? 0)
+    const character = first < 0x80 ? first : ((first & 0x1f) << 6) | (second & 0x3f)
+    const wellFormed = first < 0x80 || (first >= 0xc2 && first < 0xe0)
+    const byte = wellFormed && (second & 0xc0) === 0x80 ? (BYTE_OF_CHARACTER[character] ?? -1) : -1
+    if (byte < 0) return undefined
+    bytes[count++] = byte
+  }
+  return bytes.subarray(0, count)
+}

@@ -1,0 +1,42 @@
+import { type ErrorCode, WhisperHipError } from '../errors.ts'
+
+/** A stack trace of now, to be shown with an error that arises later in another turn of the event loop. */
+export function captureCaller(below: NewableFunction): { stack?: string } {
+  const holder: { stack?: string } = {}
+  Error.captureStackTrace(holder, below)
+  return holder
+}
+
+/**
+ * Makes what a job rejected with an error of this library: a native error gets the class, and either gets the frames of
+ * the caller below its own. Anything else, such as an abort reason or what a callback threw, is returned as it is.
+ */
+export function toLibraryError(error: unknown, caller: { stack?: string }): unknown {
+  const known = error instanceof WhisperHipError ? error : fromNative(error)
+  if (known === undefined) return error
+  const frames = caller.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
+  known.stack = [known.stack ?? String(known), ...frames].join('\n')
+  return known
+}
+
+function fromNative(error: unknown): WhisperHipError | undefined {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  if (error.code === 'ERR_CANCELLED') {
+    return new WhisperHipError('ERR_INTERNAL', 'The job ended before it was done', { cause: error })
+  }
+  if (!nativeCodes.has(error.code)) return undefined
+  return new WhisperHipError(error.code as ErrorCode, error.message, { cause: error })
+}
+
+const nativeCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  'ERR_INVALID_ARGUMENT',
+  'ERR_MODEL_CORRUPT',
+  'ERR_MODEL_UNSUPPORTED',
+  'ERR_AUDIO_DECODE',
+  'ERR_AUDIO_UNSUPPORTED',
+  'ERR_BACKEND_UNAVAILABLE',
+  'ERR_NATIVE_MISSING',
+  'ERR_OUT_OF_MEMORY',
+  'ERR_DISPOSED',
+  'ERR_INTERNAL',
+])

@@ -1,0 +1,243 @@
+import {
+  checkArray,
+  checkBoolean,
+  checkEnum,
+  checkFunction,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSignal,
+  checkString,
+  invalidArgument,
+} from '../check.ts'
+import { WhisperHipError } from '../errors.ts'
+import type { NativeTranscribeOptions } from '../native.ts'
+import { parseLanguage } from './languages.ts'
+import { parseSuppressRegex } from './regex.ts'
+import type { TranscribeOptions } from './types.ts'
+
+/** What of a model the options depend on. */
+export interface ModelFacts {
+  multilingual: boolean
+  /** ISO codes. */
+  languages: readonly string[]
+  vocabularySize: number
+  /** Size of the process-wide pool of compute threads. */
+  maxThreads: number
+}
+
+/** Options in their final form: what the addon gets, and what stays on this side. */
+export interface ParsedTranscribeOptions {
+  native: NativeTranscribeOptions
+  maxSegmentLength: number | undefined
+  signal: AbortSignal | undefined
+  onProgress: ((progress: number) => void) | undefined
+  onSegment: TranscribeOptions['onSegment']
+}
+
+/** Options that this version cannot honour, each with the one value that asks for what is done anyway. */
+const fixed = {
+  patience: 1,
+  repetitionPenalty: 1,
+  noRepeatNgramSize: 0,
+  prefix: '',
+  hotwords: '',
+  vad: false,
+  hallucinationSilenceThreshold: null,
+  batchSize: 1,
+  diarize: false,
+} as const
+
+const honoured = [
+  'language',
+  'task',
+  'beamSize',
+  'bestOf',
+  'temperature',
+  'lengthPenalty',
+  'initialPrompt',
+  'carryInitialPrompt',
+  'conditionOnPreviousText',
+  'suppressBlank',
+  'suppressTokens',
+  'suppressRegex',
+  'grammar',
+  'grammarRule',
+  'grammarPenalty',
+  'maxTokens',
+  'timestamps',
+  'maxSegmentLength',
+  'offset',
+  'duration',
+  'clips',
+  'noSpeechThreshold',
+  'logProbThreshold',
+  'compressionRatioThreshold',
+  'threads',
+  'signal',
+  'onProgress',
+  'onSegment',
+] as const satisfies readonly (keyof TranscribeOptions)[]
+
+/** The name of every transcription option, also of those that are not supported yet. */
+export const transcribeOptionNames: readonly string[] = [...honoured, ...Object.keys(fixed)]
+
+/** Seconds; keeps times in milliseconds within 32 bits. */
+const longestTime = 1_000_000
+
+/**
+ * Checks the options of a transcription and fills in the defaults; {@link TranscribeOptions} documents both.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` naming the option
+ */
+export function parseTranscribeOptions(options: unknown, model: ModelFacts): ParsedTranscribeOptions {
+  const given = takeOptions(options)
+  const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
+    given[name] === undefined ? absent : parse(given[name], name)
+
+  const suppressTokens = read('suppressTokens', (value) => parseTokens(value, model.vocabularySize), [])
+  const native: NativeTranscribeOptions = {
+    language: parseLanguage(given.language ?? 'auto', model),
+    translate: read('task', (value) => parseTask(value, model.multilingual), 'transcribe') === 'translate',
+    beamSize: read('beamSize', (value, name) => checkInteger(value, name, 1, 8), 5),
+    bestOf: read('bestOf', (value, name) => checkInteger(value, name, 1, 8), 5),
+    temperatures: read('temperature', parseTemperatures, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+    lengthPenalty: read('lengthPenalty', (value, name) => checkNumber(value, name, 0, 10), Number.NaN),
+    initialPrompt: read('initialPrompt', (value, name) => checkString(value, name, 0, 10_000), ''),
+    carryInitialPrompt: read('carryInitialPrompt', checkBoolean, false),
+    conditionOnPreviousText: read('conditionOnPreviousText', checkBoolean, false),
+    suppressBlank: read('suppressBlank', checkBoolean, true),
+    suppressNonSpeech: suppressTokens.includes(-1),
+    suppressTokens: suppressTokens.filter((token) => token !== -1),
+    suppressRegex: read('suppressRegex', parseSuppressRegex, ''),
+    ...parseGrammar(given),
+    maxTokens: read('maxTokens', (value, name) => checkInteger(value, name, 1, 448), 0),
+    timestamps: read('timestamps', parseTimestamps, 'segment') === 'segment',
+    clips: parseParts(given),
+    noSpeechThreshold: read('noSpeechThreshold', (value, name) => checkNumber(value, name, 0, 1), 0.6),
+    logProbThreshold: read(
+      'logProbThreshold',
+      (value, name) => checkNumber(value, name, Number.NEGATIVE_INFINITY, 0),
+      -1,
+    ),
+    compressionRatioThreshold: read('compressionRatioThreshold', parseCompressionRatio, 2.4),
+    threads: read(
+      'threads',
+      (value, name) => checkInteger(value, name, 1, model.maxThreads),
+      model.maxThreads,
+    ),
+  }
+  return {
+    native,
+    maxSegmentLength: read(
+      'maxSegmentLength',
+      (value, name) => checkInteger(value, name, 1, 10_000),
+      undefined,
+    ),
+    signal: read('signal', checkSignal, undefined),
+    onProgress: read('onProgress', checkFunction<(progress: number) => void>, undefined),
+    onSegment: read('onSegment', checkFunction<NonNullable<TranscribeOptions['onSegment']>>, undefined),
+  }
+}
+
+/** A snapshot of the options; a value that asks for what is done anyway is as good as absent. */
+function takeOptions(options: unknown): Record<string, unknown> {
+  const given = checkOptions(options, transcribeOptionNames, [], 'transcribe()')
+  for (const [name, value] of Object.entries(fixed)) {
+    if (given[name] === value) delete given[name]
+  }
+  return checkOptions(given, honoured, Object.keys(fixed), 'transcribe()')
+}
+
+function parseTask(value: unknown, multilingual: boolean): 'transcribe' | 'translate' {
+  const task = checkEnum(value, 'task', ['transcribe', 'translate'])
+  if (task === 'transcribe' || multilingual) return task
+  throw invalidArgument('"transcribe" (the model is English-only)', 'task', value, {
+    advice: ['Load a multilingual model to translate: one whose name does not end in .en'],
+  })
+}
+
+function parseTimestamps(value: unknown): 'segment' | 'none' {
+  const timestamps = checkEnum(value, 'timestamps', ['segment', 'word', 'none'])
+  if (timestamps !== 'word') return timestamps
+  throw new WhisperHipError(
+    'ERR_INVALID_ARGUMENT',
+    'The value "word" for timestamps is not supported by this version',
+  )
+}
+
+function parseTemperatures(value: unknown, name: string): number[] {
+  if (!Array.isArray(value)) return [checkNumber(value, name, 0, 1)]
+  const list = checkArray(value, name, 1, 16).map((item, i) => checkNumber(item, `${name}[${i}]`, 0, 1))
+  const fallen = list.findIndex((temperature, i) => i > 0 && temperature <= (list[i - 1] ?? 0))
+  if (fallen >= 0)
+    throw invalidArgument('a larger number than the one before', `${name}[${fallen}]`, list[fallen])
+  return list
+}
+
+function parseTokens(value: unknown, vocabularySize: number): number[] {
+  return checkArray(value, 'suppressTokens').map((token, i) =>
+    checkInteger(token, `suppressTokens[${i}]`, -1, vocabularySize - 1),
+  )
+}
+
+function parseGrammar(
+  given: Record<string, unknown>,
+): Pick<NativeTranscribeOptions, 'grammar' | 'grammarRule' | 'grammarPenalty'> {
+  if (given.grammar === undefined) {
+    for (const name of ['grammarRule', 'grammarPenalty']) {
+      if (given[name] !== undefined) throw invalidArgument('no value without grammar', name, given[name])
+    }
+    return { grammar: '', grammarRule: 'root', grammarPenalty: 100 }
+  }
+  const grammarRule = checkString(given.grammarRule ?? 'root', 'grammarRule', 1, 100)
+  if (!/^[a-zA-Z0-9-]+$/.test(grammarRule)) {
+    throw invalidArgument('the name of a rule (letters, digits and -)', 'grammarRule', grammarRule)
+  }
+  return {
+    grammar: checkString(given.grammar, 'grammar', 1, 65_536),
+    grammarRule,
+    grammarPenalty: checkNumber(given.grammarPenalty ?? 100, 'grammarPenalty', 0, 1000),
+  }
+}
+
+function parseCompressionRatio(value: unknown, name: string): number {
+  return value === null ? Number.POSITIVE_INFINITY : checkNumber(value, name, 1)
+}
+
+/** The parts of the audio to transcribe as flat [start, end] pairs. */
+function parseParts(given: Record<string, unknown>): number[] {
+  if (given.clips === undefined) {
+    const offset = checkNumber(given.offset ?? 0, 'offset', 0, longestTime)
+    if (given.duration === undefined) return [offset, Number.POSITIVE_INFINITY]
+    const duration = checkNumber(given.duration, 'duration', Number.MIN_VALUE, longestTime)
+    return [offset, offset + duration]
+  }
+  for (const name of ['offset', 'duration']) {
+    if (given[name] !== undefined) throw invalidArgument('no value beside clips', name, given[name])
+  }
+  const parts: number[] = []
+  for (const [i, clip] of checkArray(given.clips, 'clips', 1, 10_000).entries()) {
+    const where = `clips[${i}]`
+    const [givenStart, givenEnd] = clipBounds(clip, where)
+    const start = checkNumber(givenStart, `${where}.start`, parts.at(-1) ?? 0, longestTime)
+    const end = givenEnd === undefined ? Number.POSITIVE_INFINITY : givenEnd
+    if (typeof end !== 'number' || !(end > start)) {
+      throw invalidArgument(`a number above its start ${start}`, `${where}.end`, end)
+    }
+    parts.push(start, end)
+  }
+  return parts
+}
+
+function clipBounds(clip: unknown, where: string): readonly [unknown, unknown] {
+  if (Array.isArray(clip)) {
+    const [start, end] = checkArray(clip, where, 1, 2)
+    return [start, end]
+  }
+  if (typeof clip !== 'object' || clip === null) {
+    throw invalidArgument('{ start, end } or [start, end]', where, clip)
+  }
+  const { start, end } = checkOptions(clip, ['start', 'end'], [], where)
+  return [start, end]
+}

@@ -1,0 +1,75 @@
+import type { NativeTask } from '../native.ts'
+
+/** The queue of a model: at most `concurrency` jobs run at once, the others wait in order of arrival. */
+export class Scheduler {
+  readonly #concurrency: number
+  readonly #queue = new Set<{ begin(): void }>()
+  #running = 0
+
+  /** @param concurrency at least 1 */
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency
+  }
+
+  /** Jobs that run now. */
+  get running(): number {
+    return this.#running
+  }
+
+  /** Jobs that wait for their turn. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  /**
+   * Starts a task when it is its turn. Its place is free again when the result of the task has settled, however it did.
+   *
+   * @param start begins the task; called at most once
+   * @param signal takes the job out of the queue at once; a task that runs is its caller's to cancel
+   * @returns the running task
+   * @throws `signal.reason`, or what `start` throws
+   */
+  async start<T>(start: () => NativeTask<T>, signal: AbortSignal): Promise<NativeTask<T>> {
+    signal.throwIfAborted()
+    if (this.#running >= this.#concurrency) await this.#turn(signal)
+    else this.#running++
+    try {
+      signal.throwIfAborted()
+      const task = start()
+      task.result.then(this.#release, this.#release)
+      return task
+    } catch (error) {
+      this.#release()
+      throw error
+    }
+  }
+
+  /** Waits until {@link #release} hands a place over. */
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        this.#queue.delete(waiting)
+        reject(signal.reason)
+      }
+      const waiting = {
+        begin: () => {
+          signal.removeEventListener('abort', leave)
+          resolve()
+        },
+      }
+      this.#queue.add(waiting)
+      signal.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  /** Gives the place of a job that has ended to the next in line. */
+  readonly #release = (): void => {
+    const [next] = this.#queue
+    if (next === undefined) {
+      this.#running--
+      return
+    }
+    this.#queue.delete(next)
+    next.begin()
+  }
+}

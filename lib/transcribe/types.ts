@@ -1,0 +1,257 @@
+export type { AudioInput, ChunkStream, PcmAudio, PcmStream } from '../audio/types.ts'
+
+/**
+ * A running transcription: a promise of the whole result that is also an async iterable of its segments.
+ *
+ * It has started when you get it, and never starts again. Each iteration yields all segments from the first one on: those
+ * decoded so far at once, the others as they come. Leaving a loop early (`break`, `return`, `throw`) cancels the transcription.
+ *
+ * When it fails, the promise and every iteration reject with the same error. A failure that is observed on neither side
+ * becomes one `unhandledRejection`, as with any promise.
+ */
+export interface Transcription extends Promise<TranscriptionResult>, AsyncIterable<Segment> {
+  /**
+   * Stops the work; harmless when it has ended. The promise and every iteration reject with the reason at once, unread segments
+   * are dropped; the device is free again within the encoding of one window.
+   * @param reason what to reject with; default: a `DOMException` named `AbortError`
+   */
+  cancel(reason?: unknown): void
+  /** How much of the audio is done, 0..1. It never decreases, and is 1 when the result is there. */
+  readonly progress: number
+}
+
+/** What a {@link Transcription} resolves to. */
+export interface TranscriptionResult {
+  /** The texts of all segments, joined, without white space at the ends. */
+  text: string
+  /** ISO 639 code of the language, as given or as detected. */
+  language: string
+  /** Probability of the language, 0..1; 1 when it was given. */
+  languageProbability: number
+  /** Length of the audio in seconds. */
+  duration: number
+  segments: Segment[]
+  stats: RunStats
+}
+
+/** A stretch of speech. Times are in seconds from the start of the audio. */
+export interface Segment {
+  /** Position in the result, from 0. */
+  id: number
+  start: number
+  end: number
+  /** The text as the model writes it: with a leading space in languages that put spaces between words. Valid Unicode always. */
+  text: string
+  /** The sampling temperature, 0..1, at which the text was accepted. */
+  temperature: number
+  /** Mean natural logarithm of the token probabilities, at most 0. */
+  averageLogProbability: number
+  /** Bytes of the text divided by its bytes after zlib: high for text that repeats itself. */
+  compressionRatio: number
+  /** Probability that the window holds no speech, 0..1. */
+  noSpeechProbability: number
+  tokens: Token[]
+  /** Not present yet: this version has no word times. */
+  words?: Word[]
+  /** ISO 639 code of the language. */
+  language: string
+}
+
+/** One token of the text. */
+export interface Token {
+  /** Number in the model's vocabulary. */
+  id: number
+  /** Text of the token; where a character spans several tokens, the first of them has all of it. */
+  text: string
+  /** 0..1 */
+  probability: number
+}
+
+/** A word with its times in seconds from the start of the audio. */
+export interface Word {
+  text: string
+  start: number
+  end: number
+  /** 0..1 */
+  probability: number
+}
+
+/** What ran where, and how long it took. */
+export interface RunStats {
+  /** What computed. */
+  backend: 'hip' | 'cpu'
+  /** Name of the device. */
+  device: string
+  /** Executed graph nodes, counted one by one on the GPU … */
+  gpuNodes: number
+  /** … and on the CPU. */
+  cpuNodes: number
+  /** Names of the operations that ran on the CPU, e.g. `MUL_MAT`. */
+  cpuOperations: string[]
+  /** Length of the audio in seconds. */
+  audioSeconds: number
+  /** Time from the start of the work to its end in seconds, without waiting for other jobs of the model. */
+  wallSeconds: number
+  /** `audioSeconds / wallSeconds`: above 1 is faster than the speech. */
+  realTimeFactor: number
+  /** Seconds spent in each phase; `decode` is the decoding of the audio file, `ffmpeg` included. */
+  phases: { decode: number; mel: number; vad: number; encode: number; prompt: number; sample: number }
+}
+
+/** A part of the audio in seconds: an object, or a `[start, end]` pair. `end` may be left out for the end of the audio. */
+export type Clip = { start: number; end?: number } | readonly [start: number, end?: number]
+
+/**
+ * Options of a transcription. `undefined` is the same as absent.
+ *
+ * An option that is unknown, has the wrong type, is out of its range, or is not supported by this version, is
+ * `ERR_INVALID_ARGUMENT`: none is ever ignored.
+ */
+export interface TranscribeOptions {
+  /**
+   * Language of the speech: an ISO 639 code such as `de`, an English name such as `German`, or `auto` to detect it
+   * from the first 30 seconds. An English-only model knows `en` alone.
+   * @defaultValue `'auto'`
+   */
+  language?: string
+  /**
+   * `transcribe` writes the language that is spoken; `translate` writes English, which an English-only model cannot.
+   * @defaultValue `'transcribe'`
+   */
+  task?: 'transcribe' | 'translate'
+  /**
+   * Beams of the search at temperature 0, 1 to 8; 1 is greedy decoding.
+   * @defaultValue `5`
+   */
+  beamSize?: number
+  /**
+   * Samples drawn at each temperature above 0, of which the best is kept, 1 to 8.
+   * @defaultValue `5`
+   */
+  bestOf?: number
+  /**
+   * Sampling temperature, 0..1, or an ascending list: the next one is tried when a text fails {@link logProbThreshold} or
+   * {@link compressionRatioThreshold}.
+   * @defaultValue `[0, 0.2, 0.4, 0.6, 0.8, 1]`
+   */
+  temperature?: number | readonly number[]
+  /**
+   * Exponent a, 0..10, of the length penalty ((5 + length) / 6)^a by which the log probability of a candidate is divided
+   * (Wu et al., 2016). Absent: divided by its length.
+   */
+  lengthPenalty?: number
+  /**
+   * Text that comes before the speech, to hint at spelling and style, up to 10,000 characters; the last tokens that fit count
+   * (half the text context: 224).
+   * @defaultValue `''`
+   */
+  initialPrompt?: string
+  /**
+   * Put {@link initialPrompt} before every window, not only before the first one.
+   * @defaultValue `false`
+   */
+  carryInitialPrompt?: boolean
+  /**
+   * Give the text so far to the next window as its prompt. It can keep names consistent, and it can spread a loop.
+   * @defaultValue `false`
+   */
+  conditionOnPreviousText?: boolean
+  /**
+   * Forbid a window to begin with a blank or to be empty.
+   * @defaultValue `true`
+   */
+  suppressBlank?: boolean
+  /**
+   * Tokens that are never written, by their number; -1 stands for the set of symbols that are not spoken.
+   * @defaultValue `[]`
+   */
+  suppressTokens?: readonly number[]
+  /**
+   * Tokens that are never written: those whose whole text matches this expression of up to 256 characters. A token often
+   * begins with a space. The ECMAScript syntax without look-behind, back-references, named groups, Unicode escapes and
+   * flags; `.` and negated classes match one byte of UTF-8.
+   */
+  suppressRegex?: string | RegExp
+  /** A grammar in GBNF that the text has to follow, up to 65,536 characters. */
+  grammar?: string
+  /**
+   * The rule of {@link grammar} to begin with.
+   * @defaultValue `'root'`
+   */
+  grammarRule?: string
+  /**
+   * How much a token outside {@link grammar} loses in log probability, 0..1000.
+   * @defaultValue `100`
+   */
+  grammarPenalty?: number
+  /** Most tokens written for a window of 30 seconds, 1..448. Absent: as many as the model can. */
+  maxTokens?: number
+  /**
+   * `segment` gives each segment its own times; `none` does not ask the model for times, and each window of 30 seconds is
+   * one segment.
+   * @defaultValue `'segment'`
+   */
+  timestamps?: 'segment' | 'none'
+  /**
+   * Most characters (code points) of a segment, 1..10000: a longer one is split between words, and its time is shared out by
+   * length of text. A single longer word stays whole. The figures of the segment are copied to its parts. Absent: no splitting.
+   */
+  maxSegmentLength?: number
+  /**
+   * Where to begin in the audio, in seconds, 0..1000000. Not together with {@link clips}.
+   * @defaultValue `0`
+   */
+  offset?: number
+  /** How much to transcribe from {@link offset} on, in seconds, above 0. Absent: to the end. Not together with {@link clips}. */
+  duration?: number
+  /** Parts of the audio to transcribe, in order and without overlap. Segment times are those of the whole audio. */
+  clips?: readonly Clip[]
+  /**
+   * A window is taken for silence when its no-speech probability is above this, 0..1, and its text fails
+   * {@link logProbThreshold}. 1 turns it off.
+   * @defaultValue `0.6`
+   */
+  noSpeechThreshold?: number
+  /**
+   * A text whose average log probability is below this, at most 0, is decoded again at the next {@link temperature}.
+   * `-Infinity` turns it off.
+   * @defaultValue `-1`
+   */
+  logProbThreshold?: number
+  /**
+   * A text whose compression ratio is above this, at least 1, is decoded again at the next {@link temperature}. `null` turns
+   * it off.
+   * @defaultValue `2.4`
+   */
+  compressionRatioThreshold?: number | null
+  /** Threads to compute with, from 1 to the size of the process-wide pool. Absent: all of them. */
+  threads?: number
+  /** Aborts the transcription: it rejects with `signal.reason`. */
+  signal?: AbortSignal
+  /**
+   * Called with {@link Transcription.progress}, 0..1, whenever it has grown, and at the end with 1. If it throws, the transcription is
+   * cancelled and rejects with that error.
+   */
+  onProgress?: (progress: number) => void
+  /** Called with each segment in order. If it throws, the transcription is cancelled and rejects with that error. */
+  onSegment?: (segment: Segment) => void
+
+  /** Only 1, the plain beam search, in this version. */
+  patience?: 1
+  /** Only 1, no penalty, in this version. */
+  repetitionPenalty?: 1
+  /** Only 0, off, in this version. */
+  noRepeatNgramSize?: 0
+  /** Only '', none, in this version. */
+  prefix?: ''
+  /** Only '', none, in this version. */
+  hotwords?: ''
+  /** Only `false`, off, in this version. */
+  vad?: false
+  /** Only `null`, off, in this version. */
+  hallucinationSilenceThreshold?: null
+  /** Only 1, one window after the other, in this version. */
+  batchSize?: 1
+  /** Only `false`, off, in this version. */
+  diarize?: false
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Compiles the addon and its backend modules into `build/Release/` and records the outcome in
+ * `build/Release/build-report.json`. Does nothing when sources and options are those of the build that is there.
+ *
+ * Environment:
+ *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU are found; hip: or fail
+ *   WHISPER_HIP_GPU_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
+ *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
+ *   CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, HIPCXX, ROCM_PATH, CMAKE_BUILD_PARALLEL_LEVEL   as usual
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { BuildError } from './support/build-error.mjs'
+import { withLock } from './support/lock.mjs'
+import { buildOptions, planHip } from './support/options.mjs'
+import { packageRoot, packageVersion } from './support/package.mjs'
+import { BUILD_REPORT_FILE, makeReport, missingOutputs, readReport } from './support/report.mjs'
+import { hashSources } from './support/sources-hash.mjs'
+import { requireToolchain } from './support/toolchain.mjs'
+
+/**
+ * @typedef {import('./support/options.mjs').HipPlan} HipPlan
+ * @typedef {import('./support/toolchain.mjs').Toolchain} Toolchain
+ * @typedef {import('../lib/backend/build-report.ts').BuildReport} BuildReport
+ */
+
+/**
+ * @param {object} request
+ * @param {string} request.root the package
+ * @param {string} request.out folder of the build; the outputs are in its `Release`
+ * @param {boolean} [request.portable]
+ * @param {NodeJS.ProcessEnv} [request.env]
+ * @param {(line: string) => void} [request.log]
+ * @returns {Promise<BuildReport>}
+ */
+export async function build({ root, out, portable, env = process.env, log = () => {} }) {
+  const options = buildOptions(env, portable)
+  const hip = planHip(options, env)
+  const sourcesHash = hashSources(root, { ...options, hip, version: packageVersion(root), napi: napiVersion(root) })
+  const outputs = join(out, 'Release')
+
+  await mkdir(out, { recursive: true })
+  const onWait = () => log(`another process is building in ${out}; waiting for it`)
+  return withLock(out, onWait, async () => {
+    const previous = await readReport(outputs)
+    if (previous?.sourcesHash === sourcesHash && missingOutputs(outputs, previous).length === 0) {
+      log(`${outputs} is up to date`)
+      return previous
+    }
+    log(hip.build ? `HIP: ${hip.message}` : `without HIP: ${hip.message}`)
+    const toolchain = requireToolchain(env)
+    await rm(join(outputs, BUILD_REPORT_FILE), { force: true })
+    await compile({ root, out, env, toolchain, hip, portable: options.portable })
+
+    const configuration = JSON.parse(await readFile(join(out, 'configuration.json'), 'utf8'))
+    const report = makeReport({ root, configuration, toolchain, hip, portable: options.portable, sourcesHash })
+    const missing = missingOutputs(outputs, report)
+    if (missing.length > 0) throw new BuildError(`The build ended without ${missing.join(', ')} in ${outputs}.`)
+    await removeOthers(outputs, report)
+    await writeReport(outputs, report)
+    return report
+  })
+}
+
+/**
+ * Configures and compiles once. cmake-js's own `compile` would answer an error with a second build from nothing.
+ * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, portable: boolean }} request
+ */
+async function compile({ root, out, env, toolchain, hip, portable }) {
+  await forgetOtherConfiguration(root, out, toolchain)
+  // Objects are the same wherever the package lies: ccache may use those of another checkout.
+  process.env.CCACHE_BASEDIR ??= root
+  process.env.CCACHE_NOHASHDIR ??= '1'
+  if (hip.rocm) {
+    process.env.ROCM_PATH ??= hip.rocm.root
+    process.env.HIPCXX ??= hip.rocm.compiler
+  }
+  const { BuildSystem } = createRequire(import.meta.url)('cmake-js')
+  const system = new BuildSystem({
+    directory: root,
+    out,
+    config: 'Release',
+    cmakePath: toolchain.cmake,
+    generator: toolchain.generator,
+    cCompilerPath: toolchain.c,
+    cppCompilerPath: toolchain.cxx,
+    parallel: env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism()),
+    cMakeOptions: {
+      WHISPER_HIP_HIP: hip.build ? 'ON' : 'OFF',
+      WHISPER_HIP_PORTABLE: portable ? 'ON' : 'OFF',
+      GPU_TARGETS: hip.gpuTargets.join(';'),
+    },
+  })
+  try {
+    await system.configure()
+    await system.build()
+  } catch (error) {
+    throw new BuildError(`The native build failed (${error instanceof Error ? error.message : error}). The first error is above.`)
+  }
+}
+
+/**
+ * CMake refuses a folder that was configured elsewhere (a moved or copied package), or for another generator or compiler.
+ * @param {string} root
+ * @param {string} out
+ * @param {Toolchain} toolchain
+ */
+async function forgetOtherConfiguration(root, out, toolchain) {
+  const cache = await readFile(join(out, 'CMakeCache.txt'), 'utf8').catch(() => '')
+  /** @param {string} key */
+  const cached = (key) => cache.match(new RegExp(`^${key}:\\w+=(.*)$`, 'm'))?.[1]
+  const same =
+    cached('CMAKE_HOME_DIRECTORY') === root &&
+    cached('CMAKE_CACHEFILE_DIR') === out &&
+    cached('CMAKE_GENERATOR') === toolchain.generator &&
+    cached('CMAKE_CXX_COMPILER') === toolchain.cxx
+  if (same) return
+  for (const name of ['CMakeCache.txt', 'CMakeFiles', 'ggml'])
+    await rm(join(out, name), { recursive: true, force: true })
+}
+
+/**
+ * Removes what an earlier build of other options or versions left among the outputs.
+ * @param {string} outputs
+ * @param {BuildReport} report
+ */
+async function removeOthers(outputs, { built }) {
+  const current = new Set([built.addon, built.base, ...built.cpu, built.hip])
+  for (const name of await readdir(outputs))
+    if (!current.has(name)) await rm(join(outputs, name), { recursive: true })
+}
+
+/**
+ * @param {string} outputs
+ * @param {BuildReport} report
+ */
+async function writeReport(outputs, report) {
+  const path = join(outputs, BUILD_REPORT_FILE)
+  await writeFile(`${path}.new`, `${JSON.stringify(report, null, 2)}\n`)
+  await rename(`${path}.new`, path)
+}
+
+/** @param {string} root */
+function napiVersion(root) {
+  return createRequire(join(root, 'package.json'))('node-addon-api/package.json').version
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  try {
+    await build({
+      root: packageRoot,
+      out: join(packageRoot, 'build'),
+      log: (line) => console.error(`whisper-hip: ${line}`),
+    })
+  } catch (error) {
+    console.error(`whisper-hip: ${error instanceof BuildError ? error.message : /** @type {Error} */ (error).stack}`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * The install script. A checkout fetches whisper.cpp and compiles. An installed package uses its prebuild when that
+ * loads on this machine, else compiles from the sources in the package; `WHISPER_HIP_BUILD=hip` always compiles.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { build } from './build.mjs'
+import { BuildError } from './support/build-error.mjs'
+import { buildOptions } from './support/options.mjs'
+import { packageRoot } from './support/package.mjs'
+
+/** @param {string} line */
+const log = (line) => console.error(`whisper-hip: ${line}`)
+
+/**
+ * Loads the addon in a child process, where a crash is an answer too.
+ * @returns {boolean} false after saying why, when there is a prebuild and it does not load
+ */
+function prebuildLoads() {
+  const loader = createRequire(import.meta.url)('node-gyp-build')
+  /** @type {string} */
+  let path
+  try {
+    path = loader.path(packageRoot)
+  } catch {
+    log(`no prebuild for ${process.platform}-${process.arch} in this package; compiling`)
+    return false
+  }
+  const child = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', path], { encoding: 'utf8' })
+  if (child.status === 0) return true
+  const lines = child.stderr.split('\n')
+  const reason = lines.find((line) => /^\w*Error: /.test(line)) ?? (child.signal ? `killed by ${child.signal}` : lines[0])
+  log(`the prebuild ${path} does not load on this machine (${reason}); compiling`)
+  return false
+}
+
+async function install() {
+  const checkout = existsSync(join(packageRoot, 'tsup.config.ts'))
+  if (checkout) {
+    const { vendor } = await import('./vendor.mjs')
+    await vendor(join(packageRoot, 'vendor'), 'whisper.cpp', log)
+  } else if (buildOptions(process.env).mode !== 'hip' && prebuildLoads()) {
+    return
+  }
+  await build({ root: packageRoot, out: join(packageRoot, 'build'), log })
+}
+
+try {
+  await install()
+} catch (error) {
+  log(error instanceof BuildError ? error.message : /** @type {Error} */ (error).stack ?? String(error))
+  process.exitCode = 1
+}

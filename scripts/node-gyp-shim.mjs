@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Stands in for node-gyp when prebuildify runs: `rebuild …` builds a portable addon into the current folder's
+ * `build/Release`. prebuildify's own arguments (target, devdir, arch) have no meaning for a Node-API addon.
+ */
+import { join } from 'node:path'
+import { build } from './build.mjs'
+import { BuildError } from './support/build-error.mjs'
+import { packageRoot } from './support/package.mjs'
+
+try {
+  if (process.argv[2] !== 'rebuild') throw new BuildError(`Expected 'rebuild' but received '${process.argv[2]}'.`)
+  await build({
+    root: packageRoot,
+    out: join(process.cwd(), 'build'),
+    portable: true,
+    log: (line) => console.error(`whisper-hip: ${line}`),
+  })
+} catch (error) {
+  console.error(`whisper-hip: ${error instanceof BuildError ? error.message : /** @type {Error} */ (error).stack}`)
+  process.exitCode = 1
+}

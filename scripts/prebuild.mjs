@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Makes `prebuilds/<platform>-<arch>/`: the addon under the name that node-gyp-build looks for, ggml's core, the CPU
+ * modules of every generation of processors, and the build report. prebuildify moves the addon out of the folder in
+ * which it was built; that folder is one of its own, so that a local build stays whole.
+ */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { packageRoot } from './support/package.mjs'
+import { BUILD_REPORT_FILE } from './support/report.mjs'
+
+const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'))
+const staging = join(packageRoot, 'build', 'prebuild')
+const target = join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)
+
+await rm(target, { recursive: true, force: true })
+await mkdir(staging, { recursive: true })
+await prebuildify({
+  cwd: staging,
+  out: packageRoot,
+  name: 'whisper-hip',
+  napi: true,
+  targets: [`node@${process.versions.node}`],
+  nodeGyp: join(packageRoot, 'scripts', 'node-gyp-shim.mjs'),
+})
+
+/** @type {import('../lib/backend/build-report.ts').BuildReport} */
+const report = JSON.parse(await readFile(join(staging, 'build', 'Release', BUILD_REPORT_FILE), 'utf8'))
+report.built.addon = 'whisper-hip.node'
+await writeFile(join(target, BUILD_REPORT_FILE), `${JSON.stringify(report, null, 2)}\n`)

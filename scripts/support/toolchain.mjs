@@ -1,0 +1,150 @@
+// @ts-check
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { BuildError } from './build-error.mjs'
+
+const MIN_CMAKE = [3, 21]
+
+/** Packages that bring what a build needs, by the distribution's package manager. */
+const MANAGERS = {
+  apt: { install: 'apt-get install', compiler: 'g++', cmake: 'cmake', make: 'make' },
+  dnf: { install: 'dnf install', compiler: 'gcc-c++', cmake: 'cmake', make: 'make' },
+  pacman: { install: 'pacman -S', compiler: 'gcc', cmake: 'cmake', make: 'make' },
+  zypper: { install: 'zypper install', compiler: 'gcc-c++', cmake: 'cmake', make: 'make' },
+  apk: { install: 'apk add', compiler: 'g++', cmake: 'cmake', make: 'make' },
+}
+/** ID and ID_LIKE values of /etc/os-release. */
+const DISTRIBUTIONS = {
+  apt: ['debian', 'ubuntu'],
+  dnf: ['fedora', 'rhel', 'centos', 'amzn'],
+  pacman: ['arch'],
+  zypper: ['suse', 'opensuse', 'sles'],
+  apk: ['alpine'],
+}
+
+/**
+ * @typedef {'compiler' | 'cmake' | 'make'} Need
+ * @typedef {{ need: Need, problem: string }} Missing `problem` is a sentence that names the program
+ * @typedef {{ c: string, cxx: string, compiler: string, cmake: string, cmakeVersion: string, generator: string }} Toolchain
+ */
+
+/**
+ * Absolute path of a program, as a shell would find it.
+ * @param {string} name
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {string | null}
+ */
+export function findProgram(name, env = process.env) {
+  const candidates = name.includes('/') ? [name] : (env.PATH ?? '').split(delimiter).map((folder) => join(folder, name))
+  for (const candidate of candidates) {
+    try {
+      accessSync(candidate, constants.X_OK)
+      if (statSync(candidate).isFile()) return candidate
+    } catch {
+      // not this one
+    }
+  }
+  return null
+}
+
+/**
+ * One message for everything that is missing, with the command that installs it on this distribution.
+ * @param {Missing[]} missing
+ * @param {string} osRelease contents of /etc/os-release
+ * @param {boolean} root whether the user is root
+ */
+export function missingProgramsMessage(missing, osRelease, root) {
+  const problems = missing.map(({ problem }) => problem).join(' ')
+  const manager = packageManager(osRelease)
+  if (!manager) return `${problems} Install a C++17 compiler, CMake ${MIN_CMAKE.join('.')} or newer and make.`
+  const packages = [...new Set(missing.map(({ need }) => MANAGERS[manager][need]))].join(' ')
+  return `${problems} Install with: ${root ? '' : 'sudo '}${MANAGERS[manager].install} ${packages}`
+}
+
+/** @param {string} osRelease @returns {keyof typeof MANAGERS | null} */
+function packageManager(osRelease) {
+  /** @param {string} key */
+  const words = (key) => osRelease.match(new RegExp(`^${key}="?([^"\n]*)"?$`, 'm'))?.[1]?.split(' ') ?? []
+  const ids = [...words('ID'), ...words('ID_LIKE')].flatMap((id) => [id, id.split('-')[0] ?? id])
+  for (const id of ids)
+    for (const [manager, names] of Object.entries(DISTRIBUTIONS))
+      if (names.includes(id)) return /** @type {keyof typeof MANAGERS} */ (manager)
+  return null
+}
+
+/** @param {string} version */
+export function isCmakeNewEnough(version) {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major > MIN_CMAKE[0] || (major === MIN_CMAKE[0] && minor >= MIN_CMAKE[1])
+}
+
+/**
+ * Finds the programs of a build, or throws one error that names all that is missing.
+ * @param {NodeJS.ProcessEnv} env `CC` and `CXX` are honoured
+ * @returns {Toolchain}
+ */
+export function requireToolchain(env = process.env) {
+  /** @type {Missing[]} */
+  const missing = []
+  const compilers = findCompilers(env, missing)
+  const cmake = findCmake(env, missing)
+  const generator = findProgram('ninja', env) ? 'Ninja' : 'Unix Makefiles'
+  if (generator !== 'Ninja' && !findProgram('make', env))
+    missing.push({ need: 'make', problem: 'Neither ninja nor make was found in PATH.' })
+  if (missing.length > 0 || !compilers || !cmake)
+    throw new BuildError(missingProgramsMessage(missing, readOsRelease(), process.getuid?.() === 0))
+  return { ...compilers, ...cmake, generator }
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {Missing[]} missing
+ */
+function findCompilers(env, missing) {
+  const pairs = [
+    ['g++', 'gcc'],
+    ['clang++', 'clang'],
+    ['c++', 'cc'],
+  ]
+  if (env.CXX || env.CC) pairs.splice(0, pairs.length, [env.CXX || 'c++', env.CC || 'cc'])
+  for (const [cxxName = '', cName = ''] of pairs) {
+    const cxx = findProgram(cxxName, env)
+    const c = findProgram(cName, env)
+    if (!cxx || !c) continue
+    const source = '#include <filesystem>\nstatic_assert(__cplusplus >= 201703L);\n'
+    const trial = spawnSync(cxx, ['-std=c++17', '-fsyntax-only', '-x', 'c++', '-'], { input: source, encoding: 'utf8' })
+    const version = spawnSync(cxx, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0] ?? cxx
+    if (trial.status === 0) return { c, cxx, compiler: version }
+    missing.push({ need: 'compiler', problem: `The C++ compiler ${cxx} (${version}) does not compile C++17.` })
+    return null
+  }
+  const names = env.CXX || env.CC ? `${env.CXX || 'c++'} and ${env.CC || 'cc'} (from CXX and CC)` : 'g++ or clang++'
+  missing.push({ need: 'compiler', problem: `No C++ compiler was found in PATH (${names}).` })
+  return null
+}
+
+/**
+ * @param {NodeJS.ProcessEnv} env
+ * @param {Missing[]} missing
+ */
+function findCmake(env, missing) {
+  const cmake = findProgram('cmake', env)
+  if (!cmake) {
+    missing.push({ need: 'cmake', problem: 'cmake was not found in PATH.' })
+    return null
+  }
+  const cmakeVersion = spawnSync(cmake, ['--version'], { encoding: 'utf8' }).stdout?.match(/version (\d+\.\d+\S*)/)?.[1]
+  if (cmakeVersion && isCmakeNewEnough(cmakeVersion)) return { cmake, cmakeVersion }
+  const problem = `${cmake} is version ${cmakeVersion ?? 'unknown'}; version ${MIN_CMAKE.join('.')} or newer is needed.`
+  missing.push({ need: 'cmake', problem })
+  return null
+}
+
+function readOsRelease() {
+  try {
+    return readFileSync('/etc/os-release', 'utf8')
+  } catch {
+    return ''
+  }
+}
