@@ -35,6 +35,11 @@ function renderObject(value: object): string {
   return typeof name === 'string' && name !== '' && name !== 'Object' ? `an instance of ${name}` : 'an object'
 }
 
+/** A value from outside as messages show it, e.g. `12 of type number`. */
+export function describeValue(value: unknown): string {
+  return `${render(value)} of type ${typeof value}`
+}
+
 /** What a check can say beside its sentence. */
 export interface InvalidArgumentDetails {
   /** What the word was probably meant to be. */
@@ -50,8 +55,7 @@ export function invalidArgument(
   received: unknown,
   details: InvalidArgumentDetails = {},
 ): WhisperHipError {
-  const found = `${render(received)} of type ${typeof received}`
-  const message = `Expected ${expected} for ${name} but received ${found}${question(details.nearest)}`
+  const message = `Expected ${expected} for ${name} but received ${describeValue(received)}${question(details.nearest)}`
   return new WhisperHipError('ERR_INVALID_ARGUMENT', message, details)
 }
 

@@ -16,7 +16,11 @@ export interface NativeAddon {
   setLogSink(sink: ((level: number, text: string) => void) | null): void
   ByteStore: new () => NativeByteStore
   /** Executes a plan on a thread of its own. `onProgress` gets 0..1 at most 100 times. */
-  loadModel(plan: NativeLoadPlan, options: NativeLoadOptions, onProgress: (progress: number) => void): NativeTask<NativeModel>
+  loadModel(
+    plan: NativeLoadPlan,
+    options: NativeLoadOptions,
+    onProgress: (progress: number) => void,
+  ): NativeTask<NativeModel>
   /** Live native objects of the process, for leak tests. */
   counters(): { models: number; states: number; tasks: number; byteStores: number }
 }
@@ -90,7 +94,11 @@ export interface NativeModel {
   readonly weightBytes: Record<string, number>
   /** Name of the device that computes. */
   readonly device: string
-  transcribe(audio: NativeAudioSource, options: NativeTranscribeOptions, events: NativeEvents): NativeTask<NativeResult>
+  transcribe(
+    audio: NativeAudioSource,
+    options: NativeTranscribeOptions,
+    events: NativeEvents,
+  ): NativeTask<NativeResult>
   detectLanguage(audio: NativeAudioSource, threads: number): NativeTask<NativeDetection>
   /** Waits for running jobs to end (cancel them first), then frees the weights. */
   dispose(): Promise<void>

@@ -17,8 +17,8 @@ namespace whisper_hip {
 // RIFF, RIFX, RF64, Wave64 and AIFF with integer, float, A-law, mu-law or ADPCM samples.
 std::unique_ptr<FrameSource> open_wav(std::unique_ptr<ByteReader> reader, const std::string& name);
 
-// Native FLAC, with or without ID3v2 tags before it.
-std::unique_ptr<FrameSource> open_flac(std::unique_ptr<ByteReader> reader, const std::string& name);
+// Native FLAC from byte `start` on, the end of the ID3v2 tags.
+std::unique_ptr<FrameSource> open_flac(std::unique_ptr<ByteReader> reader, uint64_t start, const std::string& name);
 
 // MPEG audio layer 1 to 3 from byte `start` on, the end of the ID3v2 tags. Gives nullptr when there is no such stream.
 std::unique_ptr<FrameSource> open_mp3(std::unique_ptr<ByteReader> reader, uint64_t start, const std::string& name);

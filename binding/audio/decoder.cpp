@@ -12,12 +12,11 @@ namespace {
 std::unique_ptr<FrameSource> open_source(std::unique_ptr<ByteReader> reader, const std::string& name) {
   using Kind = AudioFormat::Kind;
   const AudioFormat format = detect_audio_format(*reader);
-  reader->seek(0);
   switch (format.kind) {
   case Kind::wav:
     return open_wav(std::move(reader), name);
   case Kind::flac:
-    return open_flac(std::move(reader), name);
+    return open_flac(std::move(reader), format.start, name);
   case Kind::ogg:
     return open_vorbis(std::move(reader), name);
   case Kind::mp3:
@@ -51,7 +50,7 @@ size_t Decoder::read(float* out, size_t frames) {
   const size_t damaged = find_damaged_sample(out, samples);
   if (damaged < samples) {
     const uint64_t frame = frames_read_ + damaged / channels();
-    fail_damaged(name_, "the sample in frame " + std::to_string(frame) + " is not a finite number");
+    fail_damaged(name_, "the sample in frame " + std::to_string(frame) + " is " + std::to_string(out[damaged]));
   }
   frames_read_ += got;
   return got;

@@ -31,6 +31,7 @@ namespace whisper_hip {
 namespace {
 
 constexpr int kWindowFrames = 100 * WHISPER_CHUNK_SIZE;
+static_assert(kMaxDecoders == WHISPER_MAX_DECODERS, "the header's copy of the limit");
 
 // whisper_free() without its crash after a failed load: the weights are freed, there is no state.
 void free_context(whisper_context* context) {

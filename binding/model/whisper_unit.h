@@ -14,6 +14,9 @@
 
 namespace whisper_hip {
 
+// Most sequences that are decoded side by side: WHISPER_MAX_DECODERS.
+constexpr int kMaxDecoders = 8;
+
 struct ContextDeleter {
   void operator()(whisper_context* context) const;
 };
@@ -52,7 +55,7 @@ bool computes_on_gpu(const whisper_state& state);
 // Forgets the previous job: results, prompt history, random generators, timings.
 void reset_state(whisper_state& state);
 
-// Makes room for `count` sequences that are decoded side by side (1..WHISPER_MAX_DECODERS).
+// Makes room for `count` sequences that are decoded side by side (1..kMaxDecoders).
 // Throws Error(ERR_OUT_OF_MEMORY); the state stays usable.
 void reserve_decoders(whisper_context& context, whisper_state& state, int count);
 

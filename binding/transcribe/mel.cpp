@@ -108,6 +108,7 @@ LogMel::LogMel(const std::vector<float>& filters, int n_mels)
 }
 
 LogMel::~LogMel() = default;
+LogMel::LogMel(LogMel&&) noexcept = default;
 
 void LogMel::push(const float* samples, size_t count) {
   total_samples_ += count;

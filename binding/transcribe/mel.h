@@ -19,6 +19,7 @@ class LogMel {
   // `filters`: [n_mels, 201] row-major.
   LogMel(const std::vector<float>& filters, int n_mels);
   ~LogMel();
+  LogMel(LogMel&&) noexcept;
 
   // Appends 16 kHz mono samples.
   void push(const float* samples, size_t count);

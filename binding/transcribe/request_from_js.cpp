@@ -31,8 +31,8 @@ TranscribeRequest request_from_js(Napi::Object options) {
   TranscribeRequest request;
   request.language = text(options, "language");
   request.translate = flag(options, "translate");
-  request.beam_size = integer(options, "beamSize", 1, WHISPER_MAX_DECODERS);
-  request.best_of = integer(options, "bestOf", 1, WHISPER_MAX_DECODERS);
+  request.beam_size = integer(options, "beamSize", 1, kMaxDecoders);
+  request.best_of = integer(options, "bestOf", 1, kMaxDecoders);
   for (double temperature : numbers(options, "temperatures")) {
     request.temperatures.push_back(static_cast<float>(temperature));
   }

@@ -52,7 +52,12 @@ export interface FileType {
   readonly type?: GgmlType
 }
 
-const loadable = (ftype: number, type: GgmlType): FileType => ({ ftype, tag: type, name: typeName(type), type })
+const loadable = (ftype: number, type: GgmlType): FileType => ({
+  ftype,
+  tag: type,
+  name: typeName(type),
+  type,
+})
 
 /** enum ggml_ftype of whisper.cpp v1.9.1. The numbers agree with ggml_type by accident only. */
 const FILE_TYPES: readonly FileType[] = [

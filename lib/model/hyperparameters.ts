@@ -38,7 +38,10 @@ export function requirePlausible(parameters: Hyperparameters, name: string): voi
   }
   const { audioState, audioHeads, textState, textHeads } = parameters
   if (audioState !== textState) {
-    throw corrupt(name, `n_text_state is ${textState}, where n_audio_state is ${audioState}; they are equal in Whisper`)
+    throw corrupt(
+      name,
+      `n_text_state is ${textState}, where n_audio_state is ${audioState}; they are equal in Whisper`,
+    )
   }
   if (audioState % 32 !== 0) throw corrupt(name, `n_audio_state is ${audioState}, which 32 does not divide`)
   if (audioState % audioHeads !== 0) {

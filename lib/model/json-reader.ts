@@ -4,6 +4,8 @@ import type { Pacer } from './pacer.ts'
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const MAX_DEPTH = 64
+/** Longest string in bytes: one string is read without a pause. */
+const MAX_STRING = 1 << 16
 
 /**
  * Pulls values out of a JSON text in steps, because `JSON.parse` of a tokenizer file blocks the event loop for 30 to 60 ms.
@@ -111,7 +113,8 @@ export class JsonReader {
   /** Goes from inside a string past its closing quote; tells whether the string has escapes. */
   #skipString(): boolean {
     let escaped = false
-    for (;;) {
+    const limit = this.#at + MAX_STRING
+    while (this.#at < limit) {
       const character = this.#text[this.#at++]
       if (character === QUOTE) return escaped
       if (character === BACKSLASH) {
@@ -119,6 +122,7 @@ export class JsonReader {
         this.#at++
       } else if (character === undefined) throw this.#fail('the end of a string')
     }
+    throw this.#fail(`a string of at most ${MAX_STRING} bytes`)
   }
 
   /** The next character that is no space, without passing it. */

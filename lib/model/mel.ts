@@ -8,7 +8,9 @@ const LOG_START_MEL = LOG_START_HZ / LINEAR_STEP
 const LOG_STEP = Math.log(6.4) / 27
 
 function melOf(hertz: number): number {
-  return hertz < LOG_START_HZ ? hertz / LINEAR_STEP : LOG_START_MEL + Math.log(hertz / LOG_START_HZ) / LOG_STEP
+  return hertz < LOG_START_HZ
+    ? hertz / LINEAR_STEP
+    : LOG_START_MEL + Math.log(hertz / LOG_START_HZ) / LOG_STEP
 }
 
 function hertzOf(mel: number): number {

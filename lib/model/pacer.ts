@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 
 /** Longest time that a parser holds the JS thread, in milliseconds (the library's limit is 20). */
-const SLICE = 5
+const SLICE = 2
 
 /**
  * Cuts long loops into slices, so that parsing never blocks the event loop, and notices an abort between them:

@@ -32,9 +32,13 @@ function pathOf(input: string | URL): string {
     try {
       return fileURLToPath(input)
     } catch (cause) {
-      throw new WhisperHipError('ERR_INVALID_ARGUMENT', `Expected a file: URL for model but received ${input.href}`, {
-        cause,
-      })
+      throw new WhisperHipError(
+        'ERR_INVALID_ARGUMENT',
+        `Expected a file: URL for model but received ${input.href}`,
+        {
+          cause,
+        },
+      )
     }
   }
   if (typeof input !== 'string' || input === '' || input.includes('\0')) {
@@ -127,7 +131,8 @@ class BytesSource implements ByteSource {
   async read(offset: number, length: number): Promise<Uint8Array> {
     requireInside(this, offset, length)
     const view = this.native.bytes.subarray(offset, offset + length)
-    if (view.byteLength !== length) throw corrupt(this.name, 'its buffer was detached or resized while it was read')
+    if (view.byteLength !== length)
+      throw corrupt(this.name, 'its buffer was detached or resized while it was read')
     return view
   }
 
@@ -136,7 +141,10 @@ class BytesSource implements ByteSource {
 
 function requireInside(source: ByteSource, offset: number, length: number): void {
   if (offset >= 0 && length >= 0 && offset + length <= source.size) return
-  throw corrupt(source.name, `${length} bytes are needed at byte ${offset}, but it ends at byte ${source.size}`)
+  throw corrupt(
+    source.name,
+    `${length} bytes are needed at byte ${offset}, but it ends at byte ${source.size}`,
+  )
 }
 
 async function statModel(path: string): Promise<Stats> {
@@ -168,7 +176,9 @@ const REASONS: Readonly<Record<string, string>> = {
 }
 
 function cannotOpen(path: string, cause: unknown): WhisperHipError {
-  return new WhisperHipError('ERR_MODEL_NOT_FOUND', `Cannot open the model '${path}': ${reasonOf(cause)}`, { cause })
+  return new WhisperHipError('ERR_MODEL_NOT_FOUND', `Cannot open the model '${path}': ${reasonOf(cause)}`, {
+    cause,
+  })
 }
 
 function reasonOf(cause: unknown): string {
@@ -200,9 +210,13 @@ async function modelFileIn(folder: string): Promise<string> {
   if (await exists(main)) return main
   for (const [file, format] of OTHER_CHECKPOINTS) {
     if (await exists(join(folder, file))) {
-      throw unsupported(folder, `it is a ${format} checkpoint, a format that this version does not read yet`, [
-        'Convert it with ct2-transformers-converter --quantization float16, or to a ggml file with whisper.cpp',
-      ])
+      throw unsupported(
+        folder,
+        `it is a ${format} checkpoint, a format that this version does not read yet`,
+        [
+          'Convert it with ct2-transformers-converter --quantization float16, or to a ggml file with whisper.cpp',
+        ],
+      )
     }
   }
   const candidate = await firstModelLikeFile(folder)

@@ -28,7 +28,10 @@ export function specialTokens(vocabularySize: number): SpecialToken[] {
   return [
     next('<|endoftext|>'),
     next('<|startoftranscript|>'),
-    ...languageTokens(vocabularySize).map((code) => next(`<|${code}|>`)),
+    // OpenAI's English-only tokenizer has Hebrew by its former code.
+    ...languageTokens(vocabularySize).map((code) =>
+      next(`<|${code}|>`, ...(code === 'he' ? ['<|iw|>'] : [])),
+    ),
     next('<|translate|>'),
     next('<|transcribe|>'),
     next('<|startoflm|>'),
@@ -58,7 +61,10 @@ export class VocabularyPacker {
   add(token: Uint8Array): void {
     const length = token.byteLength
     if (length > MAX_TOKEN_BYTES) {
-      throw corrupt(this.#name, `token ${this.#count} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`)
+      throw corrupt(
+        this.#name,
+        `token ${this.#count} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`,
+      )
     }
     if (this.#used + length > this.#bytes.byteLength) this.#grow()
     for (let i = 0; i < length; i++) this.#bytes[this.#used + i] = token[i] as number

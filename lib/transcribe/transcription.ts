@@ -1,4 +1,4 @@
-import { captureCaller, toLibraryError } from './native-error.ts'
+import { captureCaller, toLibraryError } from '../native-error.ts'
 import type { Segment, Transcription, TranscriptionResult } from './types.ts'
 
 /** What a running job reports. Ignored once the transcription has settled. */

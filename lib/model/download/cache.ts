@@ -59,7 +59,7 @@ export async function cachedModel(entry: CatalogueEntry): Promise<string | undef
 }
 
 /** Whether every file of the source is at `path` with its full size. */
-export async function isComplete(source: ModelSource, path: string): Promise<boolean> {
+async function isComplete(source: ModelSource, path: string): Promise<boolean> {
   if (source.kind === 'hub') return hasSize(path, source.bytes)
   const checks = await Promise.all(source.files.map((file) => hasSize(join(path, file.name), file.bytes)))
   return checks.every(Boolean)

@@ -93,7 +93,7 @@ const unreachableReasons: Record<string, string | undefined> = {
 }
 
 function redirectTarget(location: string, from: URL): URL {
-  const target = URL.canParse(location, from) ? new URL(location, from) : undefined
+  const target = URL.canParse(location, from.href) ? new URL(location, from) : undefined
   const shown = target ? showUrl(target) : JSON.stringify(location)
   if (target === undefined || !['http:', 'https:'].includes(target.protocol))
     throw downloadError(`${showUrl(from)} redirects to ${shown}, which is not an http or https address`)

@@ -73,10 +73,12 @@ export async function readContainer(source: ByteSource, pacer: Pacer): Promise<C
     const alias = await readName(reader, 'the table of aliases')
     const target = await readName(reader, 'the table of aliases')
     const variable = variables.get(target)
-    if (!variable) throw corrupt(source.name, `${quote(alias)} is an alias of ${quote(target)}, which does not exist`)
+    if (!variable)
+      throw corrupt(source.name, `${quote(alias)} is an alias of ${quote(target)}, which does not exist`)
     add(alias, variable)
   }
-  if (reader.remaining > 0) throw corrupt(source.name, `${reader.remaining} bytes follow the end of the model`)
+  if (reader.remaining > 0)
+    throw corrupt(source.name, `${reader.remaining} bytes follow the end of the model`)
   return { binaryVersion, revision, variables }
 }
 
@@ -98,7 +100,8 @@ async function readName(reader: BlockReader, what: string): Promise<string> {
   const at = reader.position
   await reader.ensure(2, what)
   const length = reader.u16()
-  if (length < 2 || length > MAX_NAME) throw corrupt(reader.source.name, `at byte ${at} is no name in ${what}`)
+  if (length < 2 || length > MAX_NAME)
+    throw corrupt(reader.source.name, `at byte ${at} is no name in ${what}`)
   await reader.ensure(length, what)
   const text = reader.text(length)
   if (!/^[\x21-\x7e]+\0$/.test(text)) throw corrupt(reader.source.name, `at byte ${at} is no name in ${what}`)
@@ -118,7 +121,10 @@ async function readVariable(reader: BlockReader, binaryVersion: number): Promise
   const elements = shape.reduce((product, size) => product * size, 1)
   const size = TYPES.find((entry) => entry.name === type)?.bytes ?? 0
   if (elements * size !== bytes) {
-    throw corrupt(file, `variable ${name} has ${bytes} bytes, where its shape [${shape}] and type ${type} need ${elements * size}`)
+    throw corrupt(
+      file,
+      `variable ${name} has ${bytes} bytes, where its shape [${shape}] and type ${type} need ${elements * size}`,
+    )
   }
   const offset = reader.position
   if (rank > 0) {
@@ -131,7 +137,11 @@ async function readVariable(reader: BlockReader, binaryVersion: number): Promise
 }
 
 /** Since version 4 the type is named; before, it follows from the size of an item, and the count is in items. */
-function readStorage(reader: BlockReader, binaryVersion: number, name: string): { type: VariableType; bytes: number } {
+function readStorage(
+  reader: BlockReader,
+  binaryVersion: number,
+  name: string,
+): { type: VariableType; bytes: number } {
   const code = reader.u8()
   const length = reader.u32()
   if (binaryVersion >= 4) {

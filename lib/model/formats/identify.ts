@@ -1,7 +1,6 @@
 import type { WhisperHipError } from '../../errors.ts'
 import { corrupt, notAModel, unsupported } from '../failures.ts'
 import type { ByteSource } from '../source.ts'
-import { GGML_MAGIC } from './legacy-ggml.ts'
 
 /** How much of a file decides what it is. */
 const HEAD = 4096
@@ -58,7 +57,8 @@ const CONVERT = [
 
 function otherModelFormat(name: string, head: Uint8Array): WhisperHipError | undefined {
   const format = modelFormatOf(head)
-  return format && unsupported(name, `it is a ${format} file, a format that is not supported yet by this version`, CONVERT)
+  if (format === undefined) return undefined
+  return unsupported(name, `it is a ${format} file, a format that this version does not support yet`, CONVERT)
 }
 
 function modelFormatOf(head: Uint8Array): string | undefined {
@@ -68,8 +68,7 @@ function modelFormatOf(head: Uint8Array): string | undefined {
   // A pickle of protocol 2 to 5 that starts with a mark, a dictionary, a global or PyTorch's magic number.
   const pickle = head[0] === 0x80 && (head[1] ?? 0) >= 2 && (head[1] ?? 0) <= 5
   if (pickle && [0x28, 0x7d, 0x63, 0x8a, 0x95].includes(head[2] ?? 0)) return 'pickled PyTorch'
-  const spec = ctranslate2Spec(head)
-  return spec && `CTranslate2 ${spec} (not Whisper)`
+  return ctranslate2Spec(head)
 }
 
 function isSafetensors(head: Uint8Array): boolean {
@@ -88,7 +87,7 @@ function ctranslate2Spec(head: Uint8Array): string | undefined {
   if (length < 6 || length > 64) return undefined
   const text = Buffer.from(head.subarray(6, 6 + length)).toString('latin1')
   const known = /^(Transformer|Wav2Vec2|WavLM|Moonshine)\w*Spec\0$/.test(text)
-  return known ? text.slice(0, -1) : undefined
+  return known ? `CTranslate2 ${text.slice(0, -1)}` : undefined
 }
 
 const OTHER_FORMATS: readonly [found: string, Signature, advice?: string][] = [

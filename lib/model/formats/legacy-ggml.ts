@@ -1,5 +1,5 @@
-import { corrupt, quote, unsupported } from '../failures.ts'
 import { BlockReader } from '../block-reader.ts'
+import { corrupt, quote, unsupported } from '../failures.ts'
 import { type FileType, fileType, rowBytes, typeLayout } from '../ggml-types.ts'
 import { requirePlausible, requireSupported } from '../hyperparameters.ts'
 import { SPECTRUM_BINS } from '../mel.ts'
@@ -10,7 +10,7 @@ import type { ByteSource } from '../source.ts'
 import { endOfText, MAX_TOKEN_BYTES, VocabularyPacker } from '../tokenizer.ts'
 
 /** The file starts with `lmgg`. */
-export const GGML_MAGIC = 0x67676d6c
+const GGML_MAGIC = 0x67676d6c
 
 /** `ftype` is a type + 1000 * the version of ggml's block layouts. */
 const LAYOUT_VERSION_FACTOR = 1000
@@ -48,7 +48,9 @@ export async function readLegacyGgml(source: ByteSource, pacer: Pacer): Promise<
   }
 }
 
-async function readHeader(reader: BlockReader): Promise<{ hyperparameters: Hyperparameters; weights: FileType }> {
+async function readHeader(
+  reader: BlockReader,
+): Promise<{ hyperparameters: Hyperparameters; weights: FileType }> {
   const { name } = reader.source
   await reader.ensure(48, 'the header')
   if (reader.u32() !== GGML_MAGIC) throw corrupt(name, 'it does not start with the magic number of ggml')
@@ -76,9 +78,11 @@ function weightsOf(ftype: number, name: string): FileType {
   }
   const quantized = weights.type === undefined || typeLayout(weights.type).block > 1
   if (version === 1 && quantized) {
-    throw unsupported(name, `its ${weights.name} weights have version 1 of ggml's block layouts, of May 2023`, [
-      'Quantize the f16 model again with a current whisper.cpp',
-    ])
+    throw unsupported(
+      name,
+      `its ${weights.name} weights have version 1 of ggml's block layouts, of May 2023`,
+      ['Quantize the f16 model again with a current whisper.cpp'],
+    )
   }
   return weights
 }
@@ -108,7 +112,10 @@ async function readVocabulary(reader: BlockReader, vocabularySize: number): Prom
   await reader.ensure(4, 'the header')
   const count = reader.i32()
   if (!(count >= MIN_TOKENS && count <= vocabularySize)) {
-    throw corrupt(name, `its vocabulary lists ${count} tokens, where ${MIN_TOKENS} to ${vocabularySize} are possible`)
+    throw corrupt(
+      name,
+      `its vocabulary lists ${count} tokens, where ${MIN_TOKENS} to ${vocabularySize} are possible`,
+    )
   }
   const kept = Math.min(count, endOfText(vocabularySize))
   const packer = new VocabularyPacker(name, kept)
@@ -140,7 +147,10 @@ async function readTensors(
     const tensor = missing.get(name)
     if (!tensor) {
       const twice = tensors.some((known) => known.name === name)
-      throw corrupt(file, twice ? `tensor ${name} is there twice` : `${quote(name)} is no tensor of this Whisper model`)
+      throw corrupt(
+        file,
+        twice ? `tensor ${name} is there twice` : `${quote(name)} is no tensor of this Whisper model`,
+      )
     }
     missing.delete(name)
     requireShape(tensor, shape, file)
@@ -151,11 +161,14 @@ async function readTensors(
     tensors.push({ name, shape, type, parts: [{ source: 0, offset, type, rows }] })
   }
   const [first] = missing.keys()
-  if (first !== undefined) throw corrupt(file, `${missing.size} of its tensors are missing, ${first} among them`)
+  if (first !== undefined)
+    throw corrupt(file, `${missing.size} of its tensors are missing, ${first} among them`)
   return { tensors, weightType: weights.type as GgmlType }
 }
 
-async function readTensorHeader(reader: BlockReader): Promise<{ name: string; shape: number[]; tag: number }> {
+async function readTensorHeader(
+  reader: BlockReader,
+): Promise<{ name: string; shape: number[]; tag: number }> {
   const { name: file } = reader.source
   const at = reader.position
   await reader.ensure(12, 'the header of a tensor')
@@ -163,7 +176,10 @@ async function readTensorHeader(reader: BlockReader): Promise<{ name: string; sh
   const nameLength = reader.i32()
   const tag = reader.i32()
   if (rank < 1 || rank > 3 || nameLength < 1 || nameLength > MAX_NAME) {
-    throw corrupt(file, `at byte ${at} is no header of a tensor (${rank} dimensions, ${nameLength} bytes of name)`)
+    throw corrupt(
+      file,
+      `at byte ${at} is no header of a tensor (${rank} dimensions, ${nameLength} bytes of name)`,
+    )
   }
   await reader.ensure(4 * rank + nameLength, 'the header of a tensor')
   const shape = Array.from({ length: rank }, () => reader.i32())
@@ -181,7 +197,10 @@ function requireType(tensor: RequiredTensor, tag: number, weights: FileType, fil
   // Beside weights of any quantised type, the other tensors are the same as beside f16.
   const expected = isWeight ? weights.tag : memoryType(tensor.kind, weights.type ?? GgmlType.F16)
   if (tag !== expected) {
-    throw corrupt(file, `tensor ${tensor.name} has type ${tag}, where ${expected} is needed beside ${weights.name}`)
+    throw corrupt(
+      file,
+      `tensor ${tensor.name} has type ${tag}, where ${expected} is needed beside ${weights.name}`,
+    )
   }
   if (isWeight && weights.type === undefined) {
     throw unsupported(file, `its weights are ${weights.name}, a type that this version does not load`, [

@@ -1,7 +1,7 @@
-import { type ErrorCode, WhisperHipError } from '../errors.ts'
+import { type ErrorCode, WhisperHipError } from './errors.ts'
 
 /** A stack trace of now, to be shown with an error that arises later in another turn of the event loop. */
-export function captureCaller(below: NewableFunction): { stack?: string } {
+export function captureCaller(below: CallableFunction | NewableFunction): { stack?: string } {
   const holder: { stack?: string } = {}
   Error.captureStackTrace(holder, below)
   return holder

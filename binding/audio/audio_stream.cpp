@@ -1,0 +1,136 @@
+#include "audio/audio_stream.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "support/error.h"
+
+namespace whisper_hip {
+
+namespace {
+
+constexpr size_t kBlockFrames = 4096;
+
+class PcmSource final : public FrameSource {
+ public:
+  PcmSource(std::shared_ptr<ByteStore> store, PcmFormat format, int sample_rate, int channels)
+      : store_(std::move(store)), format_(format), sample_rate_(sample_rate), channels_(channels) {}
+
+  int sample_rate() const override { return sample_rate_; }
+  int channels() const override { return channels_; }
+
+  size_t read(float* out, size_t frames) override {
+    const size_t samples = frames * static_cast<size_t>(channels_);
+    const size_t got = format_ == PcmFormat::f32 ? read_f32(out, samples) : read_s16(out, samples);
+    store_->release_before(position_);
+    return got / static_cast<size_t>(channels_);
+  }
+
+ private:
+  size_t read_f32(float* out, size_t samples) {
+    const size_t first = position_ / sizeof(float);
+    const size_t got = read_bytes(out, samples * sizeof(float)) / sizeof(float);
+    const size_t damaged = find_damaged_sample(out, got);
+    if (damaged < got) {
+      throw Error("ERR_INVALID_ARGUMENT", "Expected finite samples for audio but received " +
+                                              std::to_string(out[damaged]) + " at index " +
+                                              std::to_string(first + damaged));
+    }
+    return got;
+  }
+
+  size_t read_s16(float* out, size_t samples) {
+    integers_.resize(samples);
+    const size_t got = read_bytes(integers_.data(), samples * sizeof(int16_t)) / sizeof(int16_t);
+    for (size_t i = 0; i < got; ++i) out[i] = static_cast<float>(integers_[i]) * (1.0f / 32768);
+    return got;
+  }
+
+  size_t read_bytes(void* out, size_t n) {
+    const size_t got = store_->read(position_, out, n);
+    position_ += got;
+    return got;
+  }
+
+  std::shared_ptr<ByteStore> store_;
+  PcmFormat format_;
+  int sample_rate_;
+  int channels_;
+  uint64_t position_ = 0;
+  std::vector<int16_t> integers_;
+};
+
+void require_range(int value, int low, int high, const char* what) {
+  if (value >= low && value <= high) return;
+  throw Error("ERR_INVALID_ARGUMENT", "Expected an integer from " + std::to_string(low) + " to " + std::to_string(high) +
+                                          " for " + what + " but received " + std::to_string(value));
+}
+
+// [frames, channels] interleaved to the mean of the channels.
+void mix_down(const float* frames, size_t n, size_t channels, float* out) {
+  const float scale = 1.0f / static_cast<float>(channels);
+  for (size_t i = 0; i < n; ++i) {
+    float sum = 0;
+    for (size_t channel = 0; channel < channels; ++channel) sum += frames[i * channels + channel];
+    out[i] = sum * scale;
+  }
+}
+
+}  // namespace
+
+AudioStream::AudioStream(std::unique_ptr<FrameSource> source) : source_(std::move(source)) {
+  const auto channels = static_cast<size_t>(source_->channels());
+  if (channels > 1) frames_.resize(kBlockFrames * channels);
+  if (source_->sample_rate() == Resampler::kOutputRate) return;
+  resampler_ = std::make_unique<Resampler>(source_->sample_rate());
+  mono_.resize(kBlockFrames);
+}
+
+std::unique_ptr<AudioStream> AudioStream::from_decoder(std::unique_ptr<Decoder> decoder) {
+  return std::unique_ptr<AudioStream>(new AudioStream(std::move(decoder)));
+}
+
+std::unique_ptr<AudioStream> AudioStream::from_pcm(std::shared_ptr<ByteStore> store, PcmFormat format,
+                                                   int sample_rate, int channels) {
+  require_range(sample_rate, FrameSource::kLowestRate, FrameSource::kHighestRate, "sampleRate");
+  require_range(channels, 1, FrameSource::kMostChannels, "channels");
+  const bool is_f32 = format == PcmFormat::f32;
+  const size_t frame_bytes = (is_f32 ? sizeof(float) : sizeof(int16_t)) * static_cast<size_t>(channels);
+  if (store->size() % frame_bytes != 0) {
+    throw Error("ERR_INVALID_ARGUMENT", "Expected a multiple of " + std::to_string(frame_bytes) +
+                                            " bytes for audio with " + std::to_string(channels) + " channels of " +
+                                            (is_f32 ? "f32" : "s16") + " samples but received " +
+                                            std::to_string(store->size()) + " bytes");
+  }
+  auto source = std::make_unique<PcmSource>(std::move(store), format, sample_rate, channels);
+  return std::unique_ptr<AudioStream>(new AudioStream(std::move(source)));
+}
+
+size_t AudioStream::read(float* out, size_t n) {
+  size_t done = 0;
+  if (!resampler_) {
+    while (done < n && !ended_) done += read_mono(out + done, n - done);
+    return done;
+  }
+  for (;;) {
+    done += resampler_->pull(out + done, n - done);
+    if (done == n || ended_) return done;
+    const size_t got = read_mono(mono_.data(), mono_.size());
+    resampler_->push(mono_.data(), got);
+    if (ended_) resampler_->finish();
+  }
+}
+
+// Reads one block at the source's rate. Sets ended_ at the end.
+size_t AudioStream::read_mono(float* out, size_t n) {
+  const size_t wanted = std::min(n, kBlockFrames);
+  const auto channels = static_cast<size_t>(source_->channels());
+  const size_t got = source_->read(channels > 1 ? frames_.data() : out, wanted);
+  if (channels > 1) mix_down(frames_.data(), got, channels, out);
+  ended_ = got == 0;
+  return got;
+}
+
+}  // namespace whisper_hip

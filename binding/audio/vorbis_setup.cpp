@@ -1,0 +1,301 @@
+#include "audio/vorbis_setup.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace whisper_hip {
+
+namespace {
+
+// Sums over all codebooks of a header; the encoders in use stay below a tenth of them.
+constexpr uint64_t kMostEntries = 1 << 18;
+constexpr uint64_t kMostElements = 1 << 20;
+// Pointers that the residue decoder keeps on the stack.
+constexpr uint64_t kMostPartitions = 8192;
+constexpr int kMostChannels = 16;  // of stb_vorbis
+constexpr int kMostSubmaps = 15;   // of stb_vorbis
+
+struct Refusal {
+  std::string reason;
+};
+
+void require(bool condition, const char* reason) {
+  if (!condition) throw Refusal{reason};
+}
+
+// Bits from the least significant one of each byte on.
+class BitReader {
+ public:
+  explicit BitReader(const std::vector<uint8_t>& bytes) : bytes_(bytes) {}
+
+  uint32_t bits(int n) {
+    require(position_ + n <= bytes_.size() * 8, "is cut off");
+    uint32_t value = 0;
+    for (int i = 0; i < n; ++i, ++position_) {
+      value |= static_cast<uint32_t>((bytes_[position_ >> 3] >> (position_ & 7)) & 1) << i;
+    }
+    return value;
+  }
+  bool flag() { return bits(1) != 0; }
+
+ private:
+  const std::vector<uint8_t>& bytes_;
+  uint64_t position_ = 0;
+};
+
+// Bits that hold `value`: 0 for 0, 1 for 1, 2 for 2 and 3, 3 for 4 to 7.
+int width(uint32_t value) {
+  int bits = 0;
+  for (; value > 0; value >>= 1) ++bits;
+  return bits;
+}
+
+struct Codebook {
+  uint64_t dimensions;
+  uint64_t entries;
+};
+
+struct Setup {
+  std::vector<Codebook> codebooks;
+  uint32_t floors = 0;
+  uint32_t residues = 0;
+  uint32_t mappings = 0;
+};
+
+// The largest base whose `dimensions`-th power is at most `entries`.
+uint64_t lattice_base(uint64_t entries, uint64_t dimensions) {
+  const auto fits = [&](uint64_t base) {
+    uint64_t power = 1;
+    for (uint64_t i = 0; i < dimensions; ++i) {
+      power *= base;
+      if (power > entries) return false;
+      if (base == 1) break;
+    }
+    return true;
+  };
+  uint64_t base = 1;
+  while (fits(base + 1)) ++base;
+  return base;
+}
+
+// Code lengths of a codebook. The code must be complete, or one entry alone: a search in it then always ends.
+void check_lengths(BitReader& in, uint64_t entries) {
+  constexpr uint64_t kWhole = uint64_t{1} << 32;
+  uint64_t used = 0;
+  uint64_t sum = 0;  // of 2^(32 - length)
+  const auto add = [&](uint32_t length, uint64_t count) {
+    require(length < 32, "has a code of 32 bits");
+    used += count;
+    sum += (kWhole >> length) * count;
+  };
+  if (in.flag()) {
+    uint32_t length = in.bits(5) + 1;
+    for (uint64_t entry = 0; entry < entries; ++length) {
+      const uint64_t count = in.bits(width(static_cast<uint32_t>(entries - entry)));
+      require(count <= entries - entry, "has too many codes");
+      add(length, count);
+      entry += count;
+    }
+  } else {
+    const bool sparse = in.flag();
+    for (uint64_t entry = 0; entry < entries; ++entry) {
+      if (!sparse || in.flag()) add(in.bits(5) + 1, 1);
+    }
+  }
+  require(sum == kWhole || used == 1, "has an incomplete code");
+}
+
+Codebook check_codebook(BitReader& in) {
+  require(in.bits(24) == 0x564342, "has no codebook where one must be");
+  Codebook book;
+  book.dimensions = in.bits(16);
+  book.entries = in.bits(24);
+  require(book.dimensions > 0 && book.entries > 0, "has an empty codebook");
+  require(book.entries <= kMostEntries && book.entries * book.dimensions <= kMostElements, "has a huge codebook");
+  check_lengths(in, book.entries);
+  const uint32_t lookup = in.bits(4);
+  require(lookup <= 2, "has an unknown kind of codebook");
+  if (lookup == 0) return book;
+  in.bits(32);
+  in.bits(32);
+  const int value_bits = static_cast<int>(in.bits(4)) + 1;
+  in.bits(1);
+  uint64_t values = book.entries * book.dimensions;
+  if (lookup == 1) values = lattice_base(book.entries, book.dimensions);
+  for (uint64_t i = 0; i < values; ++i) in.bits(value_bits);
+  return book;
+}
+
+void check_codebooks(BitReader& in, Setup& setup) {
+  setup.codebooks.resize(in.bits(8) + 1);
+  uint64_t entries = 0;
+  uint64_t elements = 0;
+  for (Codebook& book : setup.codebooks) {
+    book = check_codebook(in);
+    entries += book.entries;
+    elements += book.entries * book.dimensions;
+    require(entries <= kMostEntries && elements <= kMostElements, "has huge codebooks");
+  }
+}
+
+void check_floor(BitReader& in, const Setup& setup) {
+  require(in.bits(16) == 1, "uses floor 0");
+  struct Class {
+    uint32_t dimensions;
+    int subclass_bits;
+    int books[8];  // -1: none
+  };
+  uint8_t partitions[31];
+  Class classes[16];
+  const uint32_t partition_count = in.bits(5);
+  int class_count = 0;
+  for (uint32_t i = 0; i < partition_count; ++i) {
+    partitions[i] = static_cast<uint8_t>(in.bits(4));
+    class_count = std::max(class_count, partitions[i] + 1);
+  }
+  for (int i = 0; i < class_count; ++i) {
+    classes[i].dimensions = in.bits(3) + 1;
+    classes[i].subclass_bits = static_cast<int>(in.bits(2));
+    if (classes[i].subclass_bits > 0) require(in.bits(8) < setup.codebooks.size(), "names a missing codebook");
+    for (int j = 0; j < 1 << classes[i].subclass_bits; ++j) classes[i].books[j] = static_cast<int>(in.bits(8)) - 1;
+  }
+
+  static constexpr uint64_t kRanges[] = {256, 128, 86, 64};
+  const uint64_t range = kRanges[in.bits(2)];
+  for (int i = 0; i < class_count; ++i) {
+    for (int j = 0; j < 1 << classes[i].subclass_bits; ++j) {
+      const int book = classes[i].books[j];
+      if (book < 0) continue;
+      require(static_cast<size_t>(book) < setup.codebooks.size(), "names a missing codebook");
+      // Then a height of the curve stays below `range`, and its decibels within the table.
+      require(setup.codebooks[book].entries <= range, "has a floor with an oversized codebook");
+    }
+  }
+
+  const int position_bits = static_cast<int>(in.bits(4));
+  for (uint32_t i = 0; i < partition_count; ++i) {
+    for (uint32_t j = 0; j < classes[partitions[i]].dimensions; ++j) in.bits(position_bits);
+  }
+}
+
+void check_residue(BitReader& in, const Setup& setup, const VorbisIdentity& identity, uint64_t& class_elements) {
+  require(in.bits(16) <= 2, "has an unknown kind of residue");
+  const uint32_t begin = in.bits(24);
+  const uint32_t end = in.bits(24);
+  require(begin <= end, "has a residue that ends before it begins");
+  const uint64_t partition_size = uint64_t{in.bits(24)} + 1;
+  const uint32_t classifications = in.bits(6) + 1;
+  const uint32_t class_book = in.bits(8);
+  require(class_book < setup.codebooks.size(), "names a missing codebook");
+  const Codebook& book = setup.codebooks[class_book];
+  class_elements += book.entries * (book.dimensions + sizeof(void*));
+  require(class_elements <= kMostElements, "has huge residues");
+  // stb_vorbis counts twice the half block for interleaved residues, whatever the number of channels.
+  const uint64_t partitions = static_cast<uint64_t>(identity.block_sizes[1]) / partition_size;
+  require(partitions * identity.channels <= kMostPartitions, "has a residue in tiny partitions");
+
+  uint32_t cascades[64];
+  for (uint32_t i = 0; i < classifications; ++i) {
+    cascades[i] = in.bits(3);
+    if (in.flag()) cascades[i] |= in.bits(5) << 3;
+  }
+  for (uint32_t i = 0; i < classifications; ++i) {
+    for (uint32_t cascade = cascades[i]; cascade > 0; cascade &= cascade - 1) {
+      const uint32_t number = in.bits(8);
+      require(number < setup.codebooks.size(), "names a missing codebook");
+      // A vector that is cut off by the end of its partition would be read beyond its end.
+      require(partition_size % setup.codebooks[number].dimensions == 0, "has a residue that does not fit its codebook");
+    }
+  }
+}
+
+void check_mapping(BitReader& in, const Setup& setup, const VorbisIdentity& identity) {
+  require(in.bits(16) == 0, "has an unknown kind of mapping");
+  const uint32_t submaps = in.flag() ? in.bits(4) + 1 : 1;
+  require(submaps <= kMostSubmaps, "has 16 submaps");
+  const auto channels = static_cast<uint32_t>(identity.channels);
+  if (in.flag()) {
+    const uint32_t steps = in.bits(8) + 1;
+    require(steps <= channels, "couples more channels than there are");
+    for (uint32_t i = 0; i < steps; ++i) {
+      const uint32_t magnitude = in.bits(width(channels - 1));
+      const uint32_t angle = in.bits(width(channels - 1));
+      require(magnitude < channels && angle < channels && magnitude != angle, "couples channels that are not there");
+    }
+  }
+  require(in.bits(2) == 0, "uses a reserved field");
+  if (submaps > 1) {
+    for (uint32_t i = 0; i < channels; ++i) require(in.bits(4) < submaps, "names a missing submap");
+  }
+  for (uint32_t i = 0; i < submaps; ++i) {
+    in.bits(8);
+    require(in.bits(8) < setup.floors, "names a missing floor");
+    require(in.bits(8) < setup.residues, "names a missing residue");
+  }
+}
+
+int check_setup(BitReader& in, const VorbisIdentity& identity) {
+  Setup setup;
+  check_codebooks(in, setup);
+  for (uint32_t i = in.bits(6) + 1; i > 0; --i) require(in.bits(16) == 0, "uses a reserved field");
+  setup.floors = in.bits(6) + 1;
+  for (uint32_t i = 0; i < setup.floors; ++i) check_floor(in, setup);
+  setup.residues = in.bits(6) + 1;
+  uint64_t class_elements = 0;
+  for (uint32_t i = 0; i < setup.residues; ++i) check_residue(in, setup, identity, class_elements);
+  setup.mappings = in.bits(6) + 1;
+  for (uint32_t i = 0; i < setup.mappings; ++i) check_mapping(in, setup, identity);
+  const uint32_t modes = in.bits(6) + 1;
+  for (uint32_t i = 0; i < modes; ++i) {
+    in.bits(1);
+    require(in.bits(16) == 0 && in.bits(16) == 0, "uses a reserved field");
+    require(in.bits(8) < setup.mappings, "names a missing mapping");
+  }
+  return static_cast<int>(modes);
+}
+
+bool starts_with(const std::vector<uint8_t>& packet, const char (&magic)[8]) {
+  return packet.size() >= 7 && std::memcmp(packet.data(), magic, 7) == 0;
+}
+
+}  // namespace
+
+bool is_vorbis(const std::vector<uint8_t>& packet) {
+  return packet.size() == VorbisIdentity::kPacketBytes && starts_with(packet, "\x01vorbis");
+}
+
+std::string parse_vorbis_identity(const std::vector<uint8_t>& packet, VorbisIdentity& identity) {
+  BitReader in(packet);
+  in.bits(28);
+  in.bits(28);
+  const uint32_t version = in.bits(32);
+  identity.channels = static_cast<int>(in.bits(8));
+  identity.sample_rate = static_cast<int>(std::min(in.bits(32), uint32_t{INT32_MAX}));
+  for (int i = 0; i < 3; ++i) in.bits(32);  // bit rates
+  const int short_log = static_cast<int>(in.bits(4));
+  const int long_log = static_cast<int>(in.bits(4));
+  identity.block_sizes[0] = 1 << short_log;
+  identity.block_sizes[1] = 1 << long_log;
+  const bool framing = in.flag();
+  if (version != 0) return "its Vorbis version is " + std::to_string(version);
+  if (identity.channels < 1) return "its header says 0 channels";
+  if (short_log < 6 || long_log > 13 || short_log > long_log) return "its Vorbis header says impossible block sizes";
+  if (!framing) return "its Vorbis header is damaged";
+  return "";
+}
+
+std::string check_vorbis_setup(const std::vector<uint8_t>& packet, const VorbisIdentity& identity, int& modes) {
+  if (!starts_with(packet, "\x05vorbis")) return "is missing";
+  if (identity.channels > kMostChannels) return "is for more than 16 channels";
+  try {
+    BitReader in(packet);
+    in.bits(28);
+    in.bits(28);
+    modes = check_setup(in, identity);
+    return "";
+  } catch (const Refusal& refusal) {
+    return refusal.reason;
+  }
+}
+
+}  // namespace whisper_hip

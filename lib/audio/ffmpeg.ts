@@ -1,0 +1,179 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { FileHandle } from 'node:fs/promises'
+import type { Readable, Writable } from 'node:stream'
+import { WhisperHipError } from '../errors.ts'
+import { log } from '../log.ts'
+import type { NativeByteStore } from '../native.ts'
+import type { ByteReader } from './bytes.ts'
+import { describeSystemError, undecodable } from './failures.ts'
+import { type PcmFormat, whisperFormat } from './pcm.ts'
+
+/** What ffmpeg reads: a file by its absolute path, an open file, or bytes through a pipe. */
+export type FfmpegInput = { path: string } | { file: FileHandle } | { bytes: ByteReader }
+
+export interface FfmpegJob {
+  input: FfmpegInput
+  /** The audio in messages: a quoted path, or `the audio bytes`. */
+  name: string
+  /** What the first bytes tell, to follow "it is". */
+  found: string
+  store: NativeByteStore
+  signal: AbortSignal
+}
+
+/** Samples as this library asks ffmpeg for them. */
+const ffmpegFormat: PcmFormat = { ...whisperFormat, format: 's16' }
+
+const mostErrorBytes = 4096
+
+/**
+ * Decodes the first audio track with `ffmpeg` from the `PATH`, or the program that `WHISPER_HIP_FFMPEG` names, into a store.
+ *
+ * The program runs without a shell; what it opens is limited to the one input, whatever the file says or is called.
+ *
+ * @throws `ERR_AUDIO_UNSUPPORTED` if there is no ffmpeg, `ERR_AUDIO_DECODE` with its last messages if it fails, or the
+ *   signal's reason: then it is killed
+ */
+export async function decodeWithFfmpeg(job: FfmpegJob): Promise<PcmFormat> {
+  const { input, store, signal } = job
+  signal.throwIfAborted()
+  const child = await start(job)
+  let abort: () => void = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason)
+  })
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    const bytes = 'bytes' in input ? input.bytes : undefined
+    const work = Promise.all([
+      exitOf(child).finally(() => bytes?.close()),
+      readTail(child.stderr as Readable),
+      collect(child.stdout as Readable, store),
+      bytes && feed(child.stdin as Writable, bytes),
+    ])
+    const [exit, messages] = await Promise.race([work, aborted])
+    if (exit.code !== 0) throw failure(job, exit, messages)
+    if (messages !== '') log('warn', `ffmpeg on ${job.name}: ${oneLine(messages)}`)
+    return ffmpegFormat
+  } finally {
+    signal.removeEventListener('abort', abort)
+    child.kill('SIGKILL')
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy()
+  }
+}
+
+async function start(job: FfmpegJob): Promise<ChildProcess> {
+  const { input } = job
+  const program = process.env.WHISPER_HIP_FFMPEG || 'ffmpeg'
+  const stdin = 'file' in input ? input.file.fd : 'bytes' in input ? 'pipe' : 'ignore'
+  try {
+    const child = spawn(program, commandLine(input), { stdio: [stdin, 'pipe', 'pipe'] })
+    if (child.pid === undefined) throw await new Promise((resolve) => child.once('error', resolve))
+    return child
+  } catch (cause) {
+    throw notRunnable(job, program, cause)
+  }
+}
+
+/** The prefix keeps a path from being read as an option or another protocol; the list keeps the file from naming others. */
+function commandLine(input: FfmpegInput): string[] {
+  const protocol = 'bytes' in input ? 'pipe' : 'file'
+  const url = 'bytes' in input ? 'pipe:0' : `file:${'path' in input ? input.path : '/dev/fd/0'}`
+  return [
+    ...['-nostdin', '-hide_banner', '-loglevel', 'error'],
+    ...['-protocol_whitelist', protocol, '-i', url],
+    ...['-map', '0:a:0', '-ac', '1', '-ar', String(ffmpegFormat.sampleRate), '-f', 's16le', '-'],
+  ]
+}
+
+interface Exit {
+  code: number | null
+  signal: string | null
+}
+
+function exitOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => resolve({ code, signal }))
+  })
+}
+
+async function collect(stdout: Readable, store: NativeByteStore): Promise<void> {
+  for await (const chunk of stdout) store.append(chunk as Uint8Array, false)
+}
+
+async function feed(stdin: Writable, bytes: ByteReader): Promise<void> {
+  // EPIPE: ffmpeg has read enough, or has failed; its exit code tells which.
+  stdin.on('error', () => {})
+  for (let chunk = await bytes.next(); chunk !== undefined; chunk = await bytes.next()) {
+    if (stdin.destroyed) return
+    if (!stdin.write(chunk)) await drained(stdin)
+  }
+  stdin.end()
+}
+
+function drained(stdin: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stdin.off('drain', done).off('close', done)
+      resolve()
+    }
+    stdin.on('drain', done).on('close', done)
+  })
+}
+
+/** The end of what a stream says. */
+async function readTail(stderr: Readable): Promise<string> {
+  let tail = Buffer.alloc(0)
+  for await (const chunk of stderr) tail = Buffer.concat([tail, chunk as Buffer]).subarray(-mostErrorBytes)
+  return tail.toString('utf8')
+}
+
+function failure({ name, found }: FfmpegJob, exit: Exit, messages: string): WhisperHipError {
+  if (/Stream map '0:a:0' matches no streams/.test(messages)) {
+    return undecodable(name, `it is ${found} without an audio track`)
+  }
+  const end = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
+  const said = messages === '' ? '' : `: ${oneLine(messages)}`
+  return undecodable(name, `it is ${found}, and ffmpeg failed with ${end}${said}`)
+}
+
+/** The last lines of what ffmpeg said, without addresses and control characters. */
+function oneLine(messages: string): string {
+  const lines = messages.split('\n').map((line) =>
+    line
+      .replace(/ @ 0x[\da-f]+/g, '')
+      .replace(/\p{Cc}/gu, '')
+      .trim(),
+  )
+  return lines
+    .filter((line) => line !== '')
+    .slice(-4)
+    .join('; ')
+}
+
+function notRunnable({ name, found }: FfmpegJob, program: string, cause: unknown): WhisperHipError {
+  const chosen = Boolean(process.env.WHISPER_HIP_FFMPEG)
+  const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+  const state = absent
+    ? chosen
+      ? `WHISPER_HIP_FFMPEG names ${JSON.stringify(program)}, which does not exist`
+      : 'ffmpeg is not installed'
+    : `${JSON.stringify(program)} cannot be run: ${describeSystemError(cause)}`
+  return new WhisperHipError(
+    'ERR_AUDIO_UNSUPPORTED',
+    `Cannot decode ${name}: it is ${found}, which needs ffmpeg, and ${state}`,
+    {
+      advice: [
+        ...(chosen
+          ? [
+              'Set WHISPER_HIP_FFMPEG to the path of an ffmpeg program, or unset it to use the one on the PATH',
+            ]
+          : []),
+        'Install ffmpeg (Debian, Ubuntu: apt install ffmpeg; Fedora: dnf install ffmpeg-free; Arch: pacman -S ffmpeg; Alpine: apk add ffmpeg)',
+        'Or convert the audio to wav, mp3, flac or ogg vorbis, which need no other program',
+      ],
+      cause,
+    },
+  )
+}

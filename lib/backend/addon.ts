@@ -1,0 +1,100 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { WhisperHipError } from '../errors.ts'
+import { attachLogSource } from '../log.ts'
+import type { NativeAddon, NativeBackends } from '../native.ts'
+import { type BuildReport, readBuildReport } from './build-report.ts'
+import { packageRoot } from './package-root.ts'
+
+const require = createRequire(import.meta.url)
+
+/** The addon of this process, and what its build says about it. */
+export interface LoadedAddon {
+  native: NativeAddon
+  /** Absolute path of the `.node` file. */
+  path: string
+  report: BuildReport
+}
+
+let loaded: LoadedAddon | WhisperHipError | undefined
+
+/**
+ * Finds and loads the addon: a local build first, else a prebuild.
+ * @throws {@link WhisperHipError} `ERR_NATIVE_MISSING` with everything that was tried; the same error every time
+ */
+export function addon(): LoadedAddon {
+  if (loaded === undefined) {
+    try {
+      loaded = load()
+    } catch (error) {
+      loaded =
+        error instanceof WhisperHipError
+          ? error
+          : missing(`The addon failed to load: ${messageOf(error)}`, error)
+    }
+  }
+  if (loaded instanceof WhisperHipError) throw loaded
+  return loaded
+}
+
+let backends: Promise<NativeBackends> | undefined
+
+/** Loads the backend modules beside the addon, once. Rejects with `ERR_NATIVE_MISSING` when there is none for this CPU. */
+export function loadBackends(): Promise<NativeBackends> {
+  backends ??= (async () => {
+    const { native, path, report } = addon()
+    return native.loadBackends(report.built.cpu.map((file) => join(dirname(path), file)))
+  })()
+  return backends
+}
+
+function load(): LoadedAddon {
+  const path = locate(packageRoot())
+  const report = readBuildReport(dirname(path))
+  if (report === null) throw missing(`The addon ${path} has no build report beside it`)
+  let native: NativeAddon
+  try {
+    native = require(path) as NativeAddon
+  } catch (error) {
+    throw missing(`The addon ${path} cannot be loaded: ${messageOf(error)}`, error)
+  }
+  if (native.build.whisperCpp !== report.whisperCpp) {
+    throw missing(
+      `The addon ${path} was built from whisper.cpp ${native.build.whisperCpp}, its build report says ${report.whisperCpp}`,
+    )
+  }
+  attachLogSource(native)
+  return { native, path, report }
+}
+
+function locate(root: string): string {
+  const failures: string[] = []
+  try {
+    // `bindings` looks through the build folders and lists them all when none has the file.
+    return require('bindings')({ bindings: 'whisper_hip', module_root: root, path: true })
+  } catch (error) {
+    failures.push(messageOf(error))
+  }
+  try {
+    return require('node-gyp-build').resolve(root)
+  } catch (error) {
+    failures.push(messageOf(error))
+  }
+  throw missing(
+    `whisper-hip has neither a local build nor a prebuild for ${process.platform}-${process.arch}: ${failures.join('; ')}`,
+  )
+}
+
+function missing(message: string, cause?: unknown): WhisperHipError {
+  return new WhisperHipError('ERR_NATIVE_MISSING', message, {
+    cause,
+    advice: [
+      'Build it here (needs a C++17 compiler and CMake 3.21): npm rebuild whisper-hip',
+      'If the package was installed with --ignore-scripts, install it again without that option',
+    ],
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,38 @@
+import { WhisperHipError } from '../errors.ts'
+import { addon } from './addon.ts'
+import { type Decision, decide } from './info.ts'
+import type { BackendReason } from './types.ts'
+
+let warned = false
+
+/**
+ * What a model that is loaded with this policy runs on.
+ * @throws {@link WhisperHipError} `ERR_BACKEND_UNAVAILABLE` when the GPU is required and cannot be used
+ */
+export function applyPolicy(policy: 'auto' | 'hip' | 'cpu'): Decision {
+  if (policy === 'cpu') {
+    const reason: BackendReason = 'GPU_DISABLED_BY_OPTION'
+    return { active: 'cpu', reason, message: 'The CPU was asked for', advice: [] }
+  }
+  const decision = decide(addon())
+  if (decision.active === 'cpu' && policy === 'hip') {
+    throw new WhisperHipError(
+      'ERR_BACKEND_UNAVAILABLE',
+      `The GPU cannot be used: ${decision.message}`,
+      decision,
+    )
+  }
+  if (decision.active === 'cpu') warnOnce(decision)
+  return decision
+}
+
+/** Running on the CPU is slow and looks like success: it is said once, loudly, where every Node process looks. */
+function warnOnce({ message, reason, advice }: Decision): void {
+  if (warned) return
+  warned = true
+  process.emitWarning(`whisper-hip runs on the CPU (${reason}): ${message}`, {
+    type: 'WhisperHipWarning',
+    code: 'WHISPER_HIP_CPU',
+    detail: advice.map((line) => `- ${line}`).join('\n'),
+  })
+}

@@ -1,0 +1,31 @@
+export { assertGpu } from './backend/assert-gpu.ts'
+export { backendInfo } from './backend/info.ts'
+export type { BackendInfo, BackendReason, GpuDevice } from './backend/types.ts'
+export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
+export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'
+export { type ListedModel, listModels } from './model/download/index.ts'
+export { loadModel } from './model/load.ts'
+export type { Model } from './model/model.ts'
+export type {
+  DetectedLanguage,
+  LoadOptions,
+  LoadProgress,
+  ModelBackend,
+  ModelInfo,
+  ModelInput,
+} from './model/types.ts'
+export { type OneCallOptions, transcribe } from './transcribe/transcribe.ts'
+export type {
+  AudioInput,
+  ChunkStream,
+  Clip,
+  PcmAudio,
+  PcmStream,
+  RunStats,
+  Segment,
+  Token,
+  TranscribeOptions,
+  Transcription,
+  TranscriptionResult,
+  Word,
+} from './transcribe/types.ts'

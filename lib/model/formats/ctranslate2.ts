@@ -1,0 +1,246 @@
+import { join } from 'node:path'
+import { corrupt, quote, unsupported } from '../failures.ts'
+import { rowBytes, typeName } from '../ggml-types.ts'
+import { requirePlausible, requireSupported } from '../hyperparameters.ts'
+import { melFilterBank } from '../mel.ts'
+import type { Pacer } from '../pacer.ts'
+import { GgmlType, type Hyperparameters, type LoadPlan, type PlanTensor } from '../plan.ts'
+import { memoryType, type RequiredTensor, requiredTensors } from '../required-tensors.ts'
+import type { ByteSource } from '../source.ts'
+import { exists, openFileSource } from '../sources.ts'
+import { type Container, readContainer, type Variable } from './ctranslate2-container.ts'
+import { keyBiases, type Place, placeOf } from './ctranslate2-names.ts'
+import { readCompanionVocabulary } from './ctranslate2-vocabulary.ts'
+
+const FLOAT_TYPES: Readonly<Record<string, GgmlType>> = {
+  f32: GgmlType.F32,
+  f16: GgmlType.F16,
+  bf16: GgmlType.BF16,
+}
+
+/** Largest config.json that is looked at, in bytes. */
+const MAX_CONFIG = 1 << 20
+
+/**
+ * Reads a model in CTranslate2's format (faster-whisper): `model.bin` with the vocabulary beside it. Float weights only.
+ *
+ * f16 and f32 weights keep their type; bf16 weights become f16. Biases, norms and positions become f32, as whisper.cpp wants
+ * them. Query, key and value are fused in the file and are taken apart by rows; the biases of keys, which Whisper does not
+ * have, must be zero there.
+ *
+ * @param folder where the vocabulary is, or `null` when the model came as bytes
+ * @throws WhisperHipError `ERR_MODEL_CORRUPT`, `ERR_MODEL_UNSUPPORTED`, or `ERR_MODEL_NOT_FOUND` when the vocabulary is missing
+ */
+export async function readCTranslate2(
+  source: ByteSource,
+  folder: string | null,
+  pacer: Pacer,
+): Promise<LoadPlan> {
+  const container = await readContainer(source, pacer)
+  requireFloats(container, source.name)
+  const hyperparameters = hyperparametersOf(container, source.name)
+  requirePlausible(hyperparameters, source.name)
+
+  const required = requiredTensors(hyperparameters)
+  const located = required.map((tensor) => locate(tensor, container, source.name))
+  requireNothingElse(container, located, source.name)
+  await requireZeroKeyBiases(hyperparameters, container, source, pacer)
+  requireSupported(hyperparameters, source.name)
+
+  if (folder === null) {
+    throw unsupported(source.name, 'CTranslate2 keeps the vocabulary in a file of its own', [
+      'Pass the folder instead',
+    ])
+  }
+  await refuseQuantizedConfig(folder)
+  const weightType = weightTypeOf(located)
+  const tensors = located.map((tensor) => planTensor(tensor, weightType))
+  return {
+    format: 'ctranslate2',
+    dialect: `binary version ${container.binaryVersion}`,
+    hyperparameters,
+    melFilters: melFilterBank(hyperparameters.melBins),
+    vocabulary: await readCompanionVocabulary(folder, hyperparameters.vocabularySize, pacer),
+    weightType,
+    tensors,
+    sources: [source],
+    conversions: conversionsOf(tensors),
+  }
+}
+
+/** A required tensor, the variable that holds it, and the slice of its rows. */
+interface Located {
+  tensor: RequiredTensor
+  place: Place
+  variable: Variable
+}
+
+function requireFloats({ variables }: Container, name: string): void {
+  let float: Variable | undefined
+  for (const variable of variables.values()) {
+    if (variable.shape.length === 0) continue
+    if (FLOAT_TYPES[variable.type] === undefined) {
+      throw unsupported(name, `its weights are quantised: ${variable.name} is ${variable.type}`, [
+        'Convert the checkpoint with ct2-transformers-converter --quantization float16',
+      ])
+    }
+    if (variable.type === 'f32') continue
+    if (float && float.type !== variable.type) {
+      throw corrupt(
+        name,
+        `${float.name} is ${float.type} and ${variable.name} is ${variable.type}, which exclude one another`,
+      )
+    }
+    float = variable
+  }
+}
+
+function hyperparametersOf(container: Container, name: string): Hyperparameters {
+  const size = (variable: string, axis: number) =>
+    container.variables.get(variable)?.shape[axis] ?? missing(variable, name)
+  const heads = (variable: string) => container.variables.get(variable)?.value ?? missing(variable, name)
+  return {
+    vocabularySize: size('decoder/embeddings/weight', 0),
+    audioContext: size('encoder/position_encodings/encodings', 0),
+    audioState: size('encoder/conv1/weight', 0),
+    audioHeads: heads('encoder/num_heads'),
+    audioLayers: layersOf(container, 'encoder'),
+    textContext: size('decoder/position_encodings/encodings', 0),
+    textState: size('decoder/embeddings/weight', 1),
+    textHeads: heads('decoder/num_heads'),
+    textLayers: layersOf(container, 'decoder'),
+    melBins: size('encoder/conv1/weight', 1),
+  }
+}
+
+function missing(variable: string, name: string): never {
+  throw corrupt(name, `variable ${variable} is missing`)
+}
+
+function layersOf({ variables }: Container, part: 'encoder' | 'decoder'): number {
+  let layers = 0
+  for (const name of variables.keys()) {
+    const number = new RegExp(`^${part}/layer_(\\d{1,4})/`).exec(name)?.[1]
+    if (number !== undefined) layers = Math.max(layers, Number(number) + 1)
+  }
+  return layers
+}
+
+function locate(tensor: RequiredTensor, { variables }: Container, name: string): Located {
+  const place = placeOf(tensor.name)
+  const variable = variables.get(place.variable) ?? missing(place.variable, name)
+  // The bias of a convolution is [1, n] in ggml and [n] here.
+  const shape = (tensor.shape[0] === 1 ? tensor.shape.slice(1) : tensor.shape).toReversed()
+  shape[0] = (shape[0] as number) * place.slices
+  if (variable.shape.length !== shape.length || shape.some((size, axis) => variable.shape[axis] !== size)) {
+    throw corrupt(
+      name,
+      `variable ${place.variable} has shape [${variable.shape}], where [${shape}] is needed`,
+    )
+  }
+  return { tensor, place, variable }
+}
+
+/** Scalars that describe the architecture, and the values that Whisper has; `null` = any. All others must be 0 (off). */
+const SCALARS: Readonly<Record<string, readonly number[] | null>> = {
+  'encoder/num_heads': null,
+  'decoder/num_heads': null,
+  'decoder/alignment_heads': null,
+  'decoder/alignment_layer': null,
+  'decoder/pre_norm': [1],
+  // GELU, in its exact form and approximated by tanh.
+  'decoder/activation': [1, 3],
+}
+
+/** Whatever is in the file beside Whisper's tensors would change the result, and is not understood. */
+function requireNothingElse({ variables }: Container, located: readonly Located[], name: string): void {
+  const projection = variables.get('decoder/projection/weight') ?? missing('decoder/projection/weight', name)
+  if (projection !== variables.get('decoder/embeddings/weight')) {
+    throw unsupported(name, 'its output projection is not its embedding (untied output head)')
+  }
+  const known = new Set(located.map(({ place }) => place.variable)).add('decoder/projection/weight')
+  for (const [variable, { shape, value }] of variables) {
+    if (known.has(variable)) continue
+    if (shape.length > 0) throw unsupported(name, `variable ${quote(variable)} is not part of Whisper`)
+    const allowed = variable in SCALARS ? SCALARS[variable] : [0]
+    if (allowed && !allowed.includes(value ?? Number.NaN)) {
+      throw unsupported(name, `${quote(variable)} is ${value}, where Whisper has ${allowed.join(' or ')}`)
+    }
+  }
+}
+
+async function requireZeroKeyBiases(
+  hyperparameters: Hyperparameters,
+  { variables }: Container,
+  source: ByteSource,
+  pacer: Pacer,
+): Promise<void> {
+  const state = hyperparameters.audioState
+  for (const { variable, slice } of keyBiases(hyperparameters)) {
+    if (pacer.due) await pacer.turn()
+    const { offset, type } = variables.get(variable) as Variable
+    const bytes = rowBytes(FLOAT_TYPES[type] as GgmlType, state)
+    const bias = await source.read(offset + slice * bytes, bytes)
+    // The sign of a zero is the highest bit of a number's last byte, in each of the types.
+    const width = bytes / state
+    if (bias.some((byte, i) => (i % width === width - 1 ? byte & 0x7f : byte) !== 0)) {
+      throw unsupported(source.name, `${variable} has a bias for keys, which whisper.cpp does not know`)
+    }
+  }
+}
+
+async function refuseQuantizedConfig(folder: string): Promise<void> {
+  const path = join(folder, 'config.json')
+  if (!(await exists(path))) return
+  const source = await openFileSource(path)
+  try {
+    if (source.size > MAX_CONFIG)
+      throw corrupt(path, `it has ${source.size} bytes, where ${MAX_CONFIG} are possible`)
+    const quantization = parseConfig(await source.read(0, source.size), path)
+    if (!quantization) return
+    throw unsupported(folder, `config.json says quantization_type ${quantization}`, [
+      'Convert the checkpoint with ct2-transformers-converter --quantization float16',
+    ])
+  } finally {
+    await source.close()
+  }
+}
+
+function parseConfig(bytes: Uint8Array, path: string): unknown {
+  try {
+    const config: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    return (config as { quantization_type?: unknown } | null)?.quantization_type
+  } catch (cause) {
+    throw corrupt(path, 'it is not JSON', cause)
+  }
+}
+
+function weightTypeOf(located: readonly Located[]): GgmlType {
+  const weights = located.filter(({ tensor }) => tensor.kind === 'weight')
+  return weights.some(({ variable }) => variable.type === 'f32') ? GgmlType.F32 : GgmlType.F16
+}
+
+function planTensor({ tensor, place, variable }: Located, weightType: GgmlType): PlanTensor {
+  const type = FLOAT_TYPES[variable.type] as GgmlType
+  const [length, ...others] = tensor.shape as [number, ...number[]]
+  const rows = others.reduce((product, size) => product * size, 1)
+  const offset = variable.offset + place.slice * rows * rowBytes(type, length)
+  return {
+    name: tensor.name,
+    shape: [...tensor.shape],
+    type: memoryType(tensor.kind, weightType),
+    parts: [{ source: 0, offset, type, rows }],
+  }
+}
+
+/** One note for each pair of types, e.g. `149 tensors f16 -> f32`. */
+function conversionsOf(tensors: readonly PlanTensor[]): string[] {
+  const counts = new Map<string, number>()
+  for (const { type, parts } of tensors) {
+    const stored = parts[0]?.type as GgmlType
+    if (stored === type) continue
+    const pair = `${typeName(stored)} -> ${typeName(type)}`
+    counts.set(pair, (counts.get(pair) ?? 0) + 1)
+  }
+  return [...counts].map(([pair, count]) => `${count} tensors ${pair}`)
+}

@@ -1,0 +1,173 @@
+import { addon, loadBackends } from '../backend/addon.ts'
+import { applyPolicy } from '../backend/policy.ts'
+import {
+  checkBoolean,
+  checkEnum,
+  checkFunction,
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  checkString,
+} from '../check.ts'
+import type { NativeAddon, NativeByteStore, NativeModel } from '../native.ts'
+import { captureCaller, toLibraryError } from '../native-error.ts'
+import { closePlan, readModel } from './formats/index.ts'
+import { typeName } from './ggml-types.ts'
+import { locateModel } from './locate.ts'
+import { Model } from './model.ts'
+import { describeModel } from './parameters.ts'
+import type { LoadPlan } from './plan.ts'
+import { toNativePlan } from './plan-to-native.ts'
+import type { LoadOptions, ModelInput } from './types.ts'
+
+/** Names of the options of {@link loadModel}. */
+export const loadOptionNames = [
+  'backend',
+  'device',
+  'concurrency',
+  'flashAttention',
+  'offline',
+  'sha256',
+  'onProgress',
+  'signal',
+] as const satisfies readonly (keyof LoadOptions)[]
+
+const DEFAULT_CONCURRENCY = 2
+const SLICE_BYTES = 1 << 20
+
+/**
+ * Loads a model: by catalogue name (downloaded once into the cache), path of a file or checkpoint folder, URL, or bytes.
+ *
+ * @throws {@link WhisperHipError} `ERR_MODEL_NOT_FOUND`, `ERR_MODEL_FORMAT`, `ERR_MODEL_CORRUPT`, `ERR_MODEL_UNSUPPORTED`, `ERR_DOWNLOAD`,
+ * `ERR_BACKEND_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`, `ERR_NATIVE_MISSING`, `ERR_INVALID_ARGUMENT`; or `signal.reason`
+ */
+export async function loadModel(input: ModelInput, options: LoadOptions = {}): Promise<Model> {
+  const caller = captureCaller(loadModel)
+  try {
+    return await load(input, parseLoadOptions(options))
+  } catch (error) {
+    throw toLibraryError(error, caller)
+  }
+}
+
+type ParsedLoadOptions = LoadOptions &
+  Required<Pick<LoadOptions, 'backend' | 'concurrency' | 'flashAttention'>>
+
+function parseLoadOptions(options: unknown): ParsedLoadOptions {
+  const given = checkOptions(
+    options,
+    loadOptionNames,
+    ['weightType', 'isolation', 'allowPartial'],
+    'loadModel()',
+  )
+  const parsed: ParsedLoadOptions = {
+    backend: checkEnum(given.backend ?? 'auto', 'backend', ['auto', 'hip', 'cpu']),
+    concurrency: checkInteger(given.concurrency ?? DEFAULT_CONCURRENCY, 'concurrency', 1, 16),
+    flashAttention: checkBoolean(given.flashAttention ?? true, 'flashAttention'),
+  }
+  if (typeof given.device === 'string') parsed.device = checkString(given.device, 'device', 1, 200)
+  else if (given.device !== undefined) parsed.device = checkInteger(given.device, 'device', 0, 63)
+  if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
+  if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
+  if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')
+  if (given.signal !== undefined) parsed.signal = checkSignal(given.signal, 'signal')
+  return parsed
+}
+
+async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Model> {
+  options.signal?.throwIfAborted()
+  const decision = applyPolicy(options.backend)
+  const { native } = addon()
+  const [{ computeThreads }, located] = await Promise.all([loadBackends(), locateModel(input, options)])
+  options.signal?.throwIfAborted()
+
+  const plan = await readModel(located.input, options.signal)
+  try {
+    const handle = await execute(native, plan, options)
+    const { audioLayers, textLayers, melBins, vocabularySize } = plan.hyperparameters
+    const weightBytes = handle.weightBytes
+    return new Model(
+      handle,
+      {
+        name: located.name,
+        ...describeModel(plan.hyperparameters),
+        layers: { encoder: audioLayers, decoder: textLayers },
+        melBins,
+        format: plan.format,
+        dialect: plan.dialect,
+        weightType: typeName(plan.weightType),
+        conversions: plan.conversions,
+        fileBytes: plan.sources.reduce((sum, { size }) => sum + size, 0),
+        memoryBytes: Object.values(weightBytes).reduce((sum, bytes) => sum + bytes, 0),
+      },
+      {
+        policy: options.backend,
+        active: decision.active,
+        device: handle.device,
+        reason: decision.reason,
+        message: decision.message,
+        weightBytes,
+      },
+      { vocabularySize, maxThreads: computeThreads, concurrency: options.concurrency },
+    )
+  } finally {
+    await closePlan(plan)
+  }
+}
+
+/** Runs the plan on a native thread; an abort ends it within one chunk of weights. */
+async function execute(
+  native: NativeAddon,
+  plan: LoadPlan,
+  options: ParsedLoadOptions,
+): Promise<NativeModel> {
+  const { signal, onProgress } = options
+  const stores = await storeBytes(native, plan, signal)
+  signal?.throwIfAborted()
+  let failure: { error: unknown } | undefined
+  const task = native.loadModel(
+    toNativePlan(plan, (bytes) => stores.get(bytes) as NativeByteStore),
+    { backend: 'cpu', flashAttention: options.flashAttention, idleStates: options.concurrency },
+    (progress) => {
+      try {
+        if (!signal?.aborted && failure === undefined) onProgress?.({ stage: 'load', progress })
+      } catch (error) {
+        failure = { error }
+        task.cancel()
+      }
+    },
+  )
+  const cancel = () => task.cancel()
+  signal?.addEventListener('abort', cancel, { once: true })
+  try {
+    const model = await task.result
+    if (failure === undefined && !signal?.aborted) return model
+    await model.dispose()
+  } catch (error) {
+    if (failure === undefined && !signal?.aborted) throw error
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+  }
+  throw failure === undefined ? signal?.reason : failure.error
+}
+
+/** Copies the sources that are bytes in memory, a slice per turn of the event loop. */
+async function storeBytes(
+  native: NativeAddon,
+  plan: LoadPlan,
+  signal: AbortSignal | undefined,
+): Promise<Map<Uint8Array, NativeByteStore>> {
+  const stores = new Map<Uint8Array, NativeByteStore>()
+  for (const source of plan.sources) {
+    if (!('bytes' in source.native)) continue
+    const { bytes } = source.native
+    const store = new native.ByteStore()
+    for (let offset = 0; offset < bytes.byteLength; offset += SLICE_BYTES) {
+      store.append(bytes.subarray(offset, offset + SLICE_BYTES), false)
+      await new Promise(setImmediate)
+      signal?.throwIfAborted()
+    }
+    stores.set(bytes, store)
+  }
+  return stores
+}

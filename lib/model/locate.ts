@@ -1,0 +1,54 @@
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { invalidArgument } from '../check.ts'
+import { findModel } from './catalogue.ts'
+import { obtainModel } from './download/index.ts'
+import type { LoadOptions, ModelInput } from './types.ts'
+
+/** Where a model lies now, and what to call it. */
+export interface LocatedModel {
+  input: string | URL | Uint8Array
+  name: string
+}
+
+/**
+ * Finds out what the user means by a model, and downloads it if need be.
+ *
+ * A catalogue name wins over a file of the same name (write `./base` for the file); anything with a slash is a path; http(s) URLs are
+ * downloaded.
+ */
+export async function locateModel(input: ModelInput, options: LoadOptions): Promise<LocatedModel> {
+  if (input instanceof Uint8Array) return { input, name: '<bytes>' }
+  if (input instanceof URL && input.protocol === 'file:') return { input, name: basename(input.pathname) }
+  if (typeof input !== 'string' && !(input instanceof URL)) {
+    throw invalidArgument('a model name, a path, a URL or a Uint8Array', 'model', input)
+  }
+  const text = String(input)
+  const known = typeof input === 'string' ? findModel(input) : undefined
+  const remote = known !== undefined || /^https?:/i.test(text)
+  if (!remote && (text.includes('/') || text === '' || text.includes('\0') || (await exists(text)))) {
+    return { input: text, name: basename(text) }
+  }
+  const path = await obtainModel(input, {
+    ...(options.offline !== undefined && { offline: options.offline }),
+    ...(options.sha256 !== undefined && { sha256: options.sha256 }),
+    ...(options.signal !== undefined && { signal: options.signal }),
+    onProgress: ({ received, total }) =>
+      options.onProgress?.({
+        stage: 'download',
+        progress: total ? Math.min(received / total, 1) : 0,
+        receivedBytes: received,
+        totalBytes: total,
+      }),
+  })
+  return { input: path, name: known?.name ?? basename(new URL(text).pathname) }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch {
+    return false // then it can only be a name; obtainModel() says which names there are
+  }
+}

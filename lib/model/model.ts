@@ -1,0 +1,127 @@
+import { prepareAudio } from '../audio/sources.ts'
+import { addon } from '../backend/addon.ts'
+import { checkInteger, checkOptions, checkSignal } from '../check.ts'
+import { WhisperHipError } from '../errors.ts'
+import type { NativeModel } from '../native.ts'
+import { captureCaller, toLibraryError } from '../native-error.ts'
+import { startTranscription } from '../transcribe/run.ts'
+import { Scheduler } from '../transcribe/scheduler.ts'
+import type { AudioInput, TranscribeOptions, Transcription } from '../transcribe/types.ts'
+import type { DetectedLanguage, ModelBackend, ModelInfo } from './types.ts'
+
+/** What a model has to know beside what it tells. */
+interface ModelSetup {
+  vocabularySize: number
+  /** Size of the process-wide pool of compute threads. */
+  maxThreads: number
+  /** Transcriptions at once. */
+  concurrency: number
+}
+
+/**
+ * A loaded model. Holds native memory until {@link dispose}: `await using model = await loadModel(…)`.
+ *
+ * Several transcriptions may be started at once; they run side by side up to the `concurrency` of {@link LoadOptions}, the others wait
+ * in order.
+ */
+export class Model implements AsyncDisposable {
+  readonly info: Readonly<ModelInfo>
+  /** What this model really runs on, taken from its own buffers and device. */
+  readonly backend: Readonly<ModelBackend>
+  readonly #native: NativeModel
+  readonly #setup: ModelSetup
+  readonly #scheduler: Scheduler
+  readonly #closing = new AbortController()
+  #disposed: Promise<void> | undefined
+
+  /** @internal use {@link loadModel} */
+  constructor(native: NativeModel, info: ModelInfo, backend: ModelBackend, setup: ModelSetup) {
+    this.info = Object.freeze(info)
+    this.backend = Object.freeze(backend)
+    this.#native = native
+    this.#setup = setup
+    this.#scheduler = new Scheduler(setup.concurrency)
+  }
+
+  /**
+   * Transcribes audio. Starts at once, or when a place is free.
+   *
+   * @returns a promise of the result that is also an async iterable of segments. It rejects with `ERR_INVALID_ARGUMENT`,
+   * `ERR_AUDIO_DECODE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_OUT_OF_MEMORY`, `ERR_DISPOSED`, or `signal.reason`
+   */
+  transcribe(audio: AudioInput, options: TranscribeOptions = {}): Transcription {
+    return startTranscription(
+      {
+        addon: addon().native,
+        model: this.#native,
+        backend: this.backend.active,
+        facts: { ...this.info, ...this.#setup },
+        scheduler: this.#scheduler,
+        disposal: this.#closing.signal,
+      },
+      audio,
+      options,
+    )
+  }
+
+  /**
+   * Detects the language of the first 30 seconds.
+   *
+   * @param options `threads` as for {@link transcribe}; `signal` aborts with its reason
+   * @throws {@link WhisperHipError} as {@link transcribe}; `ERR_INVALID_ARGUMENT` for less than 100 ms of audio
+   */
+  async detectLanguage(
+    audio: AudioInput,
+    options: { threads?: number; signal?: AbortSignal } = {},
+  ): Promise<DetectedLanguage> {
+    const caller = captureCaller(this.detectLanguage)
+    try {
+      const given = checkOptions(options, ['threads', 'signal'], [], 'detectLanguage()')
+      const { maxThreads } = this.#setup
+      const threads = checkInteger(given.threads ?? maxThreads, 'threads', 1, maxThreads)
+      const signal = given.signal === undefined ? undefined : checkSignal(given.signal, 'signal')
+      return await this.#detect(
+        audio,
+        threads,
+        AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
+      )
+    } catch (error) {
+      throw toLibraryError(error, caller)
+    }
+  }
+
+  async #detect(audio: AudioInput, threads: number, signal: AbortSignal): Promise<DetectedLanguage> {
+    signal.throwIfAborted()
+    const { source } = await prepareAudio(audio, addon().native, signal)
+    const task = await this.#scheduler.start(() => this.#native.detectLanguage(source, threads), signal)
+    const cancel = () => task.cancel()
+    signal.addEventListener('abort', cancel, { once: true })
+    if (signal.aborted) cancel()
+    try {
+      return await task.result
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', cancel)
+    }
+  }
+
+  /**
+   * Ends what runs on this model (its transcriptions reject with `ERR_DISPOSED`) and frees its memory. Resolves when the memory is free;
+   * a second call returns the same promise.
+   */
+  dispose(): Promise<void> {
+    if (this.#disposed === undefined) {
+      this.#closing.abort(
+        new WhisperHipError('ERR_DISPOSED', `The model ${this.info.name} has been disposed`),
+      )
+      this.#disposed = this.#native.dispose()
+    }
+    return this.#disposed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose()
+  }
+}

@@ -1,0 +1,103 @@
+import type { BackendReason } from '../backend/types.ts'
+
+/** What {@link loadModel} takes: a catalogue name or alias, a path, a URL, or the bytes of a model file. */
+export type ModelInput = string | URL | Uint8Array
+
+/** How far {@link loadModel} is. */
+export interface LoadProgress {
+  /** `download`: fetching into the cache; `load`: reading the weights into memory. */
+  stage: 'download' | 'load'
+  /** 0..1 of the stage; 0 while the size of a download is not known. */
+  progress: number
+  /** Bytes so far and in total, of a download. */
+  receivedBytes?: number
+  totalBytes?: number | null
+}
+
+/** Options of {@link loadModel}. `undefined` is the same as absent. */
+export interface LoadOptions {
+  /**
+   * `auto` runs on the GPU where it can and warns once (`WHISPER_HIP_CPU`) where it cannot; `hip` rejects with
+   * `ERR_BACKEND_UNAVAILABLE` instead of running on the CPU; `cpu` touches nothing of HIP and warns of nothing.
+   * @defaultValue `'auto'`
+   */
+  backend?: 'auto' | 'hip' | 'cpu'
+  /**
+   * The GPU to use: its position among those of {@link backendInfo}, PCI address or name.
+   * @defaultValue the one with the most memory, discrete before integrated
+   */
+  device?: number | string
+  /**
+   * How many transcriptions run at once on this model, 1..16; more wait in order. Each one needs memory for its caches, and keeps it
+   * for the next. All share one set of compute threads: more at once is fairer, not faster.
+   * @defaultValue `2`
+   */
+  concurrency?: number
+  /**
+   * Use the fused attention kernels.
+   * @defaultValue `true`
+   */
+  flashAttention?: boolean
+  /**
+   * Never touch the network: a model by name or URL must be in the cache.
+   * @defaultValue `false`
+   */
+  offline?: boolean
+  /** Expected sha256 (64 hexadecimal digits) of a model by http(s) URL. */
+  sha256?: string
+  onProgress?: (progress: LoadProgress) => void
+  /** Aborts the load: it rejects with `signal.reason`. */
+  signal?: AbortSignal
+}
+
+/** What a model is. */
+export interface ModelInfo {
+  /** The catalogue name, or the name of the file or folder. */
+  name: string
+  /** e.g. `base`, `tiny.en`, `large-v3-turbo`; `custom` for another shape. */
+  architecture: string
+  /** Number of weights. */
+  parameters: number
+  multilingual: boolean
+  /** ISO 639 codes that it can write. */
+  languages: readonly string[]
+  /** Layers of encoder and decoder. */
+  layers: { encoder: number; decoder: number }
+  /** 80 or 128. */
+  melBins: number
+  format: 'ggml' | 'ctranslate2'
+  /** Variant of the format. */
+  dialect: string
+  /** Type of the two-dimensional weights in memory, e.g. `f16` or `q8_0`. */
+  weightType: string
+  /** What was converted on the way into memory. */
+  conversions: readonly string[]
+  /** Size of the model's files in bytes. */
+  fileBytes: number
+  /** Bytes of all weights in memory. */
+  memoryBytes: number
+}
+
+/** What a model really runs on. */
+export interface ModelBackend {
+  /** What was asked for. */
+  policy: 'auto' | 'hip' | 'cpu'
+  active: 'hip' | 'cpu'
+  /** Name of the device that computes. */
+  device: string
+  reason: BackendReason
+  /** One sentence: what is used, or why not the GPU. */
+  message: string
+  /** Where the weights lie: bytes by the name of the memory. */
+  weightBytes: Readonly<Record<string, number>>
+}
+
+/** What {@link Model.detectLanguage} answers. */
+export interface DetectedLanguage {
+  /** ISO 639 code of the most probable language. */
+  language: string
+  /** 0..1 */
+  probability: number
+  /** Probabilities of all languages of the model, highest first; they add up to 1. */
+  all: Readonly<Record<string, number>>
+}

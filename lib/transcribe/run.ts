@@ -1,0 +1,110 @@
+import { prepareAudio } from '../audio/sources.ts'
+import type { NativeAddon, NativeEvents, NativeModel, NativeResult, NativeSegment } from '../native.ts'
+import { type ModelFacts, type ParsedTranscribeOptions, parseTranscribeOptions } from './options.ts'
+import type { Scheduler } from './scheduler.ts'
+import { splitSegment } from './split-segments.ts'
+import { type Job, type JobEvents, TranscriptionJob } from './transcription.ts'
+import type { AudioInput, RunStats, Segment, Transcription, TranscriptionResult } from './types.ts'
+
+/** What a transcription needs of the model that runs it. */
+export interface Runner {
+  addon: Pick<NativeAddon, 'ByteStore'>
+  model: Pick<NativeModel, 'device' | 'transcribe'>
+  backend: RunStats['backend']
+  facts: ModelFacts
+  scheduler: Scheduler
+  /** Aborts with the reason when the model is disposed. */
+  disposal: AbortSignal
+}
+
+/**
+ * Transcribes audio on a model.
+ *
+ * Never throws: options that are wrong reject the transcription with `ERR_INVALID_ARGUMENT`, as all that comes later does.
+ */
+export function startTranscription(runner: Runner, audio: AudioInput, options: unknown): Transcription {
+  let parsed: ParsedTranscribeOptions
+  try {
+    parsed = parseTranscribeOptions(options, runner.facts)
+  } catch (error) {
+    return new TranscriptionJob({ start: () => Promise.reject(error) })
+  }
+  const { signal, onProgress, onSegment } = parsed
+  return new TranscriptionJob({
+    signals: signal === undefined ? [runner.disposal] : [runner.disposal, signal],
+    onProgress,
+    onSegment,
+    start: (events, aborted) => beginJob(runner, audio, parsed, events, aborted),
+  })
+}
+
+/** Prepares the audio, waits for a place in the queue, and runs the job. */
+export async function beginJob(
+  { addon, model, backend, scheduler }: Runner,
+  audio: AudioInput,
+  { native, maxSegmentLength }: ParsedTranscribeOptions,
+  events: JobEvents,
+  signal: AbortSignal,
+): Promise<Job> {
+  const { source, decodeSeconds } = await prepareAudio(audio, addon, signal)
+  const collector = new SegmentCollector(maxSegmentLength, events)
+  const task = await scheduler.start(() => model.transcribe(source, native, collector), signal)
+  return {
+    result: task.result.then((result) => ({
+      ...collector.collected(),
+      language: result.language,
+      languageProbability: result.languageProbability,
+      duration: result.duration,
+      stats: statsOf(result, backend, model.device, decodeSeconds),
+    })),
+    cancel: () => task.cancel(),
+  }
+}
+
+function statsOf(
+  result: NativeResult,
+  backend: RunStats['backend'],
+  device: string,
+  decodeSeconds: number,
+): RunStats {
+  const { duration, gpuNodes, cpuNodes, cpuOperations, phases } = result
+  const wallSeconds = result.wallSeconds + decodeSeconds
+  return {
+    backend,
+    device,
+    gpuNodes,
+    cpuNodes,
+    cpuOperations,
+    audioSeconds: duration,
+    wallSeconds,
+    realTimeFactor: wallSeconds > 0 ? duration / wallSeconds : 0,
+    phases: { ...phases, decode: phases.decode + decodeSeconds },
+  }
+}
+
+/** Numbers the segments as they come, and joins their texts. */
+class SegmentCollector implements NativeEvents {
+  readonly #maxLength: number
+  readonly #events: JobEvents
+  readonly #segments: Segment[] = []
+
+  constructor(maxLength: number | undefined, events: JobEvents) {
+    this.#maxLength = maxLength ?? Number.POSITIVE_INFINITY
+    this.#events = events
+  }
+
+  readonly onProgress = (progress: number): void => this.#events.onProgress(progress)
+
+  readonly onSegments = (arrived: readonly NativeSegment[]): void => {
+    const first = this.#segments.length
+    for (const segment of arrived.flatMap((whole) => splitSegment(whole, this.#maxLength))) {
+      this.#segments.push({ id: this.#segments.length, ...segment })
+    }
+    this.#events.onSegments(this.#segments.slice(first))
+  }
+
+  collected(): Pick<TranscriptionResult, 'text' | 'segments'> {
+    const texts = this.#segments.map(({ text }) => text)
+    return { text: texts.join('').trim(), segments: this.#segments }
+  }
+}

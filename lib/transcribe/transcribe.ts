@@ -1,0 +1,85 @@
+import { checkOptions } from '../check.ts'
+import { loadModel, loadOptionNames } from '../model/load.ts'
+import type { LoadOptions, LoadProgress, ModelInput } from '../model/types.ts'
+import { transcribeOptionNames } from './options.ts'
+import { type Job, type JobEvents, TranscriptionJob } from './transcription.ts'
+import type { AudioInput, TranscribeOptions, Transcription } from './types.ts'
+
+/** Options of {@link transcribe}: those of a transcription, and which model to load. */
+export interface OneCallOptions
+  extends TranscribeOptions,
+    Pick<LoadOptions, 'backend' | 'device' | 'flashAttention' | 'offline' | 'sha256'> {
+  /** A catalogue name, a path, a URL, or the bytes of a model file. */
+  model: ModelInput
+  /** How far the download and the loading of the model are. */
+  onLoadProgress?: (progress: LoadProgress) => void
+}
+
+const oneCallLoadOptions = loadOptionNames.filter(
+  (name) => name !== 'onProgress' && name !== 'signal' && name !== 'concurrency',
+)
+
+/**
+ * Loads a model, transcribes, and frees the model: for one recording. For more than one, {@link loadModel} once and call its
+ * `transcribe()`.
+ *
+ * @returns a promise of the result that is also an async iterable of segments; rejects as {@link loadModel} and
+ * {@link Model.transcribe} do
+ */
+export function transcribe(audio: AudioInput, options: OneCallOptions): Transcription {
+  return new TranscriptionJob({
+    start: (events, signal) => start(audio, options, events, signal),
+    ...callbacks(options),
+  })
+}
+
+/** The options that act before the others are checked. Wrong ones are reported by {@link start}, as all others are. */
+function callbacks(options: unknown): Pick<ConstructorParameters<typeof TranscriptionJob>[0], 'signals'> {
+  const signal = (options as { signal?: unknown } | undefined)?.signal
+  return signal instanceof AbortSignal ? { signals: [signal] } : {}
+}
+
+async function start(
+  audio: AudioInput,
+  options: unknown,
+  events: JobEvents,
+  signal: AbortSignal,
+): Promise<Job> {
+  const {
+    model: input,
+    onLoadProgress,
+    onProgress,
+    onSegment,
+    ...rest
+  } = checkOptions(
+    options,
+    ['model', 'onLoadProgress', ...oneCallLoadOptions, ...transcribeOptionNames],
+    [],
+    'transcribe()',
+  )
+  const load: Record<string, unknown> = { onProgress: onLoadProgress, signal, concurrency: 1 }
+  const run: Record<string, unknown> = { onProgress, onSegment, signal }
+  for (const [name, value] of Object.entries(rest)) {
+    if (name === 'signal') continue
+    const target = (oneCallLoadOptions as string[]).includes(name) ? load : run
+    target[name] = value
+  }
+  const model = await loadModel(input as ModelInput, load)
+  const transcription = model.transcribe(audio, run)
+  return {
+    result: finish(transcription, events, model),
+    cancel: () => transcription.cancel(signal.reason),
+  }
+}
+
+async function finish(transcription: Transcription, events: JobEvents, model: AsyncDisposable) {
+  try {
+    for await (const segment of transcription) {
+      events.onSegments([segment])
+      events.onProgress(transcription.progress)
+    }
+    return await transcription
+  } finally {
+    await model[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,308 @@
+import { describe, expect, it } from 'vitest'
+import { WhisperHipError } from '../../../lib/errors.ts'
+import { parseTranscribeOptions } from '../../../lib/transcribe/options.ts'
+
+const multilingual = {
+  multilingual: true,
+  languages: ['en', 'zh', 'de', 'my', 'haw'],
+  vocabularySize: 51_865,
+  maxThreads: 4,
+}
+const english = { multilingual: false, languages: ['en'], vocabularySize: 51_864, maxThreads: 2 }
+
+const parse = (options?: unknown, model = multilingual) => parseTranscribeOptions(options, model)
+const native = (options?: unknown, model = multilingual) => parse(options, model).native
+
+function refusal(options: unknown, model = multilingual): WhisperHipError {
+  try {
+    parse(options, model)
+  } catch (error) {
+    expect(error).toBeInstanceOf(WhisperHipError)
+    expect((error as WhisperHipError).code).toBe('ERR_INVALID_ARGUMENT')
+    return error as WhisperHipError
+  }
+  throw new Error(`accepted ${JSON.stringify(options)}`)
+}
+
+it('has the documented defaults', () => {
+  expect(parse()).toEqual({
+    native: {
+      language: '',
+      translate: false,
+      beamSize: 5,
+      bestOf: 5,
+      temperatures: [0, 0.2, 0.4, 0.6, 0.8, 1],
+      lengthPenalty: Number.NaN,
+      initialPrompt: '',
+      carryInitialPrompt: false,
+      conditionOnPreviousText: false,
+      suppressBlank: true,
+      suppressNonSpeech: false,
+      suppressTokens: [],
+      suppressRegex: '',
+      grammar: '',
+      grammarRule: 'root',
+      grammarPenalty: 100,
+      maxTokens: 0,
+      timestamps: true,
+      clips: [0, Number.POSITIVE_INFINITY],
+      noSpeechThreshold: 0.6,
+      logProbThreshold: -1,
+      compressionRatioThreshold: 2.4,
+      threads: 4,
+    },
+    maxSegmentLength: undefined,
+    signal: undefined,
+    onProgress: undefined,
+    onSegment: undefined,
+  })
+})
+
+it('passes every option on', () => {
+  const { signal } = new AbortController()
+  const onProgress = () => {}
+  const onSegment = () => {}
+  const parsed = parse({
+    language: 'de',
+    task: 'translate',
+    beamSize: 8,
+    bestOf: 1,
+    temperature: 0.3,
+    lengthPenalty: 1,
+    initialPrompt: 'Zürich',
+    carryInitialPrompt: true,
+    conditionOnPreviousText: true,
+    suppressBlank: false,
+    suppressTokens: [-1, 5],
+    suppressRegex: /\d+/,
+    grammar: 'root ::= "yes"',
+    grammarRule: 'answer',
+    grammarPenalty: 50,
+    maxTokens: 10,
+    timestamps: 'none',
+    maxSegmentLength: 42,
+    offset: 1,
+    duration: 2.5,
+    noSpeechThreshold: 1,
+    logProbThreshold: Number.NEGATIVE_INFINITY,
+    compressionRatioThreshold: null,
+    threads: 1,
+    signal,
+    onProgress,
+    onSegment,
+  })
+  expect(parsed).toEqual({
+    native: {
+      language: 'de',
+      translate: true,
+      beamSize: 8,
+      bestOf: 1,
+      temperatures: [0.3],
+      lengthPenalty: 1,
+      initialPrompt: 'Zürich',
+      carryInitialPrompt: true,
+      conditionOnPreviousText: true,
+      suppressBlank: false,
+      suppressNonSpeech: true,
+      suppressTokens: [5],
+      suppressRegex: '\\d+',
+      grammar: 'root ::= "yes"',
+      grammarRule: 'answer',
+      grammarPenalty: 50,
+      maxTokens: 10,
+      timestamps: false,
+      clips: [1, 3.5],
+      noSpeechThreshold: 1,
+      logProbThreshold: Number.NEGATIVE_INFINITY,
+      compressionRatioThreshold: Number.POSITIVE_INFINITY,
+      threads: 1,
+    },
+    maxSegmentLength: 42,
+    signal,
+    onProgress,
+    onSegment,
+  })
+})
+
+describe('language', () => {
+  it.each([
+    ['auto', ''],
+    ['AUTO', ''],
+    ['de', 'de'],
+    ['German', 'de'],
+    ['MANDARIN', 'zh'],
+    ['burmese', 'my'],
+    ['Hawaiian', 'haw'],
+  ])('takes %s', (language, code) => {
+    expect(native({ language }).language).toBe(code)
+  })
+
+  it('names the nearest of an unknown one', () => {
+    expect(refusal({ language: 'germn' }).message).toMatch(
+      /for language but received "germn" of type string; did you mean german\?$/,
+    )
+  })
+
+  it('refuses one that this model does not know', () => {
+    expect(refusal({ language: 'french' }).advice).toEqual(['The model knows en, zh, de, my, haw'])
+    refusal({ language: '' })
+    refusal({ language: 'constructor' })
+    refusal({ language: ['de'] })
+  })
+
+  it('knows only English on an English-only model', () => {
+    for (const language of ['auto', 'en', 'English', undefined]) expect(native({ language }, english).language).toBe('en')
+    expect(refusal({ language: 'de' }, english).message).toContain('English-only')
+    expect(refusal({ task: 'translate' }, english).message).toContain('English-only')
+    expect(native({ task: 'transcribe' }, english).translate).toBe(false)
+  })
+})
+
+describe('bad values', () => {
+  it.each([
+    [{ beamSize: 0 }, 'Expected an integer from 1 to 8 for beamSize but received 0 of type number'],
+    [{ beamSize: 9 }, 'beamSize'],
+    [{ bestOf: 1.5 }, 'bestOf'],
+    [{ temperature: [] }, 'temperature'],
+    [{ temperature: 1.1 }, 'temperature'],
+    [{ temperature: [0, '1'] }, 'temperature[1]'],
+    [{ temperature: [0, 0.4, 0.4] }, 'a larger number than the one before for temperature[2]'],
+    [{ temperature: Array(1000).fill(0) }, 'temperature'],
+    [{ lengthPenalty: -1 }, 'lengthPenalty'],
+    [{ initialPrompt: 'x'.repeat(10_001) }, 'initialPrompt'],
+    [{ suppressBlank: 1 }, 'a boolean for suppressBlank'],
+    [{ suppressTokens: [51_865] }, 'an integer from -1 to 51864 for suppressTokens[0]'],
+    [{ suppressTokens: -1 }, 'suppressTokens'],
+    [{ maxTokens: 0 }, 'maxTokens'],
+    [{ maxSegmentLength: 0 }, 'maxSegmentLength'],
+    [{ noSpeechThreshold: 2 }, 'noSpeechThreshold'],
+    [{ logProbThreshold: 1 }, 'logProbThreshold'],
+    [{ compressionRatioThreshold: 0.5 }, 'compressionRatioThreshold'],
+    [{ threads: 5 }, 'an integer from 1 to 4 for threads'],
+    [{ signal: {} }, 'an AbortSignal for signal'],
+    [{ onProgress: 'log' }, 'a function for onProgress'],
+    [{ onSegment: null }, 'a function for onSegment'],
+    [{ task: 'Translate' }, 'did you mean translate?'],
+    [{ timestamps: true }, '"segment" or "word" or "none" for timestamps'],
+    [{ grammar: '' }, 'grammar'],
+    [{ grammarRule: 'root' }, 'no value without grammar for grammarRule'],
+    [{ grammarPenalty: 1 }, 'no value without grammar for grammarPenalty'],
+    [{ grammar: 'root ::= "a"', grammarRule: 'a b' }, 'grammarRule'],
+    [{ beemSize: 5 }, 'did you mean beamSize?'],
+    [{ beam_size: 5 }, 'did you mean beamSize?'],
+  ])('refuses %o', (options, message) => {
+    expect(refusal(options).message).toContain(message)
+  })
+})
+
+describe('options that are not supported yet', () => {
+  it.each([
+    [{ patience: 2 }, 'patience'],
+    [{ repetitionPenalty: 1.1 }, 'repetitionPenalty'],
+    [{ noRepeatNgramSize: 3 }, 'noRepeatNgramSize'],
+    [{ prefix: 'And' }, 'prefix'],
+    [{ hotwords: 'Kennedy' }, 'hotwords'],
+    [{ vad: true }, 'vad'],
+    [{ vad: { threshold: 0.5 } }, 'vad'],
+    [{ hallucinationSilenceThreshold: 2 }, 'hallucinationSilenceThreshold'],
+    [{ batchSize: 8 }, 'batchSize'],
+    [{ diarize: 'stereo' }, 'diarize'],
+    [{ timestamps: 'word' }, 'timestamps'],
+  ])('refuses %o', (options, name) => {
+    const { message } = refusal(options)
+    expect(message).toContain(name)
+    expect(message).toContain('is not supported by this version')
+  })
+
+  it('accepts the values that ask for what is done anyway', () => {
+    const neutral = {
+      patience: 1,
+      repetitionPenalty: 1,
+      noRepeatNgramSize: 0,
+      prefix: '',
+      hotwords: '',
+      vad: false,
+      hallucinationSilenceThreshold: null,
+      batchSize: 1,
+      diarize: false,
+    }
+    expect(parse(neutral)).toEqual(parse())
+  })
+})
+
+describe('parts of the audio', () => {
+  const parts = (options: unknown) => native(options).clips
+
+  it('takes an offset and a duration', () => {
+    expect(parts({ offset: 3 })).toEqual([3, Number.POSITIVE_INFINITY])
+    expect(parts({ duration: 3 })).toEqual([0, 3])
+  })
+
+  it('takes clips as objects and as pairs', () => {
+    expect(parts({ clips: [{ start: 0, end: 1 }, [1, 2.5], { start: 4 }] })).toEqual([
+      0,
+      1,
+      1,
+      2.5,
+      4,
+      Number.POSITIVE_INFINITY,
+    ])
+    expect(parts({ clips: [[3]] })).toEqual([3, Number.POSITIVE_INFINITY])
+  })
+
+  it.each([
+    [{ clips: [] }, 'clips'],
+    [{ clips: [[0, 1]], offset: 0 }, 'no value beside clips for offset'],
+    [{ clips: [[0, 1]], duration: 1 }, 'no value beside clips for duration'],
+    [{ clips: [[1, 1]] }, 'a number above its start 1 for clips[0].end'],
+    [{ clips: [[0, 2], [1, 3]] }, 'a number from 2 to 1000000 for clips[1].start'],
+    [{ clips: [[0], [1, 3]] }, 'clips[1].start'],
+    [{ clips: [[0, Number.NaN]] }, 'clips[0].end'],
+    [{ clips: [[0, 1, 2]] }, 'clips[0]'],
+    [{ clips: [{ begin: 0 }] }, '"begin"'],
+    [{ clips: [{ end: 3 }] }, 'clips[0].start'],
+    [{ clips: ['0-3'] }, '{ start, end } or [start, end] for clips[0]'],
+    [{ offset: -1 }, 'offset'],
+    [{ duration: 0 }, 'duration'],
+    [{ offset: Number.POSITIVE_INFINITY }, 'offset'],
+  ])('refuses %o', (options, message) => {
+    expect(refusal(options).message).toContain(message)
+  })
+})
+
+describe('suppressRegex', () => {
+  it.each(['[0-9]+', '\\s?(one|two){1,3}', 'a(?:b|c)(?=d)', '[^a-z\\]]', '(?:é)+', 'é', '\\u0041\\x41', '\\{', '\\d{2,}'])(
+    'takes %s',
+    (source) => {
+      expect(native({ suppressRegex: source }).suppressRegex).toBe(source)
+      expect(native({ suppressRegex: new RegExp(source) }).suppressRegex).toBe(source)
+    },
+  )
+
+  it.each([
+    ['(', 'a regular expression for suppressRegex'],
+    ['(?<=a)b', 'look-behind'],
+    ['(?<!a)b', 'look-behind'],
+    ['(?<year>\\d+)', 'named groups'],
+    ['(a)\\1', 'back-references'],
+    ['\\p{L}', 'Unicode properties'],
+    ['\\u{41}', 'beyond ASCII'],
+    ['\\u00e9', 'beyond ASCII'],
+    ['[é]', 'in a class'],
+    ['é+', 'needs a group'],
+    ['[[:alpha:]]', 'POSIX'],
+    ['[]', 'an empty class'],
+    ['[^]', 'an empty class'],
+    ['a{', 'a literal {'],
+    ['a{1,1000}', 'more than 256 repeats'],
+    ['\\012', 'legacy'],
+    ['', '1 to 256 characters'],
+    ['x'.repeat(257), '1 to 256 characters'],
+  ])('refuses %s', (suppressRegex, message) => {
+    expect(refusal({ suppressRegex }).message).toContain(message)
+  })
+
+  it('refuses flags, which it could not honour', () => {
+    expect(refusal({ suppressRegex: /a/i }).message).toContain('a RegExp without flags')
+  })
+})

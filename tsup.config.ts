@@ -1,0 +1,23 @@
+import { writeFile } from 'node:fs/promises'
+import { defineConfig } from 'tsup'
+
+/**
+ * One CommonJS build holds all state: the loaded addon, its models and the class WhisperHipError exist once in a process
+ * that uses both `require` and `import`. The ESM entry passes the names on.
+ */
+export default defineConfig({
+  entry: { index: 'lib/index.ts' },
+  format: 'cjs',
+  target: 'node20',
+  platform: 'node',
+  dts: true,
+  sourcemap: true,
+  clean: true,
+  shims: true,
+  splitting: false,
+  async onSuccess() {
+    const passOn = "export * from './index.js'\n"
+    await writeFile('dist/index.mjs', passOn)
+    await writeFile('dist/index.d.mts', passOn)
+  },
+})
