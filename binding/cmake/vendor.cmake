@@ -89,3 +89,11 @@ foreach(library ggml-base ${GGML_MODULES})
   set_property(TARGET ${library} PROPERTY SOVERSION)
   target_compile_options(${library} PRIVATE -w)
 endforeach()
+
+# Waiting threads give their core away: see the header.
+foreach(module IN LISTS GGML_MODULES)
+  if(module MATCHES "^ggml-cpu")
+    target_compile_options(${module} PRIVATE
+      "$<$<COMPILE_LANGUAGE:C>:SHELL:-include \"${CMAKE_SOURCE_DIR}/binding/backend/patient_wait.h\">")
+  endif()
+endforeach()

@@ -3,8 +3,12 @@
 #include "backend/compute.h"
 #include "ggml-backend.h"
 
+namespace whisper_hip {
+static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
+}
+
 // Every graph computation of whisper.cpp goes through the shared compute threads.
-#define ggml_backend_sched_graph_compute whisper_hip::compute_graph
+#define ggml_backend_sched_graph_compute whisper_hip::compute_for_whisper
 #include "whisper.cpp"
 #undef ggml_backend_sched_graph_compute
 
@@ -59,7 +63,37 @@ void try_allocation(const whisper_context& context, size_t bytes) {
   ggml_backend_buffer_free(trial);
 }
 
+// What the current thread decodes, for compute_for_whisper().
+struct Decoding {
+  whisper_state* state = nullptr;
+  whisper_token start_of_transcript = 0;
+};
+thread_local Decoding decoding;
+
+// The no-speech probability is that of <|nospeech|> after <|startoftranscript|> (OpenAI's decoding.py). whisper.cpp
+// takes it from the first row of its logits, which it fills for the last token of the prompt only. So the row that is
+// meant is put there.
+void keep_no_speech_logits(ggml_cgraph* graph) {
+  whisper_state& state = *decoding.state;
+  const whisper_batch& batch = state.batch;
+  for (int i = batch.n_tokens - 1; i >= 0 && batch.n_tokens > 1; --i) {
+    if (batch.token[i] != decoding.start_of_transcript) continue;
+    const ggml_tensor* logits = ggml_graph_node(graph, -1);
+    const size_t n_vocab = logits->ne[0];
+    state.logits.resize(n_vocab * batch.n_tokens);
+    ggml_backend_tensor_get(logits, state.logits.data(), i * n_vocab * sizeof(float), n_vocab * sizeof(float));
+    return;
+  }
+}
+
 }  // namespace
+
+static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+  const ggml_status status = compute_graph(scheduler, graph);
+  const bool decoder = decoding.state != nullptr && scheduler == decoding.state->sched_decode.sched;
+  if (status == GGML_STATUS_SUCCESS && decoder) keep_no_speech_logits(graph);
+  return status;
+}
 
 void ContextDeleter::operator()(whisper_context* context) const { free_context(context); }
 void StateDeleter::operator()(whisper_state* state) const { whisper_free_state(state); }
@@ -172,6 +206,11 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
     return first;
   };
   params.encoder_begin_callback_user_data = &started;
+
+  struct Scope {
+    ~Scope() { decoding = {}; }
+  } scope;
+  decoding = {&state, context.vocab.token_sot};
 
   WindowResult result = {};
   result.status = whisper_full_with_state(&context, &state, params, nullptr, 0);

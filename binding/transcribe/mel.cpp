@@ -111,9 +111,24 @@ LogMel::~LogMel() = default;
 LogMel::LogMel(LogMel&&) noexcept = default;
 
 void LogMel::push(const float* samples, size_t count) {
+  mark_audible(samples, count);
   total_samples_ += count;
   buffer_.insert(buffer_.end(), samples, samples + count);
   compute_ready_frames();
+}
+
+void LogMel::mark_audible(const float* samples, size_t count) {
+  constexpr float kTwoSteps = 2.0f / 32768.0f;
+  audible_.resize((total_samples_ + count + kHop - 1) / kHop, false);
+  for (size_t i = 0; i < count; ++i) {
+    if (std::fabs(samples[i]) > kTwoSteps) audible_[(total_samples_ + i) / kHop] = true;
+  }
+}
+
+size_t LogMel::next_audible(size_t first) const {
+  const size_t end = std::min(frames(), audible_.size());
+  while (first < end && !audible_[first]) ++first;
+  return first < end ? first : frames();
 }
 
 void LogMel::compute_ready_frames() {

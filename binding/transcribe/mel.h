@@ -29,10 +29,13 @@ class LogMel {
   size_t samples() const { return total_samples_; }
   // Frames of the audio itself: where decoding ends (whisper.cpp's n_len_org).
   size_t frames() const;
+  // The first frame at or after `first` that holds a sound: a sample beyond two steps of 16 bits. frames() if none does.
+  size_t next_audible(size_t first) const;
   // Normalised frames [first, first + count) into `out`, [n_mels, count] row-major; silence beyond the end.
   void window(size_t first, size_t count, float* out) const;
 
  private:
+  void mark_audible(const float* samples, size_t count);
   void compute_ready_frames();
   void compute_frames(size_t count);
 
@@ -48,6 +51,7 @@ class LogMel {
   std::vector<float> buffer_;  // samples from the start of the next frame on
   size_t total_samples_ = 0;
   bool started_ = false;
+  std::vector<bool> audible_;  // of each hop of the audio
   float maximum_;
   size_t computed_ = 0;
   std::vector<std::unique_ptr<float[]>> blocks_;  // kBlockFrames frames each, [frame, mel]

@@ -72,6 +72,15 @@ std::string trimmed(const std::string& text) {
   return text.substr(first, text.find_last_not_of(spaces) - first + 1);
 }
 
+// "[BLANK_AUDIO]", "(silence)", "♪♪♪": what a model writes about audio without speech.
+bool is_annotation(const std::string& text) {
+  const std::string bare = trimmed(text);
+  if (bare.size() < 2) return false;
+  const bool bracketed = (bare.front() == '[' && bare.back() == ']') || (bare.front() == '(' && bare.back() == ')');
+  const bool notes = bare.find_first_not_of("\xE2\x99\xAA\xAB ") == std::string::npos;
+  return bracketed || notes;
+}
+
 // One decoding of one window, with its text.
 struct Attempt {
   WindowResult window;
@@ -122,14 +131,14 @@ class Job {
   }
 
  private:
-  // The clips in frames, cut to the audio; those that are too short for a window are left out.
+  // The clips in frames, cut to the audio.
   std::vector<std::pair<int, int>> clip_frames(const LogMel& mel) {
     std::vector<std::pair<int, int>> frames;
     const auto last = static_cast<double>(mel.frames());
     for (const auto& clip : request_.clips) {
       const int first = static_cast<int>(std::min(last, std::round(clip.first * 100.0)));
       const int end = static_cast<int>(std::min(last, std::round(clip.second * 100.0)));
-      if (first + kMinimumFrames < end) frames.emplace_back(first, end);
+      if (first < end) frames.emplace_back(first, end);
       total_frames_ += std::max(0, end - first);
     }
     return frames;
@@ -139,11 +148,12 @@ class Job {
     language_ = request_.language;
     result.language_probability = 1.0;
     if (!whisper_is_multilingual(&context_)) language_ = "en";
-    if (language_.empty() && clips.empty()) {
+    const int first = first_window(mel, clips);
+    if (language_.empty() && first < 0) {
       language_ = "en";
       result.language_probability = 0.0;
     } else if (language_.empty()) {
-      load_window(mel, clips.front().first);
+      load_window(mel, first);
       const std::vector<float> probabilities = language_probabilities(context_, lease_->state());
       check(cancelled_);
       if (probabilities.empty()) fail("The language could not be detected");
@@ -156,15 +166,34 @@ class Job {
     result.language = language_;
   }
 
+  // Where decoding will begin; -1 when there is nothing to decode.
+  static int first_window(const LogMel& mel, const std::vector<std::pair<int, int>>& clips) {
+    for (const auto& clip : clips) {
+      const int seek = skip_silence(mel, clip.first, clip.second);
+      if (seek + kMinimumFrames < clip.second) return seek;
+    }
+    return -1;
+  }
+
+  // Windows without any sound are not decoded: models write words into silence.
+  static int skip_silence(const LogMel& mel, int seek, int end) {
+    const int sound = static_cast<int>(std::min<size_t>(mel.next_audible(static_cast<size_t>(seek)), end));
+    while (seek < end && sound >= std::min(seek + kWindowFrames, end)) seek = std::min(seek + kWindowFrames, end);
+    return seek;
+  }
+
   void load_window(const LogMel& mel, int seek) {
     std::vector<float>& window = mel_window(lease_->state(), model_.hparams().n_mels, kWindowFrames);
     mel.window(static_cast<size_t>(seek), kWindowFrames, window.data());
   }
 
   void decode_clip(const LogMel& mel, int first, int end, double duration) {
-    int seek = first;
-    while (seek + kMinimumFrames < end) {
+    for (int seek = first;;) {
       check(cancelled_);
+      const int sound = skip_silence(mel, seek, end);
+      done_frames_ += sound - seek;
+      seek = sound;
+      if (seek + kMinimumFrames >= end) break;
       load_window(mel, seek);
       // A prompt confuses the decoder in a short rest (whisper.cpp drops it below 5 s).
       if (seek > first && seek + 500 >= end) history_.clear();
@@ -271,6 +300,13 @@ class Job {
       if (!trimmed(segment.text).empty()) attempt.segments.push_back(std::move(segment));
     }
     attempt.compression_ratio = compression_ratio(trimmed(whole));
+    // whisper.cpp drops an improbable text where no speech is likely; a text about the silence is as little wanted.
+    if (attempt.window.no_speech_probability > request_.no_speech_threshold) {
+      auto& segments = attempt.segments;
+      segments.erase(std::remove_if(segments.begin(), segments.end(),
+                                    [](const SegmentResult& segment) { return is_annotation(segment.text); }),
+                     segments.end());
+    }
     for (SegmentResult& segment : attempt.segments) {
       segment.temperature = attempt.temperature;
       segment.average_log_probability = attempt.window.average_log_probability;
