@@ -12,7 +12,7 @@ export default defineConfig({
   platform: 'node',
   dts: true,
   sourcemap: true,
-  clean: true,
+  clean: false, // it would also remove the declarations that onSuccess writes
   shims: true,
   splitting: false,
   async onSuccess() {

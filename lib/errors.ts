@@ -29,7 +29,7 @@ export interface ErrorDetails {
 export class WhisperHipError extends Error {
   override readonly name = 'WhisperHipError'
   readonly code: ErrorCode
-  readonly reason?: string
+  declare readonly reason?: string
   readonly advice: readonly string[]
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {

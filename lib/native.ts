@@ -164,6 +164,7 @@ export interface NativeResult {
   languageProbability: number
   /** Seconds. */
   duration: number
+  /** Whether the device that computed is a GPU. */
   onGpu: boolean
   gpuNodes: number
   cpuNodes: number

@@ -14,12 +14,11 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { BuildError } from './support/build-error.mjs'
 import { withLock } from './support/lock.mjs'
 import { buildOptions, planHip } from './support/options.mjs'
 import { packageRoot, packageVersion } from './support/package.mjs'
 import { BUILD_REPORT_FILE, makeReport, missingOutputs, readReport } from './support/report.mjs'
+import { BuildError, isMain, log, run } from './support/script.mjs'
 import { hashSources } from './support/sources-hash.mjs'
 import { requireToolchain } from './support/toolchain.mjs'
 
@@ -30,37 +29,61 @@ import { requireToolchain } from './support/toolchain.mjs'
  */
 
 /**
+ * What a build would be. Two builds with equal `sourcesHash` are the same.
+ * @param {string} root the package
+ * @param {NodeJS.ProcessEnv} env
+ * @param {boolean} [portable]
+ */
+export function planBuild(root, env, portable) {
+  const options = buildOptions(env, portable)
+  const hip = planHip(options, env)
+  const sourcesHash = hashSources(root, {
+    ...options,
+    hip,
+    version: packageVersion(root),
+    napi: napiVersion(root),
+  })
+  return { portable: options.portable, hip, sourcesHash }
+}
+
+/**
  * @param {object} request
  * @param {string} request.root the package
  * @param {string} request.out folder of the build; the outputs are in its `Release`
  * @param {boolean} [request.portable]
  * @param {NodeJS.ProcessEnv} [request.env]
- * @param {(line: string) => void} [request.log]
+ * @param {(line: string) => void} [request.tell]
  * @returns {Promise<BuildReport>}
  */
-export async function build({ root, out, portable, env = process.env, log = () => {} }) {
-  const options = buildOptions(env, portable)
-  const hip = planHip(options, env)
-  const sourcesHash = hashSources(root, { ...options, hip, version: packageVersion(root), napi: napiVersion(root) })
+export async function build({ root, out, portable: wanted, env = process.env, tell = () => {} }) {
+  const { portable, hip, sourcesHash } = planBuild(root, env, wanted)
   const outputs = join(out, 'Release')
 
   await mkdir(out, { recursive: true })
-  const onWait = () => log(`another process is building in ${out}; waiting for it`)
+  const onWait = () => tell(`another process is building in ${out}; waiting for it`)
   return withLock(out, onWait, async () => {
     const previous = await readReport(outputs)
     if (previous?.sourcesHash === sourcesHash && missingOutputs(outputs, previous).length === 0) {
-      log(`${outputs} is up to date`)
+      tell(`${outputs} is up to date`)
       return previous
     }
-    log(hip.build ? `HIP: ${hip.message}` : `without HIP: ${hip.message}`)
+    tell(hip.build ? `HIP: ${hip.message}` : `without HIP: ${hip.message}`)
     const toolchain = requireToolchain(env)
     await rm(join(outputs, BUILD_REPORT_FILE), { force: true })
-    await compile({ root, out, env, toolchain, hip, portable: options.portable })
+    await compile({ root, out, env, toolchain, hip, portable })
 
     const configuration = JSON.parse(await readFile(join(out, 'configuration.json'), 'utf8'))
-    const report = makeReport({ root, configuration, toolchain, hip, portable: options.portable, sourcesHash })
+    const report = makeReport({
+      root,
+      configuration,
+      toolchain,
+      hip,
+      portable,
+      sourcesHash,
+    })
     const missing = missingOutputs(outputs, report)
-    if (missing.length > 0) throw new BuildError(`The build ended without ${missing.join(', ')} in ${outputs}.`)
+    if (missing.length > 0)
+      throw new BuildError(`The build ended without ${missing.join(', ')} in ${outputs}.`)
     await removeOthers(outputs, report)
     await writeReport(outputs, report)
     return report
@@ -100,7 +123,9 @@ async function compile({ root, out, env, toolchain, hip, portable }) {
     await system.configure()
     await system.build()
   } catch (error) {
-    throw new BuildError(`The native build failed (${error instanceof Error ? error.message : error}). The first error is above.`)
+    throw new BuildError(
+      `The native build failed (${error instanceof Error ? error.message : error}). The first error is above.`,
+    )
   }
 }
 
@@ -150,15 +175,5 @@ function napiVersion(root) {
   return createRequire(join(root, 'package.json'))('node-addon-api/package.json').version
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  try {
-    await build({
-      root: packageRoot,
-      out: join(packageRoot, 'build'),
-      log: (line) => console.error(`whisper-hip: ${line}`),
-    })
-  } catch (error) {
-    console.error(`whisper-hip: ${error instanceof BuildError ? error.message : /** @type {Error} */ (error).stack}`)
-    process.exitCode = 1
-  }
-}
+if (isMain(import.meta.url))
+  await run(() => build({ root: packageRoot, out: join(packageRoot, 'build'), tell: log }))

@@ -10,11 +10,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { packageRoot } from './support/package.mjs'
+import { isMain } from './support/script.mjs'
 
 /** What every Linux with glibc has beside Node. */
-const SYSTEM = /^(libstdc\+\+\.so\.6|libgcc_s\.so\.1|libm\.so\.6|libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|ld-linux-.*\.so\.\d)$/
+const SYSTEM =
+  /^(libstdc\+\+\.so\.6|libgcc_s\.so\.1|libm\.so\.6|libc\.so\.6|libpthread\.so\.0|libdl\.so\.2|ld-linux-.*\.so\.\d)$/
 /** The HIP module also needs the ROCm runtime of the machine that it runs on. */
 const ROCM = /^(libamdhip64|libhipblas|librocblas)\.so\.\d+$/
 const OWN = /^libggml-base-whisper-hip-\d+\.\d+\.\d+(-[\w.]+)?\.so$/
@@ -28,13 +29,18 @@ const MODULE_EXPORTS = ['ggml_backend_init', 'ggml_backend_score']
  * @returns {string[]} one sentence per problem
  */
 export function checkFile(path, forbiddenPaths) {
-  const { status, stdout, stderr, error } = spawnSync('readelf', ['--wide', '--dynamic', '--segments', '--dyn-syms', path], {
-    encoding: 'utf8',
-    env: { ...process.env, LC_ALL: 'C' },
-    maxBuffer: 64 * 1024 * 1024,
-  })
+  const { status, stdout, stderr, error } = spawnSync(
+    'readelf',
+    ['--wide', '--dynamic', '--segments', '--dyn-syms', path],
+    {
+      encoding: 'utf8',
+      env: { ...process.env, LC_ALL: 'C' },
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  )
   if (error) throw new Error(`readelf cannot be run (${error.message}); it is part of the package binutils`)
-  if (status !== 0 || !stdout.includes('Dynamic section')) return [`is not a shared library (${stderr.trim() || 'no dynamic section'})`]
+  if (status !== 0 || !stdout.includes('Dynamic section'))
+    return [`is not a shared library (${stderr.trim() || 'no dynamic section'})`]
   return [
     ...checkDependencies(basename(path), stdout),
     ...checkExports(basename(path), stdout),
@@ -48,7 +54,8 @@ function checkDependencies(name, elf) {
   /** @type {string[]} */
   const problems = []
   const runpaths = [...elf.matchAll(/\((RPATH|RUNPATH)\).*\[(.*)\]/g)]
-  if (!runpaths.some(([, kind, value]) => kind === 'RUNPATH' && value === '$ORIGIN')) problems.push('has no RUNPATH $ORIGIN')
+  if (!runpaths.some(([, kind, value]) => kind === 'RUNPATH' && value === '$ORIGIN'))
+    problems.push('has no RUNPATH $ORIGIN')
   for (const [, kind, value] of runpaths)
     if (kind === 'RPATH' || value !== '$ORIGIN') problems.push(`has the ${kind} ${value}`)
   for (const [, needed = ''] of elf.matchAll(/\(NEEDED\).*\[(.*)\]/g))
@@ -63,7 +70,9 @@ function checkDependencies(name, elf) {
 function checkExports(name, elf) {
   if (OWN.test(name)) return []
   const allowed = name.endsWith('.node') ? ADDON_EXPORTS : MODULE_EXPORTS
-  const symbols = [...elf.matchAll(/^\s*\d+: [0-9a-f]+ +\S+ +\w+ +(?:GLOBAL|WEAK|UNIQUE) +DEFAULT +(?!UND)\S+ (\S+)$/gm)]
+  const symbols = [
+    ...elf.matchAll(/^\s*\d+: [0-9a-f]+ +\S+ +\w+ +(?:GLOBAL|WEAK|UNIQUE) +DEFAULT +(?!UND)\S+ (\S+)$/gm),
+  ]
   const extra = symbols.map(([, symbol = '']) => symbol).filter((symbol) => !allowed.includes(symbol))
   const shown = extra.slice(0, 5).join(', ')
   return extra.length > 0 ? [`exports ${extra.length} symbols beside its entry points (${shown})`] : []
@@ -103,15 +112,22 @@ export function checkFolder(folder, forbiddenPaths = machinePaths()) {
 
 function machinePaths() {
   const require = createRequire(import.meta.url)
-  const dependencies = ['node-addon-api', 'node-api-headers'].map((name) => dirname(require.resolve(`${name}/package.json`)))
+  const dependencies = ['node-addon-api', 'node-api-headers'].map((name) =>
+    dirname(require.resolve(`${name}/package.json`)),
+  )
   return [packageRoot, ...dependencies, `${homedir()}/`, `${tmpdir()}/`]
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const here = ['build/Release', `prebuilds/${process.platform}-${process.arch}`].map((path) => join(packageRoot, path))
+if (isMain(import.meta.url)) {
+  const here = ['build/Release', `prebuilds/${process.platform}-${process.arch}`].map((path) =>
+    join(packageRoot, path),
+  )
   const named = process.argv.slice(2).map((path) => resolve(path))
   const folders = named.length > 0 ? named : here.filter((path) => existsSync(path))
-  const problems = folders.length > 0 ? folders.flatMap((folder) => checkFolder(folder)) : [`nothing is built in ${packageRoot}`]
+  const problems =
+    folders.length > 0
+      ? folders.flatMap((folder) => checkFolder(folder))
+      : [`nothing is built in ${packageRoot}`]
   for (const problem of problems) console.error(problem)
   if (problems.length === 0) console.log(`checked ${folders.join(', ')}`)
   process.exitCode = problems.length > 0 ? 1 : 0

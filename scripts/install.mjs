@@ -9,12 +9,9 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from './build.mjs'
-import { BuildError } from './support/build-error.mjs'
 import { buildOptions } from './support/options.mjs'
 import { packageRoot } from './support/package.mjs'
-
-/** @param {string} line */
-const log = (line) => console.error(`whisper-hip: ${line}`)
+import { log, run } from './support/script.mjs'
 
 /**
  * Loads the addon in a child process, where a crash is an answer too.
@@ -33,7 +30,8 @@ function prebuildLoads() {
   const child = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', path], { encoding: 'utf8' })
   if (child.status === 0) return true
   const lines = child.stderr.split('\n')
-  const reason = lines.find((line) => /^\w*Error: /.test(line)) ?? (child.signal ? `killed by ${child.signal}` : lines[0])
+  const reason =
+    lines.find((line) => /^\w*Error: /.test(line)) ?? (child.signal ? `killed by ${child.signal}` : lines[0])
   log(`the prebuild ${path} does not load on this machine (${reason}); compiling`)
   return false
 }
@@ -41,17 +39,12 @@ function prebuildLoads() {
 async function install() {
   const checkout = existsSync(join(packageRoot, 'tsup.config.ts'))
   if (checkout) {
-    const { vendor } = await import('./vendor.mjs')
-    await vendor(join(packageRoot, 'vendor'), 'whisper.cpp', log)
+    const { vendorAll } = await import('./vendor.mjs')
+    await vendorAll(join(packageRoot, 'vendor'), log)
   } else if (buildOptions(process.env).mode !== 'hip' && prebuildLoads()) {
     return
   }
-  await build({ root: packageRoot, out: join(packageRoot, 'build'), log })
+  await build({ root: packageRoot, out: join(packageRoot, 'build'), tell: log })
 }
 
-try {
-  await install()
-} catch (error) {
-  log(error instanceof BuildError ? error.message : /** @type {Error} */ (error).stack ?? String(error))
-  process.exitCode = 1
-}
+await run(install)

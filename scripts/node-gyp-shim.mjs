@@ -6,18 +6,11 @@
  */
 import { join } from 'node:path'
 import { build } from './build.mjs'
-import { BuildError } from './support/build-error.mjs'
 import { packageRoot } from './support/package.mjs'
+import { BuildError, log, run } from './support/script.mjs'
 
-try {
-  if (process.argv[2] !== 'rebuild') throw new BuildError(`Expected 'rebuild' but received '${process.argv[2]}'.`)
-  await build({
-    root: packageRoot,
-    out: join(process.cwd(), 'build'),
-    portable: true,
-    log: (line) => console.error(`whisper-hip: ${line}`),
-  })
-} catch (error) {
-  console.error(`whisper-hip: ${error instanceof BuildError ? error.message : /** @type {Error} */ (error).stack}`)
-  process.exitCode = 1
-}
+await run(async () => {
+  if (process.argv[2] !== 'rebuild')
+    throw new BuildError(`Expected 'rebuild' but received '${process.argv[2]}'.`)
+  await build({ root: packageRoot, out: join(process.cwd(), 'build'), portable: true, tell: log })
+})

@@ -23,6 +23,7 @@ await prebuildify({
   out: packageRoot,
   name: 'whisper-hip',
   napi: true,
+  cache: join(staging, 'cache'), // else a folder in /tmp
   targets: [`node@${process.versions.node}`],
   nodeGyp: join(packageRoot, 'scripts', 'node-gyp-shim.mjs'),
 })

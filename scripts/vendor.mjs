@@ -13,9 +13,10 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { readArchive } from './support/archive.mjs'
+import { withLock } from './support/lock.mjs'
 import { packageRoot } from './support/package.mjs'
+import { BuildError, isMain, log, run } from './support/script.mjs'
 import { describeSource, fetchSource } from './support/sources.mjs'
 
 /**
@@ -71,7 +72,8 @@ export async function differences(folder, files) {
  */
 function checkFile(bytes, path, file) {
   if (!bytes) throw new Error(`it does not contain ${path}`)
-  if (bytes.length !== file.bytes) throw new Error(`${path} has ${bytes.length} bytes instead of ${file.bytes}`)
+  if (bytes.length !== file.bytes)
+    throw new Error(`${path} has ${bytes.length} bytes instead of ${file.bytes}`)
   if (sha256(bytes) !== file.sha256) throw new Error(`${path} has another sha256 than the manifest`)
 }
 
@@ -79,15 +81,15 @@ function checkFile(bytes, path, file) {
  * Fetches the tree from the first source that yields every file of the manifest, into `folder`.
  * @param {Manifest} manifest
  * @param {string} folder
- * @param {(line: string) => void} log
+ * @param {(line: string) => void} tell
  */
-async function fetchTree(manifest, folder, log) {
+async function fetchTree(manifest, folder, tell) {
   /** @type {string[]} */
   const failures = []
   for (const source of manifest.sources) {
     const name = describeSource(source)
     try {
-      log(`fetching ${manifest.name} ${manifest.version} from ${name}`)
+      tell(`fetching ${manifest.name} ${manifest.version} from ${name}`)
       const archive = await fetchSource(source, folder)
       const wanted = new Map(Object.keys(manifest.files).map((path) => [`${source.root}/${path}`, path]))
       const contents = await readArchive(archive, (member) => wanted.has(member))
@@ -104,7 +106,7 @@ async function fetchTree(manifest, folder, log) {
       await rm(join(folder, 'tree'), { recursive: true, force: true })
     }
   }
-  throw new Error(
+  throw new BuildError(
     [`${manifest.name} ${manifest.version} could not be obtained from any source:`, ...failures].join('\n'),
   )
 }
@@ -113,27 +115,41 @@ async function fetchTree(manifest, folder, log) {
  * Makes `vendor/<name>/` equal to its manifest.
  * @param {string} vendorFolder
  * @param {string} name
- * @param {(line: string) => void} log
+ * @param {(line: string) => void} tell
  * @returns {Promise<'present' | 'fetched'>}
  */
-export async function vendor(vendorFolder, name, log = () => {}) {
+export async function vendor(vendorFolder, name, tell = () => {}) {
   const manifest = await readManifest(join(vendorFolder, `${name}.json`))
   const target = join(vendorFolder, name)
-  if ((await differences(target, manifest.files)).length === 0) return 'present'
+  const complete = async () => (await differences(target, manifest.files)).length === 0
+  if (await complete()) return 'present'
 
-  const temporary = join(vendorFolder, `.${name}-${randomUUID()}`)
-  await mkdir(temporary, { recursive: true })
-  try {
-    await fetchTree(manifest, temporary, log)
-    await rename(target, join(temporary, 'old')).catch(ignoreMissing)
-    await rename(join(temporary, 'tree'), target).catch(async (error) => {
-      // Another process may have put its tree there since.
-      if ((await differences(target, manifest.files)).length > 0) throw error
-    })
-    return 'fetched'
-  } finally {
-    await rm(temporary, { recursive: true, force: true })
-  }
+  const onWait = () => tell(`another process is fetching ${target}; waiting for it`)
+  return withLock(target, onWait, async () => {
+    if (await complete()) return 'present'
+    const temporary = join(vendorFolder, `.${name}-${randomUUID()}`)
+    await mkdir(temporary, { recursive: true })
+    try {
+      await fetchTree(manifest, temporary, tell)
+      await rename(target, join(temporary, 'old')).catch(ignoreMissing)
+      await rename(join(temporary, 'tree'), target)
+      return 'fetched'
+    } finally {
+      await rm(temporary, { recursive: true, force: true })
+    }
+  })
+}
+
+/** Names of the trees that the build needs. */
+const trees = ['whisper.cpp', 'zlib']
+
+/**
+ * Makes every tree under `vendor/` equal to its manifest.
+ * @param {string} vendorFolder
+ * @param {(line: string) => void} tell
+ */
+export async function vendorAll(vendorFolder, tell) {
+  for (const name of trees) await vendor(vendorFolder, name, tell)
 }
 
 /** @param {NodeJS.ErrnoException} error */
@@ -174,13 +190,10 @@ function patternExpression(pattern) {
   return new RegExp(`^${pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '[^/]*')}$`)
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+if (isMain(import.meta.url)) {
   const vendorFolder = join(packageRoot, 'vendor')
-  try {
-    if (process.argv.includes('--pin')) await pin(join(vendorFolder, 'whisper.cpp.json'))
-    else await vendor(vendorFolder, 'whisper.cpp', (line) => console.error(`whisper-hip: ${line}`))
-  } catch (error) {
-    console.error(`whisper-hip: ${error instanceof Error ? error.message : error}`)
-    process.exitCode = 1
-  }
+  await run(async () => {
+    if (!process.argv.includes('--pin')) return vendorAll(vendorFolder, log)
+    for (const name of trees) await pin(join(vendorFolder, `${name}.json`))
+  })
 }

@@ -113,6 +113,7 @@ class WavSource final : public FrameSource {
   size_t read(float* out, size_t frames) override {
     const ma_uint64 got = ma_dr_wav_read_pcm_frames_f32(&wav_, frames, out);
     input_.rethrow();
+    if (wav_.translatedFormatTag == MA_DR_WAVE_FORMAT_PCM && wav_.bitsPerSample == 8) centre(out, got * wav_.channels);
     return static_cast<size_t>(got);
   }
 
@@ -124,6 +125,11 @@ class WavSource final : public FrameSource {
 
   static bool is_logarithmic(ma_uint16 format) {
     return format == MA_DR_WAVE_FORMAT_ALAW || format == MA_DR_WAVE_FORMAT_MULAW;
+  }
+
+  // miniaudio spreads 8-bit samples over -1..1, which makes silence (128) a constant of 1/255: back to (x - 128) / 128.
+  static void centre(float* samples, size_t n) {
+    for (size_t i = 0; i < n; ++i) samples[i] = (samples[i] * 255 - 1) / 256;
   }
 
   struct Header {

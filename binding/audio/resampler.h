@@ -33,6 +33,8 @@ class Resampler {
 
   uint64_t up_;    // output rate over the common divisor
   uint64_t down_;  // input rate over the common divisor
+  size_t whole_step_;    // from one output to the next: whole input samples
+  uint64_t phase_step_;  // and the rest, in 1 / up_ of one
   size_t taps_;    // a multiple of the lanes of the dot product
   size_t phases_;
   bool interpolated_;

@@ -55,11 +55,21 @@ struct Codebook {
   uint64_t entries;
 };
 
+struct Residue {
+  uint32_t type;
+  uint64_t end;
+};
+
+struct Submap {
+  uint32_t residue;
+  uint64_t channels;
+};
+
 struct Setup {
   std::vector<Codebook> codebooks;
   uint32_t floors = 0;
-  uint32_t residues = 0;
-  uint32_t mappings = 0;
+  std::vector<Residue> residues;
+  std::vector<std::vector<Submap>> mappings;
 };
 
 // The largest base whose `dimensions`-th power is at most `entries`.
@@ -162,6 +172,7 @@ void check_floor(BitReader& in, const Setup& setup) {
 
   static constexpr uint64_t kRanges[] = {256, 128, 86, 64};
   const uint64_t range = kRanges[in.bits(2)];
+  require(range != 86, "has a floor with steps of 3");  // stb_vorbis reads it with a bit too few
   for (int i = 0; i < class_count; ++i) {
     for (int j = 0; j < 1 << classes[i].subclass_bits; ++j) {
       const int book = classes[i].books[j];
@@ -178,10 +189,11 @@ void check_floor(BitReader& in, const Setup& setup) {
   }
 }
 
-void check_residue(BitReader& in, const Setup& setup, const VorbisIdentity& identity, uint64_t& class_elements) {
-  require(in.bits(16) <= 2, "has an unknown kind of residue");
-  const uint32_t begin = in.bits(24);
-  const uint32_t end = in.bits(24);
+Residue check_residue(BitReader& in, const Setup& setup, const VorbisIdentity& identity, uint64_t& class_elements) {
+  const uint32_t type = in.bits(16);
+  require(type <= 2, "has an unknown kind of residue");
+  const uint64_t begin = in.bits(24);
+  const uint64_t end = in.bits(24);
   require(begin <= end, "has a residue that ends before it begins");
   const uint64_t partition_size = uint64_t{in.bits(24)} + 1;
   const uint32_t classifications = in.bits(6) + 1;
@@ -207,9 +219,10 @@ void check_residue(BitReader& in, const Setup& setup, const VorbisIdentity& iden
       require(partition_size % setup.codebooks[number].dimensions == 0, "has a residue that does not fit its codebook");
     }
   }
+  return {type, end};
 }
 
-void check_mapping(BitReader& in, const Setup& setup, const VorbisIdentity& identity) {
+std::vector<Submap> check_mapping(BitReader& in, const Setup& setup, const VorbisIdentity& identity) {
   require(in.bits(16) == 0, "has an unknown kind of mapping");
   const uint32_t submaps = in.flag() ? in.bits(4) + 1 : 1;
   require(submaps <= kMostSubmaps, "has 16 submaps");
@@ -224,13 +237,28 @@ void check_mapping(BitReader& in, const Setup& setup, const VorbisIdentity& iden
     }
   }
   require(in.bits(2) == 0, "uses a reserved field");
-  if (submaps > 1) {
-    for (uint32_t i = 0; i < channels; ++i) require(in.bits(4) < submaps, "names a missing submap");
+  std::vector<Submap> mapping(submaps, Submap{0, 0});
+  for (uint32_t i = 0; i < channels; ++i) {
+    const uint32_t submap = submaps > 1 ? in.bits(4) : 0;
+    require(submap < submaps, "names a missing submap");
+    ++mapping[submap].channels;
   }
-  for (uint32_t i = 0; i < submaps; ++i) {
+  for (Submap& submap : mapping) {
     in.bits(8);
     require(in.bits(8) < setup.floors, "names a missing floor");
-    require(in.bits(8) < setup.residues, "names a missing residue");
+    submap.residue = in.bits(8);
+    require(submap.residue < setup.residues.size(), "names a missing residue");
+  }
+  return mapping;
+}
+
+// stb_vorbis takes interleaved residues for those of two channels: with other numbers it must not matter where it ends.
+void check_mode(const Setup& setup, const std::vector<Submap>& mapping, uint64_t half_block) {
+  for (const Submap& submap : mapping) {
+    const Residue& residue = setup.residues[submap.residue];
+    if (residue.type != 2 || submap.channels == 0) continue;
+    require(std::min(residue.end, half_block * 2) == std::min(residue.end, half_block * submap.channels),
+            "interleaves more or fewer than two channels");
   }
 }
 
@@ -240,16 +268,18 @@ int check_setup(BitReader& in, const VorbisIdentity& identity) {
   for (uint32_t i = in.bits(6) + 1; i > 0; --i) require(in.bits(16) == 0, "uses a reserved field");
   setup.floors = in.bits(6) + 1;
   for (uint32_t i = 0; i < setup.floors; ++i) check_floor(in, setup);
-  setup.residues = in.bits(6) + 1;
+  setup.residues.resize(in.bits(6) + 1);
   uint64_t class_elements = 0;
-  for (uint32_t i = 0; i < setup.residues; ++i) check_residue(in, setup, identity, class_elements);
-  setup.mappings = in.bits(6) + 1;
-  for (uint32_t i = 0; i < setup.mappings; ++i) check_mapping(in, setup, identity);
+  for (Residue& residue : setup.residues) residue = check_residue(in, setup, identity, class_elements);
+  setup.mappings.resize(in.bits(6) + 1);
+  for (std::vector<Submap>& mapping : setup.mappings) mapping = check_mapping(in, setup, identity);
   const uint32_t modes = in.bits(6) + 1;
   for (uint32_t i = 0; i < modes; ++i) {
-    in.bits(1);
+    const int block_size = identity.block_sizes[in.bits(1)];
     require(in.bits(16) == 0 && in.bits(16) == 0, "uses a reserved field");
-    require(in.bits(8) < setup.mappings, "names a missing mapping");
+    const uint32_t mapping = in.bits(8);
+    require(mapping < setup.mappings.size(), "names a missing mapping");
+    check_mode(setup, setup.mappings[mapping], static_cast<uint64_t>(block_size) / 2);
   }
   return static_cast<int>(modes);
 }

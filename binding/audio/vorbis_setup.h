@@ -1,9 +1,10 @@
 // Checks the setup header of a Vorbis stream before stb_vorbis sees it.
 //
 // stb_vorbis trusts the header in several places: it overflows sizes, follows codebooks without entries, divides by
-// dimensions of 0, writes 16 submaps into arrays of 15 and indexes its floor table with whatever a codebook gives. This
-// is a second, strict parser of the format (Vorbis I specification, section 4.2.4) that lets only those headers through
-// for which every access of stb_vorbis stays in bounds, within a few MB and a few kB of stack.
+// dimensions of 0, writes 16 submaps into arrays of 15 and indexes its floor table with whatever a codebook gives. It also
+// decodes two rare kinds of stream to noise. This is a second, strict parser of the format (Vorbis I specification,
+// section 4.2.4) that lets only those headers through for which stb_vorbis is right and every access stays in bounds,
+// within a few MB of memory and 100 kB of stack.
 #pragma once
 
 #include <cstddef>

@@ -37,7 +37,7 @@ endfunction()
 function(export_only target)
   list(JOIN ARGN "; " symbols)
   set(script "${CMAKE_BINARY_DIR}/${target}.map")
-  file(WRITE "${script}" "{ global: ${symbols}; local: *; };\n")
+  file(GENERATE OUTPUT "${script}" CONTENT "{ global: ${symbols}; local: *; };\n") # leaves an equal file alone
   target_link_options(${target} PRIVATE "LINKER:--version-script=${script}")
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
 endfunction()

@@ -97,3 +97,13 @@ foreach(module IN LISTS GGML_MODULES)
       "$<$<COMPILE_LANGUAGE:C>:SHELL:-include \"${CMAKE_SOURCE_DIR}/binding/backend/patient_wait.h\">")
   endif()
 endforeach()
+
+# zlib, of which the compression ratio of a text needs the compressor.
+set(ZLIB_SOURCE_DIR "${CMAKE_SOURCE_DIR}/vendor/zlib")
+add_library(zlib_compressor STATIC EXCLUDE_FROM_ALL)
+foreach(source adler32 compress crc32 deflate trees zutil)
+  target_sources(zlib_compressor PRIVATE "${ZLIB_SOURCE_DIR}/${source}.c")
+endforeach()
+target_include_directories(zlib_compressor SYSTEM PUBLIC "${ZLIB_SOURCE_DIR}")
+target_compile_options(zlib_compressor PRIVATE -w)
+set_target_properties(zlib_compressor PROPERTIES C_VISIBILITY_PRESET hidden)

@@ -2,6 +2,7 @@
 
 #include "backend/compute.h"
 #include "ggml-backend.h"
+#include "model/sampling.h"
 
 namespace whisper_hip {
 static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
@@ -9,7 +10,12 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
 
 // Every graph computation of whisper.cpp goes through the shared compute threads.
 #define ggml_backend_sched_graph_compute whisper_hip::compute_for_whisper
+// Sampling: see sampling.h. The sorted list that std::partial_sort makes is not read.
+#define discrete_distribution TokenDistribution
+#define partial_sort sort_nothing
 #include "whisper.cpp"
+#undef partial_sort
+#undef discrete_distribution
 #undef ggml_backend_sched_graph_compute
 
 #include <cstdlib>
@@ -208,9 +214,13 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
   params.encoder_begin_callback_user_data = &started;
 
   struct Scope {
-    ~Scope() { decoding = {}; }
+    ~Scope() {
+      decoding = {};
+      beam_search = false;
+    }
   } scope;
   decoding = {&state, context.vocab.token_sot};
+  beam_search = params.strategy == WHISPER_SAMPLING_BEAM_SEARCH;
 
   WindowResult result = {};
   result.status = whisper_full_with_state(&context, &state, params, nullptr, 0);

@@ -7,12 +7,23 @@
 
 namespace whisper_hip {
 
+namespace {
+
+// libstdc++ matches by backtracking unless it is told to keep the time polynomial; it then refuses back-references.
+#ifdef __GLIBCXX__
+constexpr auto kBounded = std::regex::__polynomial;
+#else
+constexpr auto kBounded = std::regex::ECMAScript;
+#endif
+
+}  // namespace
+
 TokenFilter::TokenFilter(const whisper_context& context, const std::vector<int>& tokens, const std::string& regex,
                          const std::atomic<bool>& cancelled)
     : suppressed_(tokens.begin(), tokens.end()) {
   if (regex.empty()) return;
   try {
-    const std::regex expression(regex, std::regex::ECMAScript | std::regex::optimize);
+    const std::regex expression(regex, std::regex::ECMAScript | std::regex::optimize | kBounded);
     const whisper_token end = whisper_token_eot(const_cast<whisper_context*>(&context));
     for (whisper_token token = 0; token < end; ++token) {
       if (cancelled.load(std::memory_order_relaxed)) throw Error("ERR_CANCELLED", "The job was cancelled");

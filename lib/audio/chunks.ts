@@ -1,12 +1,18 @@
-import type { ReadableStreamDefaultReader } from 'node:stream/web'
 import { invalidArgument } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
+import { onAbort } from './abort.ts'
 import { undecodable } from './failures.ts'
-import type { ChunkStream } from './types.ts'
+import type { ChunkStream, WebStream } from './types.ts'
+
+/** What an iterator and the reader of a web stream answer. */
+interface Step {
+  done?: boolean | undefined
+  value?: unknown
+}
 
 /** One way to read every kind of stream. */
 interface Source {
-  next(): Promise<IteratorResult<unknown, unknown>>
+  next(): Promise<Step>
   /** Tells the stream that nobody reads on; harmless after its end. */
   stop(): void
 }
@@ -24,6 +30,7 @@ export class ChunkReader {
   readonly #source: Source
   readonly #signal: AbortSignal
   readonly #name: string
+  readonly #forgetSignal: () => void
   #closed = false
   #interrupt: () => void = () => {}
 
@@ -32,7 +39,7 @@ export class ChunkReader {
     this.#source = isWebStream(stream) ? webSource(stream) : iterableSource(stream)
     this.#name = name
     this.#signal = signal
-    signal.addEventListener('abort', this.#onAbort, { once: true })
+    this.#forgetSignal = onAbort(signal, () => this.close())
   }
 
   /**
@@ -43,7 +50,7 @@ export class ChunkReader {
     this.#signal.throwIfAborted()
     if (this.#closed) return undefined
     try {
-      const step = await new Promise<IteratorResult<unknown, unknown> | undefined>((resolve, reject) => {
+      const step = await new Promise<Step | undefined>((resolve, reject) => {
         this.#interrupt = () => resolve(undefined)
         this.#source.next().then(resolve, reject)
       })
@@ -63,17 +70,15 @@ export class ChunkReader {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#forgetSignal()
     this.#source.stop()
     this.#interrupt()
   }
-
-  readonly #onAbort = (): void => this.close()
 }
 
 const ignore = (): void => {}
 
-function isWebStream(value: object): value is ReadableStream<unknown> {
+function isWebStream(value: object): value is WebStream<unknown> {
   return 'getReader' in value && typeof value.getReader === 'function'
 }
 
@@ -81,9 +86,9 @@ function isIterable(value: object): value is AsyncIterable<unknown> {
   return Symbol.asyncIterator in value && typeof value[Symbol.asyncIterator] === 'function'
 }
 
-function webSource(stream: ReadableStream<unknown>): Source {
+function webSource(stream: WebStream<unknown>): Source {
   if (stream.locked) throw invalidArgument('a stream that nobody else reads', 'audio', stream)
-  const reader = stream.getReader() as ReadableStreamDefaultReader<unknown>
+  const reader = stream.getReader()
   return {
     next: () => reader.read(),
     stop: () => void reader.cancel().catch(ignore),

@@ -4,6 +4,7 @@ import type { Readable, Writable } from 'node:stream'
 import { WhisperHipError } from '../errors.ts'
 import { log } from '../log.ts'
 import type { NativeByteStore } from '../native.ts'
+import { onAbort } from './abort.ts'
 import type { ByteReader } from './bytes.ts'
 import { describeSystemError, undecodable } from './failures.ts'
 import { type PcmFormat, whisperFormat } from './pcm.ts'
@@ -36,14 +37,13 @@ const mostErrorBytes = 4096
  */
 export async function decodeWithFfmpeg(job: FfmpegJob): Promise<PcmFormat> {
   const { input, store, signal } = job
-  signal.throwIfAborted()
   const child = await start(job)
-  let abort: () => void = () => {}
+  let forgetSignal: () => void = () => {}
   const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason)
+    forgetSignal = onAbort(signal, () => reject(signal.reason))
   })
-  signal.addEventListener('abort', abort, { once: true })
   try {
+    signal.throwIfAborted()
     const bytes = 'bytes' in input ? input.bytes : undefined
     const work = Promise.all([
       exitOf(child).finally(() => bytes?.close()),
@@ -56,7 +56,7 @@ export async function decodeWithFfmpeg(job: FfmpegJob): Promise<PcmFormat> {
     if (messages !== '') log('warn', `ffmpeg on ${job.name}: ${oneLine(messages)}`)
     return ffmpegFormat
   } finally {
-    signal.removeEventListener('abort', abort)
+    forgetSignal()
     child.kill('SIGKILL')
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream?.destroy()
   }

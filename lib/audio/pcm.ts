@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { checkEnum, checkInteger, checkOptions, invalidArgument } from '../check.ts'
-import { Pacer } from '../model/pacer.ts'
 import type { NativeByteStore } from '../native.ts'
+import { Pacer } from '../pacer.ts'
 import { ByteReader, checkLength, sliceBytes, unshared } from './bytes.ts'
 import { ChunkReader, isChunkStream } from './chunks.ts'
 import { undecodable } from './failures.ts'

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream'
-import type { ReadableStream } from 'node:stream/web'
 
 /**
  * Decoded samples in memory.
@@ -18,8 +17,17 @@ export interface PcmAudio {
   channels: number
 }
 
+/** A web `ReadableStream`, of Node or of the DOM types: what is used of it. */
+export interface WebStream<T> {
+  readonly locked: boolean
+  getReader(): {
+    read(): Promise<{ done: boolean; value?: T | undefined }>
+    cancel(reason?: unknown): Promise<void>
+  }
+}
+
 /** Something that yields chunks: a Node stream, a web stream (the body of a `fetch`), or any async iterable. */
-export type ChunkStream<T> = Readable | ReadableStream<T> | AsyncIterable<T>
+export type ChunkStream<T> = Readable | WebStream<T> | AsyncIterable<T>
 
 /** A stream of decoded samples, read to its end. Chunks may be cut anywhere, also inside a sample. */
 export interface PcmStream {

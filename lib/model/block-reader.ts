@@ -1,5 +1,5 @@
+import type { Pacer } from '../pacer.ts'
 import { corrupt } from './failures.ts'
-import type { Pacer } from './pacer.ts'
 import type { ByteSource } from './source.ts'
 
 /**
@@ -24,6 +24,11 @@ export class BlockReader {
   constructor(source: ByteSource, pacer: Pacer) {
     this.source = source
     this.#pacer = pacer
+  }
+
+  /** What the last `ensure` made available. */
+  get block(): Uint8Array {
+    return this.#block
   }
 
   /** Offset of the next byte in the source. */
@@ -58,39 +63,41 @@ export class BlockReader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#advance(1))
+    return this.#view.getUint8(this.advance(1))
   }
 
   u16(): number {
-    return this.#view.getUint16(this.#advance(2), true)
+    return this.#view.getUint16(this.advance(2), true)
   }
 
   i16(): number {
-    return this.#view.getInt16(this.#advance(2), true)
+    return this.#view.getInt16(this.advance(2), true)
   }
 
   u32(): number {
-    return this.#view.getUint32(this.#advance(4), true)
+    return this.#view.getUint32(this.advance(4), true)
   }
 
   i32(): number {
-    return this.#view.getInt32(this.#advance(4), true)
+    return this.#view.getInt32(this.advance(4), true)
   }
 
   f32(): number {
-    return this.#view.getFloat32(this.#advance(4), true)
+    return this.#view.getFloat32(this.advance(4), true)
   }
 
-  /** A view that stays valid until the next `ensure`. */
-  take(length: number): Uint8Array {
-    const from = this.#advance(length)
-    return this.#block.subarray(from, from + length)
+  /** Passes available bytes and returns where they are in {@link block}. Copy them before the next `ensure`. */
+  advance(length: number): number {
+    const at = this.#next
+    this.#next += length
+    return at
   }
 
   /** One byte per character; names in model files are ASCII. */
   text(length: number): string {
     let text = ''
-    for (const byte of this.take(length)) text += String.fromCharCode(byte)
+    const start = this.advance(length)
+    for (let i = start; i < start + length; i++) text += String.fromCharCode(this.#block[i] as number)
     return text
   }
 
@@ -105,12 +112,6 @@ export class BlockReader {
     this.#start += this.#next
     this.#next = 0
     this.#block = new Uint8Array(0)
-  }
-
-  #advance(length: number): number {
-    const at = this.#next
-    this.#next += length
-    return at
   }
 
   #requireLeft(length: number, what: string): void {

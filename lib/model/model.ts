@@ -54,7 +54,6 @@ export class Model implements AsyncDisposable {
       {
         addon: addon().native,
         model: this.#native,
-        backend: this.backend.active,
         facts: { ...this.info, ...this.#setup },
         scheduler: this.#scheduler,
         disposal: this.#closing.signal,

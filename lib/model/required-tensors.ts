@@ -1,6 +1,6 @@
 import { GgmlType, type Hyperparameters } from './plan.ts'
 
-/** Decides the type in memory: weights share one type, convolutions are f16 or f32, all else is f32. */
+/** Decides the type in memory: weights share one type, convolutions are f16, all else is f32. */
 export type TensorKind = 'weight' | 'convolution' | 'vector'
 
 /** A tensor that whisper.cpp insists on. */
@@ -67,9 +67,11 @@ export function requiredTensors(parameters: Hyperparameters): RequiredTensor[] {
   return tensors
 }
 
-/** Type in memory of a tensor in a model whose weights have `weightType`. */
+/**
+ * Type in memory of a tensor in a model whose weights have `weightType`. Convolutions are always f16: those of whisper.cpp
+ * v1.9.1 end the process when their kernels are f32, on the CPU (`ggml_conv_1d` asks for f16 columns).
+ */
 export function memoryType(kind: TensorKind, weightType: GgmlType): GgmlType {
   if (kind === 'weight') return weightType
-  if (kind === 'vector') return GgmlType.F32
-  return weightType === GgmlType.F32 ? GgmlType.F32 : GgmlType.F16
+  return kind === 'vector' ? GgmlType.F32 : GgmlType.F16
 }

@@ -57,9 +57,12 @@ export class VocabularyPacker {
     this.#lengths = new Uint32Array(count)
   }
 
-  /** @throws WhisperHipError `ERR_MODEL_CORRUPT` when the token or the whole is too long */
-  add(token: Uint8Array): void {
-    const length = token.byteLength
+  /**
+   * Adds the token that lies in `source` from `start` to `end`.
+   * @throws WhisperHipError `ERR_MODEL_CORRUPT` when the token or the whole is too long
+   */
+  add(source: Uint8Array, start = 0, end = source.byteLength): void {
+    const length = end - start
     if (length > MAX_TOKEN_BYTES) {
       throw corrupt(
         this.#name,
@@ -67,10 +70,12 @@ export class VocabularyPacker {
       )
     }
     if (this.#used + length > this.#bytes.byteLength) this.#grow()
-    for (let i = 0; i < length; i++) this.#bytes[this.#used + i] = token[i] as number
+    const bytes = this.#bytes
+    // A call of set() costs more than a token has bytes.
+    for (let from = start, to = this.#used; from < end; from++, to++) bytes[to] = source[from] as number
     this.#used += length
     this.#lengths[this.#count++] = length
-    if (length === 1 && token[0] === 0x20) this.#hasSpace = true
+    if (length === 1 && source[start] === 0x20) this.#hasSpace = true
   }
 
   /** @throws WhisperHipError `ERR_MODEL_CORRUPT` without a token for the space, on which whisper.cpp insists while decoding */

@@ -210,7 +210,8 @@ function parseParts(given: Record<string, unknown>): number[] {
   if (given.clips === undefined) {
     const offset = checkNumber(given.offset ?? 0, 'offset', 0, longestTime)
     if (given.duration === undefined) return [offset, Number.POSITIVE_INFINITY]
-    const duration = checkNumber(given.duration, 'duration', Number.MIN_VALUE, longestTime)
+    const duration = checkNumber(given.duration, 'duration', 0, longestTime)
+    if (duration === 0) throw invalidArgument('a number above 0', 'duration', duration)
     return [offset, offset + duration]
   }
   for (const name of ['offset', 'duration']) {

@@ -10,7 +10,6 @@ import type { AudioInput, RunStats, Segment, Transcription, TranscriptionResult 
 export interface Runner {
   addon: Pick<NativeAddon, 'ByteStore'>
   model: Pick<NativeModel, 'device' | 'transcribe'>
-  backend: RunStats['backend']
   facts: ModelFacts
   scheduler: Scheduler
   /** Aborts with the reason when the model is disposed. */
@@ -39,8 +38,8 @@ export function startTranscription(runner: Runner, audio: AudioInput, options: u
 }
 
 /** Prepares the audio, waits for a place in the queue, and runs the job. */
-export async function beginJob(
-  { addon, model, backend, scheduler }: Runner,
+async function beginJob(
+  { addon, model, scheduler }: Runner,
   audio: AudioInput,
   { native, maxSegmentLength }: ParsedTranscribeOptions,
   events: JobEvents,
@@ -55,22 +54,17 @@ export async function beginJob(
       language: result.language,
       languageProbability: result.languageProbability,
       duration: result.duration,
-      stats: statsOf(result, backend, model.device, decodeSeconds),
+      stats: statsOf(result, model.device, decodeSeconds),
     })),
     cancel: () => task.cancel(),
   }
 }
 
-function statsOf(
-  result: NativeResult,
-  backend: RunStats['backend'],
-  device: string,
-  decodeSeconds: number,
-): RunStats {
-  const { duration, gpuNodes, cpuNodes, cpuOperations, phases } = result
+function statsOf(result: NativeResult, device: string, decodeSeconds: number): RunStats {
+  const { duration, onGpu, gpuNodes, cpuNodes, cpuOperations, phases } = result
   const wallSeconds = result.wallSeconds + decodeSeconds
   return {
-    backend,
+    backend: onGpu ? 'hip' : 'cpu',
     device,
     gpuNodes,
     cpuNodes,

@@ -1,5 +1,5 @@
+import { onAbort } from '../audio/abort.ts'
 import type { NativeTask } from '../native.ts'
-
 /** The queue of a model: at most `concurrency` jobs run at once, the others wait in order of arrival. */
 export class Scheduler {
   readonly #concurrency: number
@@ -47,18 +47,17 @@ export class Scheduler {
   /** Waits until {@link #release} hands a place over. */
   #turn(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = () => {
+      const forgetSignal = onAbort(signal, () => {
         this.#queue.delete(waiting)
         reject(signal.reason)
-      }
+      })
       const waiting = {
         begin: () => {
-          signal.removeEventListener('abort', leave)
+          forgetSignal()
           resolve()
         },
       }
       this.#queue.add(waiting)
-      signal.addEventListener('abort', leave, { once: true })
     })
   }
 

@@ -35,8 +35,8 @@ export function transcribe(audio: AudioInput, options: OneCallOptions): Transcri
 
 /** The options that act before the others are checked. Wrong ones are reported by {@link start}, as all others are. */
 function callbacks(options: unknown): Pick<ConstructorParameters<typeof TranscriptionJob>[0], 'signals'> {
-  const signal = (options as { signal?: unknown } | undefined)?.signal
-  return signal instanceof AbortSignal ? { signals: [signal] } : {}
+  const signal = (options as { signal?: Partial<AbortSignal> } | undefined)?.signal
+  return typeof signal?.addEventListener === 'function' ? { signals: [signal as AbortSignal] } : {}
 }
 
 async function start(
@@ -58,7 +58,13 @@ async function start(
     'transcribe()',
   )
   const load: Record<string, unknown> = { onProgress: onLoadProgress, signal, concurrency: 1 }
-  const run: Record<string, unknown> = { onProgress, onSegment, signal }
+  const follow = (progress: number) => {
+    events.onProgress(progress)
+    if (typeof onProgress === 'function') onProgress(progress)
+  }
+  // What is no function is passed on, to be refused with the other options.
+  const wrong = onProgress !== undefined && typeof onProgress !== 'function'
+  const run: Record<string, unknown> = { onProgress: wrong ? onProgress : follow, onSegment, signal }
   for (const [name, value] of Object.entries(rest)) {
     if (name === 'signal') continue
     const target = (oneCallLoadOptions as string[]).includes(name) ? load : run
@@ -74,10 +80,7 @@ async function start(
 
 async function finish(transcription: Transcription, events: JobEvents, model: AsyncDisposable) {
   try {
-    for await (const segment of transcription) {
-      events.onSegments([segment])
-      events.onProgress(transcription.progress)
-    }
+    for await (const segment of transcription) events.onSegments([segment])
     return await transcription
   } finally {
     await model[Symbol.asyncDispose]()

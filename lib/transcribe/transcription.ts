@@ -1,3 +1,4 @@
+import { onAbort } from '../audio/abort.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
 import type { Segment, Transcription, TranscriptionResult } from './types.ts'
 
@@ -40,8 +41,10 @@ export class TranscriptionJob implements Transcription {
   readonly #promise: Promise<TranscriptionResult>
   #resolve!: (result: TranscriptionResult) => void
   #reject!: (error: unknown) => void
+  readonly #forgetSignals: (() => void)[] = []
   #state: 'running' | 'done' | 'failed' | 'cancelled' = 'running'
   #error: unknown
+  #observed = false
   #progress = 0
   /** Readers that wait for the next segment or the end. */
   #waiting: (() => void)[] = []
@@ -54,9 +57,9 @@ export class TranscriptionJob implements Transcription {
     })
     for (const signal of setup.signals ?? []) {
       if (signal.aborted) this.cancel(signal.reason)
-      else signal.addEventListener('abort', this.#onAbort, { once: true })
+      if (this.#state !== 'running') break
+      this.#forgetSignals.push(onAbort(signal, () => this.cancel(signal.reason)))
     }
-    if (this.#state !== 'running') this.#detach()
     queueMicrotask(() => this.#run())
   }
 
@@ -97,8 +100,7 @@ export class TranscriptionJob implements Transcription {
     let left = false
     return {
       next: async () => {
-        // From here on the failure has an observer: the reader.
-        this.#promise.catch(() => {})
+        this.#observe()
         const index = position++
         while (!left && this.#state === 'running' && index >= this.#segments.length) await this.#change()
         if (left) return { done: true, value: undefined }
@@ -111,13 +113,19 @@ export class TranscriptionJob implements Transcription {
       return: async () => {
         if (!left) {
           left = true
-          this.#promise.catch(() => {})
+          this.#observe()
           this.cancel()
           this.#wake()
         }
         return { done: true, value: undefined }
       },
     }
+  }
+
+  /** From here on a failure has an observer, the reader. */
+  #observe(): void {
+    if (!this.#observed) this.#promise.catch(() => {})
+    this.#observed = true
   }
 
   async #run(): Promise<void> {
@@ -136,10 +144,6 @@ export class TranscriptionJob implements Transcription {
     } catch (error) {
       this.#fail('failed', toLibraryError(error, this.#caller))
     }
-  }
-
-  readonly #onAbort = (event: Event): void => {
-    this.cancel((event.target as AbortSignal).reason)
   }
 
   readonly #onSegments = (segments: readonly Segment[]): void => {
@@ -177,12 +181,8 @@ export class TranscriptionJob implements Transcription {
 
   #settle(state: 'done' | 'failed' | 'cancelled'): void {
     this.#state = state
-    this.#detach()
+    for (const forget of this.#forgetSignals) forget()
     this.#wake()
-  }
-
-  #detach(): void {
-    for (const signal of this.#setup.signals ?? []) signal.removeEventListener('abort', this.#onAbort)
   }
 
   #change(): Promise<void> {

@@ -13,7 +13,7 @@ import { connect, createServer } from 'node:net'
  */
 export async function withLock(folder, onWait, task) {
   const hash = createHash('sha256').update(`${process.getuid?.()}:${folder}`).digest('hex')
-  const name = `\0whisper-hip-build-${hash}`
+  const name = `\0whisper-hip-${hash}`
   for (let waits = 0; ; waits++) {
     const release = await acquire(name)
     if (release) {

@@ -1,7 +1,7 @@
 // @ts-check
 import { readFileSync } from 'node:fs'
-import { BuildError } from './build-error.mjs'
 import { findRocm, gpuTargets } from './rocm.mjs'
+import { BuildError } from './script.mjs'
 
 /**
  * @typedef {'auto' | 'cpu' | 'hip'} Mode
@@ -37,8 +37,14 @@ export function buildOptions(env, portable = env.WHISPER_HIP_PORTABLE === '1') {
 
 /** A build for this machine is a build for the features of its processor. */
 function cpuFeatures() {
-  const flags = readFileSync('/proc/cpuinfo', 'utf8').match(/^(?:flags|Features)\s*: (.*)$/m)?.[1]?.split(' ') ?? []
-  return flags.filter((flag) => process.arch !== 'x64' || CPU_FEATURES.test(flag)).sort().join(' ')
+  const flags =
+    readFileSync('/proc/cpuinfo', 'utf8')
+      .match(/^(?:flags|Features)\s*: (.*)$/m)?.[1]
+      ?.split(' ') ?? []
+  return flags
+    .filter((flag) => process.arch !== 'x64' || CPU_FEATURES.test(flag))
+    .sort()
+    .join(' ')
 }
 
 /**
@@ -54,15 +60,26 @@ export function planHip({ mode }, env) {
 
   /** @param {string} problem */
   const refuse = (problem) => {
-    if (mode === 'hip') throw new BuildError(`WHISPER_HIP_BUILD=hip, but the HIP module cannot be built. ${problem}`)
+    if (mode === 'hip')
+      throw new BuildError(`WHISPER_HIP_BUILD=hip, but the HIP module cannot be built. ${problem}`)
     return without(problem)
   }
   const rocm = findRocm(env)
   if ('problem' in rocm) return refuse(rocm.problem)
   const targets = gpuTargets(env)
   const wrong = targets.find((target) => !/^gfx\d+[0-9a-f]$/.test(target))
-  if (wrong) throw new BuildError(`Expected names such as gfx1100 for WHISPER_HIP_GPU_TARGETS but received '${wrong}'.`)
+  if (wrong)
+    throw new BuildError(
+      `Expected names such as gfx1100 for WHISPER_HIP_GPU_TARGETS but received '${wrong}'.`,
+    )
   if (targets.length === 0)
-    return refuse('This machine has no AMD GPU; set WHISPER_HIP_GPU_TARGETS to compile for others, e.g. gfx1100.')
-  return { build: true, message: `Compiled for ${targets.join(', ')} with HIP ${rocm.version}.`, rocm, gpuTargets: targets }
+    return refuse(
+      'This machine has no AMD GPU; set WHISPER_HIP_GPU_TARGETS to compile for others, e.g. gfx1100.',
+    )
+  return {
+    build: true,
+    message: `Compiled for ${targets.join(', ')} with HIP ${rocm.version}.`,
+    rocm,
+    gpuTargets: targets,
+  }
 }

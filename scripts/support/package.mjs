@@ -7,4 +7,5 @@ import { fileURLToPath } from 'node:url'
 export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /** @param {string} folder @returns {string} */
-export const packageVersion = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version
+export const packageVersion = (folder) =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version

@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProgram } from './toolchain.mjs'
+import { findProgram, isAtLeast } from './toolchain.mjs'
 
-const MIN_HIP = [6, 1]
+const MIN_HIP = '6.1'
 const KFD_NODES = '/sys/class/kfd/kfd/topology/nodes'
 
 /** @typedef {{ root: string, version: string, compiler: string }} Rocm */
@@ -18,17 +18,21 @@ export function findRocm(env = process.env) {
   const roots = rocmRoots(env)
   const root = roots.find((folder) => packageFile(folder, 'hip'))
   if (!root)
-    return { problem: `No ROCm development files were found (looked for lib/cmake/hip in ${roots.join(', ')}).` }
+    return {
+      problem: `No ROCm development files were found (looked for lib/cmake/hip in ${roots.join(', ')}).`,
+    }
   const compiler = env.HIPCXX ?? firstExisting([`${root}/lib/llvm/bin/clang++`, `${root}/llvm/bin/clang++`])
-  const found = compiler ? findProgram(compiler, env) : (findProgram('amdclang++', env) ?? findProgram('clang++', env))
+  const found = compiler
+    ? findProgram(compiler, env)
+    : (findProgram('amdclang++', env) ?? findProgram('clang++', env))
   if (!found) return { problem: `ROCm in ${root} has no HIP compiler (clang++); set HIPCXX to it.` }
   for (const name of ['hipblas', 'rocblas'])
-    if (!packageFile(root, name)) return { problem: `ROCm in ${root} lacks the development files of ${name}.` }
+    if (!packageFile(root, name))
+      return { problem: `ROCm in ${root} lacks the development files of ${name}.` }
   const version = hipVersion(root, env)
   if (!version) return { problem: `The version of ROCm in ${root} could not be read (hipconfig --version).` }
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (major < MIN_HIP[0] || (major === MIN_HIP[0] && minor < MIN_HIP[1]))
-    return { problem: `ROCm in ${root} is version ${version}; version ${MIN_HIP.join('.')} or newer is needed.` }
+  if (!isAtLeast(version, MIN_HIP))
+    return { problem: `ROCm in ${root} is version ${version}; version ${MIN_HIP} or newer is needed.` }
   return { root, version, compiler: found }
 }
 
@@ -53,7 +57,10 @@ function packageFile(root, name) {
 function hipVersion(root, env) {
   const hipconfig = findProgram(join(root, 'bin/hipconfig'), env)
   if (!hipconfig) return null
-  const { stdout } = spawnSync(hipconfig, ['--version'], { encoding: 'utf8', env: { ...env, ROCM_PATH: root } })
+  const { stdout } = spawnSync(hipconfig, ['--version'], {
+    encoding: 'utf8',
+    env: { ...env, ROCM_PATH: root },
+  })
   return stdout?.match(/\d+\.\d+(\.\d+)?/)?.[0] ?? null
 }
 

@@ -4,9 +4,20 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 
 /** What a build reads, relative to the package. */
-const INPUTS = ['CMakeLists.txt', 'binding', 'scripts/build.mjs', 'scripts/support', 'vendor/whisper.cpp']
+const INPUTS = [
+  'CMakeLists.txt',
+  'binding',
+  'scripts/build.mjs',
+  'scripts/support',
+  'vendor/whisper.cpp',
+  'vendor/zlib',
+]
 /** Of the vendored tree only what compiles; a published package has nothing else of it. */
-const NOT_COMPILED = ['vendor/whisper.cpp/bindings', 'vendor/whisper.cpp/samples', 'vendor/whisper.cpp/models']
+const NOT_COMPILED = [
+  'vendor/whisper.cpp/bindings',
+  'vendor/whisper.cpp/samples',
+  'vendor/whisper.cpp/models',
+]
 
 /**
  * Identifies a build: equal hashes mean equal sources and options, hence nothing to compile.

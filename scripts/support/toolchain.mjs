@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { BuildError } from './build-error.mjs'
+import { BuildError } from './script.mjs'
 
-const MIN_CMAKE = [3, 21]
+const MIN_CMAKE = '3.21'
 
 /** Packages that bring what a build needs, by the distribution's package manager. */
 const MANAGERS = {
@@ -36,7 +36,9 @@ const DISTRIBUTIONS = {
  * @returns {string | null}
  */
 export function findProgram(name, env = process.env) {
-  const candidates = name.includes('/') ? [name] : (env.PATH ?? '').split(delimiter).map((folder) => join(folder, name))
+  const candidates = name.includes('/')
+    ? [name]
+    : (env.PATH ?? '').split(delimiter).map((folder) => join(folder, name))
   for (const candidate of candidates) {
     try {
       accessSync(candidate, constants.X_OK)
@@ -57,7 +59,7 @@ export function findProgram(name, env = process.env) {
 export function missingProgramsMessage(missing, osRelease, root) {
   const problems = missing.map(({ problem }) => problem).join(' ')
   const manager = packageManager(osRelease)
-  if (!manager) return `${problems} Install a C++17 compiler, CMake ${MIN_CMAKE.join('.')} or newer and make.`
+  if (!manager) return `${problems} Install a C++17 compiler, CMake ${MIN_CMAKE} or newer and make.`
   const packages = [...new Set(missing.map(({ need }) => MANAGERS[manager][need]))].join(' ')
   return `${problems} Install with: ${root ? '' : 'sudo '}${MANAGERS[manager].install} ${packages}`
 }
@@ -73,10 +75,14 @@ function packageManager(osRelease) {
   return null
 }
 
-/** @param {string} version */
-export function isCmakeNewEnough(version) {
+/**
+ * @param {string} version
+ * @param {string} minimum
+ */
+export function isAtLeast(version, minimum) {
   const [major = 0, minor = 0] = version.split('.').map(Number)
-  return major > MIN_CMAKE[0] || (major === MIN_CMAKE[0] && minor >= MIN_CMAKE[1])
+  const [leastMajor = 0, leastMinor = 0] = minimum.split('.').map(Number)
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor)
 }
 
 /**
@@ -113,13 +119,20 @@ function findCompilers(env, missing) {
     const c = findProgram(cName, env)
     if (!cxx || !c) continue
     const source = '#include <filesystem>\nstatic_assert(__cplusplus >= 201703L);\n'
-    const trial = spawnSync(cxx, ['-std=c++17', '-fsyntax-only', '-x', 'c++', '-'], { input: source, encoding: 'utf8' })
+    const trial = spawnSync(cxx, ['-std=c++17', '-fsyntax-only', '-x', 'c++', '-'], {
+      input: source,
+      encoding: 'utf8',
+    })
     const version = spawnSync(cxx, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0] ?? cxx
     if (trial.status === 0) return { c, cxx, compiler: version }
-    missing.push({ need: 'compiler', problem: `The C++ compiler ${cxx} (${version}) does not compile C++17.` })
+    missing.push({
+      need: 'compiler',
+      problem: `The C++ compiler ${cxx} (${version}) does not compile C++17.`,
+    })
     return null
   }
-  const names = env.CXX || env.CC ? `${env.CXX || 'c++'} and ${env.CC || 'cc'} (from CXX and CC)` : 'g++ or clang++'
+  const names =
+    env.CXX || env.CC ? `${env.CXX || 'c++'} and ${env.CC || 'cc'} (from CXX and CC)` : 'g++ or clang++'
   missing.push({ need: 'compiler', problem: `No C++ compiler was found in PATH (${names}).` })
   return null
 }
@@ -134,9 +147,11 @@ function findCmake(env, missing) {
     missing.push({ need: 'cmake', problem: 'cmake was not found in PATH.' })
     return null
   }
-  const cmakeVersion = spawnSync(cmake, ['--version'], { encoding: 'utf8' }).stdout?.match(/version (\d+\.\d+\S*)/)?.[1]
-  if (cmakeVersion && isCmakeNewEnough(cmakeVersion)) return { cmake, cmakeVersion }
-  const problem = `${cmake} is version ${cmakeVersion ?? 'unknown'}; version ${MIN_CMAKE.join('.')} or newer is needed.`
+  const cmakeVersion = spawnSync(cmake, ['--version'], { encoding: 'utf8' }).stdout?.match(
+    /version (\d+\.\d+\S*)/,
+  )?.[1]
+  if (cmakeVersion && isAtLeast(cmakeVersion, MIN_CMAKE)) return { cmake, cmakeVersion }
+  const problem = `${cmake} is version ${cmakeVersion ?? 'unknown'}; version ${MIN_CMAKE} or newer is needed.`
   missing.push({ need: 'cmake', problem })
   return null
 }

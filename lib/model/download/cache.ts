@@ -9,7 +9,7 @@
  *     DIGEST….partial…            a download that has not finished: resumed by the next attempt, removed after a success
  *   models/NAME.lock              held by the process (or worker) that is downloading; see lock.ts
  *   urls/KEY/FILE                 a model fetched by URL; KEY: first 32 hex digits of the SHA-256 of the URL
- *   urls/KEY/source.json          { url, bytes, sha256 } of FILE; written last, so it marks a finished download
+ *   urls/KEY/.source.json         { url, bytes, sha256 } of FILE; written last, so it marks a finished download
  *   urls/KEY.lock
  * ```
  *

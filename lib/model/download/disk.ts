@@ -33,7 +33,7 @@ export async function publish(from: string, to: string): Promise<void> {
 }
 
 /** Flushes a file or a folder's entries to the disk. */
-export async function sync(path: string): Promise<void> {
+async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r')
   try {
     await handle.sync()

@@ -1,9 +1,9 @@
 /** A file over HTTP: resumed, checked while it streams, and put in place in one step. */
 import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ensureSpace, publish } from './disk.ts'
 import { downloadError, formatBytes } from './failure.ts'
 import { Partial } from './partial.ts'
+import { pause } from './pause.ts'
 import { get, Interruption, networkError, showUrl } from './request.ts'
 import { inspectAnswer, inspectBeginning } from './response.ts'
 import type { Settings } from './settings.ts'
@@ -146,13 +146,4 @@ function givenUp(error: Interruption, received: number, total: number | undefine
   const after = received > 0 ? `, after ${formatBytes(received)}${of}` : ''
   const tries = attempts > 1 ? ` (${attempts} attempts)` : ''
   return downloadError(error.message + after + tries, error)
-}
-
-async function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(milliseconds, undefined, signal ? { signal } : {})
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw error
-  }
 }

@@ -1,5 +1,5 @@
 /** Files of the Hugging Face hub, or of a mirror that speaks its addresses (`HF_ENDPOINT`). */
-import { WhisperHipError } from '../../errors.ts'
+import { invalidArgument } from '../../check.ts'
 import type { HubSource } from '../catalogue.ts'
 
 /** Address of a file, and the token for it (`HF_TOKEN`). Throws `ERR_INVALID_ARGUMENT` when a variable is unusable. */
@@ -18,10 +18,10 @@ function endpoint(environment: NodeJS.ProcessEnv): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined
   if (url && ['http:', 'https:'].includes(url.protocol) && !url.username && !url.password && !url.search)
     return url
-  const shown = url ? `${url.protocol}//${url.host}${url.pathname}` : JSON.stringify(value)
-  throw new WhisperHipError(
-    'ERR_INVALID_ARGUMENT',
-    `Expected an http or https address without user and query for HF_ENDPOINT but received ${shown} of type string`,
+  throw invalidArgument(
+    'an http or https address without user and query',
+    'HF_ENDPOINT',
+    url ? `${url.protocol}//${url.host}${url.pathname}` : value,
   )
 }
 
@@ -29,10 +29,6 @@ function accessToken(environment: NodeJS.ProcessEnv): string | undefined {
   const token = environment.HF_TOKEN?.trim()
   if (!token) return undefined
   // Its value is a secret: the message must not show it.
-  if (!/^[\x21-\x7e]+$/.test(token))
-    throw new WhisperHipError(
-      'ERR_INVALID_ARGUMENT',
-      'Expected visible ASCII characters for HF_TOKEN but received others of type string',
-    )
+  if (!/^[\x21-\x7e]+$/.test(token)) throw invalidArgument('visible ASCII characters', 'HF_TOKEN', '(hidden)')
   return token
 }

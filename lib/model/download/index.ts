@@ -1,3 +1,4 @@
+import { invalidArgument } from '../../check.ts'
 import { WhisperHipError } from '../../errors.ts'
 import { nearest } from '../../nearest.ts'
 import { catalogue, downloadBytes, findModel, modelNames } from '../catalogue.ts'
@@ -7,12 +8,10 @@ import type { ObtainOptions } from './options.ts'
 import { defaultSettings } from './settings.ts'
 import { obtainUrl } from './url.ts'
 
-export type { DownloadProgress, ObtainOptions } from './options.ts'
-
 /**
  * Path of a model on this machine, downloaded into the cache when it is not there yet.
  *
- * @param name A catalogue name or alias (`base`, `turbo`), or an http(s) address of a model file, as text or `URL`.
+ * @param model A catalogue name or alias (`base`, `turbo`), or an http(s) address of a model file, as text or `URL`.
  * @returns A ggml file, a CTranslate2 folder, or the file behind the URL.
  *
  * Rejects with:
@@ -21,17 +20,17 @@ export type { DownloadProgress, ObtainOptions } from './options.ts'
  * - `ERR_INVALID_ARGUMENT`: a wrong argument, `HF_ENDPOINT` or `HF_TOKEN`;
  * - the reason of `signal` when that aborts.
  */
-export async function obtainModel(name: string | URL, options: ObtainOptions = {}): Promise<string> {
+export async function obtainModel(model: string | URL, options: ObtainOptions = {}): Promise<string> {
   options.signal?.throwIfAborted()
   const { sha256 } = options
   if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256)))
-    throw invalid('64 hexadecimal digits', 'sha256', sha256)
-  const url = asUrl(name)
+    throw invalidArgument('64 hexadecimal digits', 'sha256', sha256)
+  const url = asUrl(model)
   if (url !== undefined) return obtainUrl(url, { ...options, sha256: sha256?.toLowerCase() }, defaultSettings)
-  if (typeof name !== 'string' || name === '') throw invalid('a model name or URL', 'name', name)
-  const entry = findModel(name)
-  if (entry === undefined) throw unknownName(name)
-  if (sha256 !== undefined) throw invalid('no value beside a catalogue name', 'sha256', sha256)
+  if (typeof model !== 'string' || model === '') throw invalidArgument('a model name or URL', 'model', model)
+  const entry = findModel(model)
+  if (entry === undefined) throw unknownName(model)
+  if (sha256 !== undefined) throw invalidArgument('no value beside a catalogue name', 'sha256', sha256)
   return obtainEntry(entry, options, defaultSettings)
 }
 
@@ -74,13 +73,5 @@ function unknownName(name: string): WhisperHipError {
     'ERR_MODEL_NOT_FOUND',
     `There is no model ${shown}${guess === undefined ? '' : `: did you mean "${guess}"?`}`,
     { advice: [`Known names: ${modelNames().join(', ')}.`] },
-  )
-}
-
-function invalid(expected: string, argument: string, value: unknown): WhisperHipError {
-  const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value)
-  return new WhisperHipError(
-    'ERR_INVALID_ARGUMENT',
-    `Expected ${expected} for ${argument} but received ${shown} of type ${typeof value}`,
   )
 }

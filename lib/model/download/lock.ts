@@ -8,8 +8,8 @@
  */
 import { randomUUID } from 'node:crypto'
 import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, fileError } from './failure.ts'
+import { pause } from './pause.ts'
 
 const heartbeatMs = 2_000
 const pollMs = 100
@@ -42,7 +42,7 @@ export async function withLock<T>(path: string, options: LockOptions<T>, work: (
     if (result !== undefined) return result
     const stale = await watch.staleToken(path)
     if (stale !== undefined) await displace(path, stale)
-    else await pause(signal)
+    else await pause(pollMs, signal)
   }
   const heartbeat = setInterval(() => void touch(path, mine), heartbeatMs)
   heartbeat.unref()
@@ -51,15 +51,6 @@ export async function withLock<T>(path: string, options: LockOptions<T>, work: (
   } finally {
     clearInterval(heartbeat)
     if ((await readLock(path)) === mine) await rm(path, { force: true })
-  }
-}
-
-async function pause(signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(pollMs, undefined, signal ? { signal } : {})
-  } catch (error) {
-    signal?.throwIfAborted()
-    throw error
   }
 }
 

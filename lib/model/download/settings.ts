@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises'
 
 /** What statvfs tells: blocks in all, blocks free for this user, bytes per block. */
-export interface FileSystemRoom {
+interface FileSystemRoom {
   readonly blocks: number
   readonly bavail: number
   readonly bsize: number

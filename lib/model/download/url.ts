@@ -1,9 +1,11 @@
 /** Models fetched by URL: cached under the URL, checked against the caller's digest or recorded with their own. */
 import { createHash } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { invalidArgument } from '../../check.ts'
 import { WhisperHipError } from '../../errors.ts'
 import { cacheFolder, ensureWritable, hasSize } from './cache.ts'
+import { publish } from './disk.ts'
 import { downloadFile } from './http.ts'
 import { withLock } from './lock.ts'
 import type { ObtainOptions } from './options.ts'
@@ -13,9 +15,10 @@ import type { Settings } from './settings.ts'
 /** Path of the file behind an http or https URL. A cached copy is used without asking the server again. */
 export async function obtainUrl(url: URL, options: ObtainOptions, settings: Settings): Promise<string> {
   if (!['http:', 'https:'].includes(url.protocol) || url.username || url.password)
-    throw new WhisperHipError(
-      'ERR_INVALID_ARGUMENT',
-      `Expected an http or https address without user and password for name but received ${url.protocol}//${url.host}${url.pathname} of type URL`,
+    throw invalidArgument(
+      'an http or https address without user and password',
+      'model',
+      `${url.protocol}//${url.host}${url.pathname}`,
     )
   const { offline, signal, onProgress, sha256 } = options
   const folder = join(cacheFolder(), 'urls', createHash('sha256').update(url.href).digest('hex').slice(0, 32))
@@ -32,16 +35,21 @@ export async function obtainUrl(url: URL, options: ObtainOptions, settings: Sett
     )
   await ensureWritable(folder)
   return withLock(`${folder}.lock`, { signal, ready: cached }, async () => {
-    await rm(join(folder, 'source.json'), { force: true })
     const source = showUrl(url)
     const report = (received: number, total: number | null) => onProgress?.({ received, total, source })
-    const result = await downloadFile({ url, path, sha256, signal, onProgress: report }, settings)
-    const record = join(folder, 'source.json')
-    await writeFile(`${record}.new`, `${JSON.stringify({ url: source, ...result }, null, 2)}\n`)
-    await rename(`${record}.new`, record)
+    const incoming = join(folder, '.incoming')
+    const result = await downloadFile({ url, path: incoming, sha256, signal, onProgress: report }, settings)
+    // In this order an old record never stands beside a new file.
+    await rm(join(folder, recordName), { force: true })
+    await publish(incoming, path)
+    await writeFile(join(folder, '.record'), `${JSON.stringify({ url: source, ...result }, null, 2)}\n`)
+    await publish(join(folder, '.record'), join(folder, recordName))
     return path
   })
 }
+
+/** Begins with a dot, which the name of a model file never does. */
+const recordName = '.source.json'
 
 async function findCopy(
   folder: string,
@@ -49,7 +57,7 @@ async function findCopy(
   sha256: string | undefined,
 ): Promise<string | undefined> {
   try {
-    const record = JSON.parse(await readFile(join(folder, 'source.json'), 'utf8')) as unknown
+    const record = JSON.parse(await readFile(join(folder, recordName), 'utf8')) as unknown
     if (typeof record !== 'object' || record === null || !('bytes' in record) || !('sha256' in record))
       return undefined
     if (sha256 !== undefined && record.sha256 !== sha256) return undefined
@@ -64,7 +72,7 @@ function fileName(url: URL): string {
   const last = url.pathname.split('/').at(-1) ?? ''
   const name = last
     .replace(/[^A-Za-z0-9._-]/g, '_')
-    .replace(/^\.+/, '')
     .slice(-100)
+    .replace(/^\.+/, '')
   return name || 'model'
 }

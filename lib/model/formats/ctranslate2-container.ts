@@ -1,6 +1,6 @@
+import type { Pacer } from '../../pacer.ts'
 import { BlockReader } from '../block-reader.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
-import type { Pacer } from '../pacer.ts'
 import type { ByteSource } from '../source.ts'
 
 /** Types of variables; the position is the number in the file since binary version 4. */
@@ -158,6 +158,6 @@ function readScalar(reader: BlockReader, type: VariableType): number | undefined
   if (type === 'i8') return (reader.u8() << 24) >> 24
   if (type === 'i16') return reader.i16()
   if (type === 'i32') return reader.i32()
-  reader.take(type === 'f32' ? 4 : 2)
+  reader.advance(type === 'f32' ? 4 : 2)
   return undefined
 }

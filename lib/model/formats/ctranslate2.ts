@@ -1,9 +1,10 @@
 import { join } from 'node:path'
+import type { Pacer } from '../../pacer.ts'
+import { conversionsOf } from '../conversions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
-import { rowBytes, typeName } from '../ggml-types.ts'
+import { rowBytes } from '../ggml-types.ts'
 import { requirePlausible, requireSupported } from '../hyperparameters.ts'
 import { melFilterBank } from '../mel.ts'
-import type { Pacer } from '../pacer.ts'
 import { GgmlType, type Hyperparameters, type LoadPlan, type PlanTensor } from '../plan.ts'
 import { memoryType, type RequiredTensor, requiredTensors } from '../required-tensors.ts'
 import type { ByteSource } from '../source.ts'
@@ -18,14 +19,16 @@ const FLOAT_TYPES: Readonly<Record<string, GgmlType>> = {
   bf16: GgmlType.BF16,
 }
 
+/** Type in memory of float weights of any type. */
+const WEIGHT_TYPE = GgmlType.F16
+
 /** Largest config.json that is looked at, in bytes. */
 const MAX_CONFIG = 1 << 20
 
 /**
  * Reads a model in CTranslate2's format (faster-whisper): `model.bin` with the vocabulary beside it. Float weights only.
  *
- * f16 and f32 weights keep their type; bf16 weights become f16. Biases, norms and positions become f32, as whisper.cpp wants
- * them. Query, key and value are fused in the file and are taken apart by rows; the biases of keys, which Whisper does not
+ * Weights become f16, whichever float type they have; biases, norms and positions become f32, as whisper.cpp wants them. Query, key and value are fused in the file and are taken apart by rows; the biases of keys, which Whisper does not
  * have, must be zero there.
  *
  * @param folder where the vocabulary is, or `null` when the model came as bytes
@@ -53,15 +56,14 @@ export async function readCTranslate2(
     ])
   }
   await refuseQuantizedConfig(folder)
-  const weightType = weightTypeOf(located)
-  const tensors = located.map((tensor) => planTensor(tensor, weightType))
+  const tensors = located.map(planTensor)
   return {
     format: 'ctranslate2',
     dialect: `binary version ${container.binaryVersion}`,
     hyperparameters,
     melFilters: melFilterBank(hyperparameters.melBins),
     vocabulary: await readCompanionVocabulary(folder, hyperparameters.vocabularySize, pacer),
-    weightType,
+    weightType: WEIGHT_TYPE,
     tensors,
     sources: [source],
     conversions: conversionsOf(tensors),
@@ -215,12 +217,7 @@ function parseConfig(bytes: Uint8Array, path: string): unknown {
   }
 }
 
-function weightTypeOf(located: readonly Located[]): GgmlType {
-  const weights = located.filter(({ tensor }) => tensor.kind === 'weight')
-  return weights.some(({ variable }) => variable.type === 'f32') ? GgmlType.F32 : GgmlType.F16
-}
-
-function planTensor({ tensor, place, variable }: Located, weightType: GgmlType): PlanTensor {
+function planTensor({ tensor, place, variable }: Located): PlanTensor {
   const type = FLOAT_TYPES[variable.type] as GgmlType
   const [length, ...others] = tensor.shape as [number, ...number[]]
   const rows = others.reduce((product, size) => product * size, 1)
@@ -228,19 +225,7 @@ function planTensor({ tensor, place, variable }: Located, weightType: GgmlType):
   return {
     name: tensor.name,
     shape: [...tensor.shape],
-    type: memoryType(tensor.kind, weightType),
+    type: memoryType(tensor.kind, WEIGHT_TYPE),
     parts: [{ source: 0, offset, type, rows }],
   }
-}
-
-/** One note for each pair of types, e.g. `149 tensors f16 -> f32`. */
-function conversionsOf(tensors: readonly PlanTensor[]): string[] {
-  const counts = new Map<string, number>()
-  for (const { type, parts } of tensors) {
-    const stored = parts[0]?.type as GgmlType
-    if (stored === type) continue
-    const pair = `${typeName(stored)} -> ${typeName(type)}`
-    counts.set(pair, (counts.get(pair) ?? 0) + 1)
-  }
-  return [...counts].map(([pair, count]) => `${count} tensors ${pair}`)
 }

@@ -1,4 +1,4 @@
-import { Pacer } from '../pacer.ts'
+import { Pacer } from '../../pacer.ts'
 import type { LoadPlan } from '../plan.ts'
 import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'

@@ -1,9 +1,10 @@
+import type { Pacer } from '../../pacer.ts'
 import { BlockReader } from '../block-reader.ts'
+import { conversionsOf, weightTypeInMemory } from '../conversions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import { type FileType, fileType, rowBytes, typeLayout } from '../ggml-types.ts'
 import { requirePlausible, requireSupported } from '../hyperparameters.ts'
 import { SPECTRUM_BINS } from '../mel.ts'
-import type { Pacer } from '../pacer.ts'
 import { GgmlType, type Hyperparameters, type LoadPlan, type PlanTensor, type Vocabulary } from '../plan.ts'
 import { memoryType, type RequiredTensor, requiredTensors } from '../required-tensors.ts'
 import type { ByteSource } from '../source.ts'
@@ -33,7 +34,7 @@ export async function readLegacyGgml(source: ByteSource, pacer: Pacer): Promise<
   const { hyperparameters, weights } = await readHeader(reader)
   const melFilters = await readMelFilters(reader, hyperparameters.melBins)
   const vocabulary = await readVocabulary(reader, hyperparameters.vocabularySize)
-  const { tensors, weightType } = await readTensors(reader, hyperparameters, weights)
+  const tensors = await readTensors(reader, hyperparameters, weights)
   requireSupported(hyperparameters, source.name)
   return {
     format: 'ggml',
@@ -41,10 +42,11 @@ export async function readLegacyGgml(source: ByteSource, pacer: Pacer): Promise<
     hyperparameters,
     melFilters,
     vocabulary,
-    weightType,
+    // `readTensors` has refused weights of other types.
+    weightType: weightTypeInMemory(weights.type as GgmlType),
     tensors,
     sources: [source],
-    conversions: [],
+    conversions: conversionsOf(tensors),
   }
 }
 
@@ -127,8 +129,8 @@ async function readVocabulary(reader: BlockReader, vocabularySize: number): Prom
       throw corrupt(name, `token ${id} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`)
     }
     if (reader.buffered < length) await reader.ensure(length, `token ${id} of the vocabulary`)
-    const token = reader.take(length)
-    if (id < kept) packer.add(token)
+    const start = reader.advance(length)
+    if (id < kept) packer.add(reader.block, start, start + length)
   }
   reader.readAhead = 1 << 12
   return packer.finish()
@@ -138,7 +140,7 @@ async function readTensors(
   reader: BlockReader,
   hyperparameters: Hyperparameters,
   weights: FileType,
-): Promise<{ tensors: PlanTensor[]; weightType: GgmlType }> {
+): Promise<PlanTensor[]> {
   const { name: file } = reader.source
   const missing = new Map(requiredTensors(hyperparameters).map((tensor) => [tensor.name, tensor]))
   const tensors: PlanTensor[] = []
@@ -154,16 +156,17 @@ async function readTensors(
     }
     missing.delete(name)
     requireShape(tensor, shape, file)
-    const type = requireType(tensor, tag, weights, file)
+    const stored = requireType(tensor, tag, weights, file)
     const [length, rows] = rowsOf(shape)
     const offset = reader.position
-    reader.skip(rowBytes(type, length) * rows, `the data of tensor ${name}`)
-    tensors.push({ name, shape, type, parts: [{ source: 0, offset, type, rows }] })
+    reader.skip(rowBytes(stored, length) * rows, `the data of tensor ${name}`)
+    const type = tensor.kind === 'weight' ? weightTypeInMemory(stored) : memoryType(tensor.kind, stored)
+    tensors.push({ name, shape, type, parts: [{ source: 0, offset, type: stored, rows }] })
   }
   const [first] = missing.keys()
   if (first !== undefined)
     throw corrupt(file, `${missing.size} of its tensors are missing, ${first} among them`)
-  return { tensors, weightType: weights.type as GgmlType }
+  return tensors
 }
 
 async function readTensorHeader(
@@ -191,11 +194,11 @@ function requireShape(tensor: RequiredTensor, shape: readonly number[], file: st
   throw corrupt(file, `tensor ${tensor.name} has shape [${shape}], where [${tensor.shape}] is needed`)
 }
 
-/** The type of a tensor in the file and in memory, which are the same in this format. */
+/** The type of a tensor in the file: weights have one; all else is f32, but convolutions only beside f32 weights. */
 function requireType(tensor: RequiredTensor, tag: number, weights: FileType, file: string): GgmlType {
   const isWeight = tensor.kind === 'weight'
-  // Beside weights of any quantised type, the other tensors are the same as beside f16.
-  const expected = isWeight ? weights.tag : memoryType(tensor.kind, weights.type ?? GgmlType.F16)
+  const isFloat = tensor.kind === 'vector' || weights.type === GgmlType.F32
+  const expected = isWeight ? weights.tag : isFloat ? GgmlType.F32 : GgmlType.F16
   if (tag !== expected) {
     throw corrupt(
       file,

@@ -53,7 +53,10 @@ describe('the message', () => {
   })
 
   it('runs no code of the value', () => {
-    const hostile = new Proxy({}, { get: () => expect.unreachable(), getPrototypeOf: () => expect.unreachable() })
+    const hostile = new Proxy(
+      {},
+      { get: () => expect.unreachable(), getPrototypeOf: () => expect.unreachable() },
+    )
     expect(describeValue(hostile)).toBe('a proxy of type object')
     class Trap {
       static get name() {
@@ -82,9 +85,12 @@ describe('numbers', () => {
     },
   )
 
-  it.each([-0.1, 1.1, '0.5', Number.NaN, Number.POSITIVE_INFINITY, [0.5]])('refuses %s as a number', (value) => {
-    refusal(() => checkNumber(value, 'n', 0, 1))
-  })
+  it.each([-0.1, 1.1, '0.5', Number.NaN, Number.POSITIVE_INFINITY, [0.5]])(
+    'refuses %s as a number',
+    (value) => {
+      refusal(() => checkNumber(value, 'n', 0, 1))
+    },
+  )
 
   it('says only the bounds that there are', () => {
     expect(refusal(() => checkNumber('', 'n', 0)).message).toContain('a number of at least 0 for')
@@ -134,7 +140,9 @@ describe('options', () => {
 
   it('takes undefined for absent', () => {
     expect(check(undefined)).toEqual({})
-    expect(check({ task: 'x', beamSize: undefined, vad: undefined, whatever: undefined })).toEqual({ task: 'x' })
+    expect(check({ task: 'x', beamSize: undefined, vad: undefined, whatever: undefined })).toEqual({
+      task: 'x',
+    })
   })
 
   it('names the nearest of an unknown option', () => {

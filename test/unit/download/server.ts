@@ -1,5 +1,6 @@
 /** What the download tests share: a scripted server on 127.0.0.1, a temporary folder, quick limits, a model-like body. */
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -34,24 +35,42 @@ export async function serve(handler: Handler): Promise<TestServer> {
 }
 
 export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'whisper-hip-download-'))
+  // In memory where possible: each finished download is flushed, which takes long on a slow disk.
+  const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  const folder = await mkdtemp(join(parent, 'whisper-hip-download-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** Bytes that differ everywhere, so that a wrong splice shows. */
+/** Bytes that differ everywhere, so that a wrong splice shows, and that do not compress (xorshift32). */
 export function makeBody(length: number, seed = 1): Buffer {
   const body = Buffer.alloc(length)
   let state = seed
   for (let index = 0; index < length; index++) {
-    state = (state * 1103515245 + 12345) % 2147483648
-    body[index] = state >> 16
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    body[index] = state
   }
   return body
 }
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** Answers that {@link dropAt} cuts off once the client has stored them up to `at`. */
+const unfinished: { at: number; response: ServerResponse }[] = []
+
+/** Tells what the client has stored: a connection dropped earlier might take bytes with it that nobody has read yet. */
+export function dropAt(received: number): void {
+  for (const { at, response } of unfinished) if (received >= at) response.destroy()
+}
+
+/** Sends the first bytes of an answer; the rest never comes. `stored`: what the client has by then. */
+export function sendBeginning(response: ServerResponse, bytes: Buffer, stored = bytes.length): void {
+  unfinished.push({ at: stored, response })
+  response.write(bytes)
 }
 
 /** Answers like a proper file server: ranges, If-Range, ETag. `cut`: bytes of the answer after which the connection drops. */
@@ -71,6 +90,6 @@ export function sendFile(
     response.statusCode = 206
     response.setHeader('content-range', `bytes ${from}-${body.length - 1}/${body.length}`)
   }
-  if (cut === undefined) response.end(rest)
-  else response.write(rest.subarray(0, cut), () => setTimeout(() => response.destroy(), 10))
+  if (cut === undefined || cut >= rest.length) response.end(rest)
+  else sendBeginning(response, rest.subarray(0, cut), from + cut)
 }

@@ -151,7 +151,8 @@ describe('language', () => {
   })
 
   it('knows only English on an English-only model', () => {
-    for (const language of ['auto', 'en', 'English', undefined]) expect(native({ language }, english).language).toBe('en')
+    for (const language of ['auto', 'en', 'English', undefined])
+      expect(native({ language }, english).language).toBe('en')
     expect(refusal({ language: 'de' }, english).message).toContain('English-only')
     expect(refusal({ task: 'translate' }, english).message).toContain('English-only')
     expect(native({ task: 'transcribe' }, english).translate).toBe(false)
@@ -255,7 +256,15 @@ describe('parts of the audio', () => {
     [{ clips: [[0, 1]], offset: 0 }, 'no value beside clips for offset'],
     [{ clips: [[0, 1]], duration: 1 }, 'no value beside clips for duration'],
     [{ clips: [[1, 1]] }, 'a number above its start 1 for clips[0].end'],
-    [{ clips: [[0, 2], [1, 3]] }, 'a number from 2 to 1000000 for clips[1].start'],
+    [
+      {
+        clips: [
+          [0, 2],
+          [1, 3],
+        ],
+      },
+      'a number from 2 to 1000000 for clips[1].start',
+    ],
     [{ clips: [[0], [1, 3]] }, 'clips[1].start'],
     [{ clips: [[0, Number.NaN]] }, 'clips[0].end'],
     [{ clips: [[0, 1, 2]] }, 'clips[0]'],
@@ -271,13 +280,20 @@ describe('parts of the audio', () => {
 })
 
 describe('suppressRegex', () => {
-  it.each(['[0-9]+', '\\s?(one|two){1,3}', 'a(?:b|c)(?=d)', '[^a-z\\]]', '(?:é)+', 'é', '\\u0041\\x41', '\\{', '\\d{2,}'])(
-    'takes %s',
-    (source) => {
-      expect(native({ suppressRegex: source }).suppressRegex).toBe(source)
-      expect(native({ suppressRegex: new RegExp(source) }).suppressRegex).toBe(source)
-    },
-  )
+  it.each([
+    '[0-9]+',
+    '\\s?(one|two){1,3}',
+    'a(?:b|c)(?=d)',
+    '[^a-z\\]]',
+    '(?:é)+',
+    'é',
+    '\\u0041\\x41',
+    '\\{',
+    '\\d{2,}',
+  ])('takes %s', (source) => {
+    expect(native({ suppressRegex: source }).suppressRegex).toBe(source)
+    expect(native({ suppressRegex: new RegExp(source) }).suppressRegex).toBe(source)
+  })
 
   it.each([
     ['(', 'a regular expression for suppressRegex'],

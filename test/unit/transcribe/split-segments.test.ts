@@ -17,7 +17,8 @@ function segment(text: string, tokens: string[] = []): NativeSegment {
   }
 }
 
-const texts = (text: string, maxLength: number) => splitSegment(segment(text), maxLength).map((part) => part.text)
+const texts = (text: string, maxLength: number) =>
+  splitSegment(segment(text), maxLength).map((part) => part.text)
 
 describe('splitSegment', () => {
   it('leaves a short segment as it is', () => {
@@ -70,18 +71,22 @@ describe('splitSegment', () => {
 
   it('loses nothing and keeps the times in order, whatever the text', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme', maxLength: 80 }), fc.integer({ min: 1, max: 20 }), (text, maxLength) => {
-        const whole = segment(text, [...text])
-        const parts = splitSegment(whole, maxLength)
-        expect(parts.map((part) => part.text).join('')).toBe(text)
-        expect(parts.flatMap((part) => part.tokens)).toEqual(whole.tokens)
-        expect(parts[0]?.start).toBe(10)
-        expect(parts.at(-1)?.end).toBe(20)
-        for (const [i, part] of parts.entries()) {
-          expect(part.end).toBeGreaterThanOrEqual(part.start)
-          if (i > 0) expect(part.start).toBe(parts[i - 1]?.end)
-        }
-      }),
+      fc.property(
+        fc.string({ unit: 'grapheme', maxLength: 80 }),
+        fc.integer({ min: 1, max: 20 }),
+        (text, maxLength) => {
+          const whole = segment(text, [...text])
+          const parts = splitSegment(whole, maxLength)
+          expect(parts.map((part) => part.text).join('')).toBe(text)
+          expect(parts.flatMap((part) => part.tokens)).toEqual(whole.tokens)
+          expect(parts[0]?.start).toBe(10)
+          expect(parts.at(-1)?.end).toBe(20)
+          for (const [i, part] of parts.entries()) {
+            expect(part.end).toBeGreaterThanOrEqual(part.start)
+            if (i > 0) expect(part.start).toBe(parts[i - 1]?.end)
+          }
+        },
+      ),
     )
   })
 })

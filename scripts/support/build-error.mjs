@@ -1,3 +1,0 @@
-// @ts-check
-/** A failure that its message explains; shown without a stack. */
-export class BuildError extends Error {}

@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Tests what users get: packs the package and installs the tarball into an empty app (in a path with a space), where
+ * PATH has neither a compiler nor CMake, then transcribes there by `require` and by `import`. Also without the
+ * prebuild: the install must fail with advice where there is no compiler, and compile where there is one.
+ *
+ * Needs `npm run prebuild` and a model: WHISPER_HIP_TEST_MODEL=PATH, or `base` in the cache.
+ */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import { checkFolder } from './check-elf.mjs'
+import { packageRoot } from './support/package.mjs'
+import { BuildError, log, run } from './support/script.mjs'
+import { findProgram } from './support/toolchain.mjs'
+
+const AUDIO = join(packageRoot, 'vendor/whisper.cpp/bindings/go/samples/jfk.wav')
+const WORDS = /ask not what your country can do for you/i
+
+/** Runs in the app; prints the text of the recording and what ran it, as JSON. */
+const TRANSCRIBE = `
+  const [audio, model] = process.argv.slice(-2)
+  const { text, stats } = await transcribe(audio, { model, language: 'en' })
+  const { libraries } = await backendInfo()
+  console.log(JSON.stringify({ text, backend: stats.backend, addon: libraries.addon }))`
+const PROGRAMS = {
+  'by-require.cjs': `const { transcribe, backendInfo } = require('whisper-hip');\n(async () => {${TRANSCRIBE}\n})()`,
+  'by-import.mjs': `import { transcribe, backendInfo, WhisperHipError } from 'whisper-hip'
+  import { createRequire } from 'node:module'
+  if (createRequire(import.meta.url)('whisper-hip').WhisperHipError !== WhisperHipError) throw new Error('two copies')
+  ${TRANSCRIBE}`,
+}
+
+/**
+ * @param {string} program
+ * @param {string[]} args
+ * @param {string} cwd
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function execute(program, args, cwd, env) {
+  const options = { cwd, env, maxBuffer: 64 * 1024 * 1024, encoding: /** @type {const} */ ('utf8') }
+  return promisify(execFile)(program, args, options)
+}
+
+/** A folder of programs with which npm runs, and no others. */
+async function poorPath(/** @type {string} */ folder) {
+  await mkdir(folder)
+  for (const name of ['node', 'npm', 'sh', 'env']) {
+    const path = findProgram(name)
+    if (!path) throw new BuildError(`The program ${name} was not found in PATH.`)
+    await symlink(path, join(folder, name))
+  }
+  return folder
+}
+
+async function findModel() {
+  if (process.env.WHISPER_HIP_TEST_MODEL) return process.env.WHISPER_HIP_TEST_MODEL
+  const { listModels } = createRequire(import.meta.url)(packageRoot)
+  /** @type {{ name: string, path: string | null }[]} */
+  const models = await listModels()
+  const path = models.find(({ name }) => name === 'base')?.path
+  if (!path)
+    throw new BuildError(
+      'The model base is not in the cache: run `npm run demo`, or set WHISPER_HIP_TEST_MODEL.',
+    )
+  return path
+}
+
+/**
+ * @param {string} app
+ * @param {NodeJS.ProcessEnv} env
+ * @param {string} model
+ * @param {string} addon path of the addon that must have been used, in the installed package
+ */
+async function transcribe(app, env, model, addon) {
+  for (const program of Object.keys(PROGRAMS)) {
+    const { stdout } = await execute(process.execPath, [program, AUDIO, model], app, env)
+    const result = JSON.parse(stdout)
+    assert.match(result.text, WORDS)
+    assert.equal(result.backend, 'cpu')
+    assert.equal(result.addon, join(app, 'node_modules/whisper-hip', addon))
+    log(`${program}: ${result.text.trim()}`)
+  }
+}
+
+/** @param {string} folder */
+async function testTarball(folder) {
+  const prebuild = `prebuilds/${process.platform}-${process.arch}`
+  if (!existsSync(join(packageRoot, prebuild)))
+    throw new BuildError(`${prebuild} is missing: run \`npm run prebuild\`.`)
+  const model = await findModel()
+
+  const packed = await execute(
+    'npm',
+    ['pack', '--json', '--silent', '--pack-destination', folder],
+    packageRoot,
+    process.env,
+  )
+  const [{ filename, size, unpackedSize }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('[\n')))
+  log(`${filename}: ${(size / 1e6).toFixed(1)} MB, unpacked ${(unpackedSize / 1e6).toFixed(1)} MB`)
+
+  const app = join(folder, 'an app')
+  const installed = join(app, 'node_modules/whisper-hip')
+  await mkdir(app)
+  await writeFile(join(app, 'package.json'), '{ "name": "app", "private": true }')
+  for (const [name, text] of Object.entries(PROGRAMS)) await writeFile(join(app, name), text)
+  const poor = { ...process.env, PATH: await poorPath(join(folder, 'bin')) }
+  await execute('npm', ['install', '--no-audit', '--no-fund', join(folder, basename(filename))], app, poor)
+  assert.ok(!existsSync(join(installed, 'build')), 'the install compiled although there is a prebuild')
+  log('installed without a compiler')
+  await transcribe(app, poor, model, `${prebuild}/whisper-hip.node`)
+
+  await rm(join(installed, 'prebuilds'), { recursive: true })
+  const failure = await execute('npm', ['rebuild', 'whisper-hip'], app, poor).catch((error) => error)
+  assert.notEqual(failure.code ?? 0, 0, 'the install passed with nothing to run')
+  assert.match(failure.stderr, /No C\+\+ compiler was found in PATH.*cmake was not found in PATH/)
+  log('without prebuild and compiler the install fails and says what is missing')
+
+  await execute('npm', ['rebuild', 'whisper-hip'], app, { ...process.env, WHISPER_HIP_BUILD: 'cpu' })
+  assert.deepEqual(checkFolder(join(installed, 'build/Release')), [])
+  await transcribe(app, poor, model, 'build/Release/whisper_hip.node')
+  log('compiled from the sources in the package')
+}
+
+await run(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'whisper-hip tarball '))
+  try {
+    await testTarball(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
