@@ -22,6 +22,8 @@ import { BuildError, isMain, log, run } from './support/script.mjs'
 import { hashSources } from './support/sources-hash.mjs'
 import { requireToolchain } from './support/toolchain.mjs'
 
+const load = createRequire(import.meta.url)
+
 /**
  * @typedef {import('./support/options.mjs').HipPlan} HipPlan
  * @typedef {import('./support/toolchain.mjs').Toolchain} Toolchain
@@ -41,7 +43,7 @@ export function planBuild(root, env, portable) {
     ...options,
     hip,
     version: packageVersion(root),
-    napi: napiVersion(root),
+    napi: load('node-addon-api/package.json').version,
   })
   return { portable: options.portable, hip, sourcesHash }
 }
@@ -103,7 +105,7 @@ async function compile({ root, out, env, toolchain, hip, portable }) {
     process.env.ROCM_PATH ??= hip.rocm.root
     process.env.HIPCXX ??= hip.rocm.compiler
   }
-  const { BuildSystem } = createRequire(import.meta.url)('cmake-js')
+  const { BuildSystem } = load('cmake-js')
   const system = new BuildSystem({
     directory: root,
     out,
@@ -168,11 +170,6 @@ async function writeReport(outputs, report) {
   const path = join(outputs, BUILD_REPORT_FILE)
   await writeFile(`${path}.new`, `${JSON.stringify(report, null, 2)}\n`)
   await rename(`${path}.new`, path)
-}
-
-/** @param {string} root */
-function napiVersion(root) {
-  return createRequire(join(root, 'package.json'))('node-addon-api/package.json').version
 }
 
 if (isMain(import.meta.url))

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
+import { spawnSync } from 'node:child_process'
 // @ts-check
 /**
  * The demonstration of a checkout: builds what is missing, obtains the base model, transcribes a recording, and says what
  * did the work. Results go to stdout; progress goes to stderr, and only where it is a terminal.
  */
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { packageRoot } from './support/package.mjs'
 import { BuildError, log, run } from './support/script.mjs'
 import { vendorAll } from './vendor.mjs'
@@ -50,10 +50,13 @@ async function demo() {
   const model = await loadModel('base', {
     // The report below says what a warning would.
     backend: info.active === 'hip' ? 'hip' : 'cpu',
-    onProgress: ({ stage, progress }) => bar(stage === 'download' ? 'Downloading base' : 'Loading base    ', progress),
+    onProgress: ({ stage, progress }) =>
+      bar(stage === 'download' ? 'Downloading base' : 'Loading base    ', progress),
   })
   const loadSeconds = (performance.now() - begun) / 1000
-  console.log(`Model     ${model.info.name}: ${(model.info.parameters / 1e6).toFixed(0)} million weights as ${model.info.weightType}, ready after ${loadSeconds.toFixed(1)} s`)
+  console.log(
+    `Model     ${model.info.name}: ${(model.info.parameters / 1e6).toFixed(0)} million weights as ${model.info.weightType}, ready after ${loadSeconds.toFixed(1)} s`,
+  )
   console.log(`Recording ${recording.slice(packageRoot.length + 1)}\n`)
 
   const transcription = model.transcribe(recording, { language: 'en' })
@@ -63,7 +66,9 @@ async function demo() {
   const { stats } = await transcription
   await model.dispose()
 
-  console.log(`\nBackend   ${stats.backend === 'hip' ? `the GPU ${stats.device}` : 'this machine runs on the CPU'}`)
+  console.log(
+    `\nBackend   ${stats.backend === 'hip' ? `the GPU ${stats.device}` : 'this machine runs on the CPU'}`,
+  )
   console.log(`Reason    ${info.reason}: ${info.message}`)
   for (const advice of info.advice) console.log(`Advice    ${advice}`)
   console.log(`Proof     ${stats.gpuNodes} graph nodes ran on the GPU, ${stats.cpuNodes} on the CPU`)

@@ -13,12 +13,14 @@ import { buildOptions } from './support/options.mjs'
 import { packageRoot } from './support/package.mjs'
 import { log, run } from './support/script.mjs'
 
+const load = createRequire(import.meta.url)
+
 /**
  * Loads the addon in a child process, where a crash is an answer too.
  * @returns {boolean} false after saying why, when there is a prebuild and it does not load
  */
 function prebuildLoads() {
-  const loader = createRequire(import.meta.url)('node-gyp-build')
+  const loader = load('node-gyp-build')
   /** @type {string} */
   let path
   try {

@@ -13,8 +13,8 @@ struct AudioFormat {
     wav,
     flac,
     ogg,
-    mp3,      // or bytes that are nothing else we know: a stream may start in the middle of a frame
-    unknown,  // certainly none of the above
+    mp3,     // or bytes that are nothing else we know: a stream may start in the middle of a frame
+    unknown, // certainly none of the above
   };
 
   Kind kind;
@@ -27,4 +27,4 @@ struct AudioFormat {
 // Reads at most a few kB. Leaves the reader at any position.
 AudioFormat detect_audio_format(ByteReader& reader);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -44,7 +44,8 @@ class PcmSource final : public FrameSource {
   size_t read_s16(float* out, size_t samples) {
     integers_.resize(samples);
     const size_t got = read_bytes(integers_.data(), samples * sizeof(int16_t)) / sizeof(int16_t);
-    for (size_t i = 0; i < got; ++i) out[i] = static_cast<float>(integers_[i]) * (1.0f / 32768);
+    for (size_t i = 0; i < got; ++i)
+      out[i] = static_cast<float>(integers_[i]) * (1.0f / 32768);
     return got;
   }
 
@@ -63,9 +64,11 @@ class PcmSource final : public FrameSource {
 };
 
 void require_range(int value, int low, int high, const char* what) {
-  if (value >= low && value <= high) return;
-  throw Error("ERR_INVALID_ARGUMENT", "Expected an integer from " + std::to_string(low) + " to " + std::to_string(high) +
-                                          " for " + what + " but received " + std::to_string(value));
+  if (value >= low && value <= high)
+    return;
+  throw Error("ERR_INVALID_ARGUMENT", "Expected an integer from " + std::to_string(low) + " to " +
+                                          std::to_string(high) + " for " + what + " but received " +
+                                          std::to_string(value));
 }
 
 // [frames, channels] interleaved to the mean of the channels.
@@ -73,17 +76,20 @@ void mix_down(const float* frames, size_t n, size_t channels, float* out) {
   const float scale = 1.0f / static_cast<float>(channels);
   for (size_t i = 0; i < n; ++i) {
     float sum = 0;
-    for (size_t channel = 0; channel < channels; ++channel) sum += frames[i * channels + channel];
+    for (size_t channel = 0; channel < channels; ++channel)
+      sum += frames[i * channels + channel];
     out[i] = sum * scale;
   }
 }
 
-}  // namespace
+} // namespace
 
 AudioStream::AudioStream(std::unique_ptr<FrameSource> source) : source_(std::move(source)) {
   const auto channels = static_cast<size_t>(source_->channels());
-  if (channels > 1) frames_.resize(kBlockFrames * channels);
-  if (source_->sample_rate() == Resampler::kOutputRate) return;
+  if (channels > 1)
+    frames_.resize(kBlockFrames * channels);
+  if (source_->sample_rate() == Resampler::kOutputRate)
+    return;
   resampler_ = std::make_unique<Resampler>(source_->sample_rate());
   mono_.resize(kBlockFrames);
 }
@@ -99,10 +105,10 @@ std::unique_ptr<AudioStream> AudioStream::from_pcm(std::shared_ptr<ByteStore> st
   const bool is_f32 = format == PcmFormat::f32;
   const size_t frame_bytes = (is_f32 ? sizeof(float) : sizeof(int16_t)) * static_cast<size_t>(channels);
   if (store->size() % frame_bytes != 0) {
-    throw Error("ERR_INVALID_ARGUMENT", "Expected a multiple of " + std::to_string(frame_bytes) +
-                                            " bytes for audio with " + std::to_string(channels) + " channels of " +
-                                            (is_f32 ? "f32" : "s16") + " samples but received " +
-                                            std::to_string(store->size()) + " bytes");
+    throw Error("ERR_INVALID_ARGUMENT",
+                "Expected a multiple of " + std::to_string(frame_bytes) + " bytes for audio with " +
+                    std::to_string(channels) + " channels of " + (is_f32 ? "f32" : "s16") +
+                    " samples but received " + std::to_string(store->size()) + " bytes");
   }
   auto source = std::make_unique<PcmSource>(std::move(store), format, sample_rate, channels);
   return std::unique_ptr<AudioStream>(new AudioStream(std::move(source)));
@@ -111,15 +117,18 @@ std::unique_ptr<AudioStream> AudioStream::from_pcm(std::shared_ptr<ByteStore> st
 size_t AudioStream::read(float* out, size_t n) {
   size_t done = 0;
   if (!resampler_) {
-    while (done < n && !ended_) done += read_mono(out + done, n - done);
+    while (done < n && !ended_)
+      done += read_mono(out + done, n - done);
     return done;
   }
   for (;;) {
     done += resampler_->pull(out + done, n - done);
-    if (done == n || ended_) return done;
+    if (done == n || ended_)
+      return done;
     const size_t got = read_mono(mono_.data(), mono_.size());
     resampler_->push(mono_.data(), got);
-    if (ended_) resampler_->finish();
+    if (ended_)
+      resampler_->finish();
   }
 }
 
@@ -128,9 +137,10 @@ size_t AudioStream::read_mono(float* out, size_t n) {
   const size_t wanted = std::min(n, kBlockFrames);
   const auto channels = static_cast<size_t>(source_->channels());
   const size_t got = source_->read(channels > 1 ? frames_.data() : out, wanted);
-  if (channels > 1) mix_down(frames_.data(), got, channels, out);
+  if (channels > 1)
+    mix_down(frames_.data(), got, channels, out);
   ended_ = got == 0;
   return got;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

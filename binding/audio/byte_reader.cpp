@@ -22,7 +22,9 @@ namespace {
   throw Error("ERR_AUDIO_DECODE", "Cannot " + std::string(action) + " audio file " + path + ": " + reason);
 }
 
-std::string system_reason(int error) { return std::generic_category().message(error); }
+std::string system_reason(int error) {
+  return std::generic_category().message(error);
+}
 
 struct Descriptor {
   explicit Descriptor(int number) : number(number) {}
@@ -47,7 +49,8 @@ class FileReader final : public ByteReader {
       filled_ = 0;
       start_ = offset;
       filled_ = pread_at(offset, buffer_.data(), buffer_.size());
-      if (filled_ == 0) return 0;
+      if (filled_ == 0)
+        return 0;
     }
     const size_t count = std::min<uint64_t>(n, start_ + filled_ - offset);
     std::memcpy(out, buffer_.data() + (offset - start_), count);
@@ -57,8 +60,10 @@ class FileReader final : public ByteReader {
   size_t pread_at(uint64_t offset, uint8_t* out, size_t n) {
     for (;;) {
       const ssize_t got = ::pread(file_->number, out, n, static_cast<off_t>(offset));
-      if (got >= 0) return static_cast<size_t>(got);
-      if (errno != EINTR) fail("read", path_, system_reason(errno));
+      if (got >= 0)
+        return static_cast<size_t>(got);
+      if (errno != EINTR)
+        fail("read", path_, system_reason(errno));
     }
   }
 
@@ -71,7 +76,8 @@ class FileReader final : public ByteReader {
 
 class StoreReader final : public ByteReader {
  public:
-  explicit StoreReader(std::shared_ptr<const ByteStore> store) : ByteReader(store->size()), store_(std::move(store)) {}
+  explicit StoreReader(std::shared_ptr<const ByteStore> store)
+      : ByteReader(store->size()), store_(std::move(store)) {}
 
  private:
   size_t read_at(uint64_t offset, void* out, size_t n) override { return store_->read(offset, out, n); }
@@ -80,22 +86,28 @@ class StoreReader final : public ByteReader {
 };
 
 const char* kind_of(mode_t mode) {
-  if (S_ISDIR(mode)) return "it is a directory";
-  if (S_ISFIFO(mode)) return "it is a pipe";
-  if (S_ISSOCK(mode)) return "it is a socket";
+  if (S_ISDIR(mode))
+    return "it is a directory";
+  if (S_ISFIFO(mode))
+    return "it is a pipe";
+  if (S_ISSOCK(mode))
+    return "it is a socket";
   return "it is a device";
 }
 
-}  // namespace
+} // namespace
 
 std::unique_ptr<ByteReader> ByteReader::open_file(const std::string& path) {
   // O_NONBLOCK: a pipe without a writer would block here, before we can refuse it.
   const int number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (number < 0) fail("open", path, system_reason(errno));
+  if (number < 0)
+    fail("open", path, system_reason(errno));
   auto file = std::make_unique<Descriptor>(number);
   struct stat status;
-  if (::fstat(number, &status) != 0) fail("open", path, system_reason(errno));
-  if (!S_ISREG(status.st_mode)) fail("open", path, kind_of(status.st_mode));
+  if (::fstat(number, &status) != 0)
+    fail("open", path, system_reason(errno));
+  if (!S_ISREG(status.st_mode))
+    fail("open", path, kind_of(status.st_mode));
   return std::make_unique<FileReader>(std::move(file), static_cast<uint64_t>(status.st_size), path);
 }
 
@@ -108,11 +120,12 @@ size_t ByteReader::read(void* out, size_t n) {
   while (done < n && position_ < size_) {
     const size_t wanted = std::min<uint64_t>(n - done, size_ - position_);
     const size_t got = read_at(position_, static_cast<uint8_t*>(out) + done, wanted);
-    if (got == 0) break;
+    if (got == 0)
+      break;
     done += got;
     position_ += got;
   }
   return done;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -39,4 +39,4 @@ class ByteReader {
   uint64_t position_ = 0;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

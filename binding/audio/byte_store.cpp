@@ -10,7 +10,7 @@ namespace whisper_hip {
 namespace {
 constexpr uint64_t kSmallestBlock = 64 << 10;
 constexpr uint64_t kLargestBlock = 4 << 20;
-}  // namespace
+} // namespace
 
 void ByteStore::append(const uint8_t* bytes, size_t size) {
   while (size > 0) {
@@ -31,12 +31,15 @@ void ByteStore::append(const uint8_t* bytes, size_t size) {
 }
 
 size_t ByteStore::read(uint64_t offset, void* out, size_t n) const {
-  if (offset >= size_) return 0;
+  if (offset >= size_)
+    return 0;
   if (blocks_.empty() || offset < blocks_.front().start) {
-    throw Error("ERR_INTERNAL", "Byte " + std::to_string(offset) + " of a byte store was read after its release");
+    throw Error("ERR_INTERNAL",
+                "Byte " + std::to_string(offset) + " of a byte store was read after its release");
   }
-  auto block = std::upper_bound(blocks_.begin(), blocks_.end(), offset,
-                                [](uint64_t value, const Block& candidate) { return value < candidate.start; });
+  auto block =
+      std::upper_bound(blocks_.begin(), blocks_.end(), offset,
+                       [](uint64_t value, const Block& candidate) { return value < candidate.start; });
   --block;
   size_t done = 0;
   for (; done < n && block != blocks_.end(); ++block) {
@@ -49,7 +52,8 @@ size_t ByteStore::read(uint64_t offset, void* out, size_t n) const {
 }
 
 void ByteStore::release_before(uint64_t offset) {
-  while (!blocks_.empty() && blocks_.front().start + blocks_.front().used <= offset) blocks_.pop_front();
+  while (!blocks_.empty() && blocks_.front().start + blocks_.front().used <= offset)
+    blocks_.pop_front();
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

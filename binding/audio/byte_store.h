@@ -10,8 +10,8 @@ namespace whisper_hip {
 
 // A sequence of bytes in blocks: growing never copies what is there, so memory never peaks at twice the size.
 //
-// Not thread safe. It is filled on the JS thread and then handed, as a shared_ptr, to one job, which alone reads it and
-// releases it; nobody appends after that.
+// Not thread safe. It is filled on the JS thread and then handed, as a shared_ptr, to one job, which alone
+// reads it and releases it; nobody appends after that.
 class ByteStore {
  public:
   // Copies `size` bytes to the end. Throws std::bad_alloc; the bytes that fitted before that stay.
@@ -30,7 +30,7 @@ class ByteStore {
  private:
   struct Block {
     std::unique_ptr<uint8_t[]> bytes;
-    uint64_t start;  // offset of its first byte
+    uint64_t start; // offset of its first byte
     size_t used;
     size_t capacity;
   };
@@ -39,4 +39,4 @@ class ByteStore {
   uint64_t size_ = 0;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

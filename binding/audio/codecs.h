@@ -1,8 +1,8 @@
-// The decoders of single formats. Each is opened on a file whose first bytes promise the format, takes over the reader,
-// and keeps memory bounded whatever the bytes say.
+// The decoders of single formats. Each is opened on a file whose first bytes promise the format, takes over
+// the reader, and keeps memory bounded whatever the bytes say.
 //
-// They throw Error(ERR_AUDIO_DECODE) for a damaged file and Error(ERR_AUDIO_UNSUPPORTED) for a sound one that needs
-// another decoder; `name` is the file in those messages. `read` may throw both.
+// They throw Error(ERR_AUDIO_DECODE) for a damaged file and Error(ERR_AUDIO_UNSUPPORTED) for a sound one that
+// needs another decoder; `name` is the file in those messages. `read` may throw both.
 #pragma once
 
 #include <memory>
@@ -18,10 +18,13 @@ namespace whisper_hip {
 std::unique_ptr<FrameSource> open_wav(std::unique_ptr<ByteReader> reader, const std::string& name);
 
 // Native FLAC from byte `start` on, the end of the ID3v2 tags.
-std::unique_ptr<FrameSource> open_flac(std::unique_ptr<ByteReader> reader, uint64_t start, const std::string& name);
+std::unique_ptr<FrameSource> open_flac(std::unique_ptr<ByteReader> reader, uint64_t start,
+                                       const std::string& name);
 
-// MPEG audio layer 1 to 3 from byte `start` on, the end of the ID3v2 tags. Gives nullptr when there is no such stream.
-std::unique_ptr<FrameSource> open_mp3(std::unique_ptr<ByteReader> reader, uint64_t start, const std::string& name);
+// MPEG audio layer 1 to 3 from byte `start` on, the end of the ID3v2 tags. Gives nullptr when there is no
+// such stream.
+std::unique_ptr<FrameSource> open_mp3(std::unique_ptr<ByteReader> reader, uint64_t start,
+                                      const std::string& name);
 
 // Vorbis in Ogg, also chained and multiplexed.
 std::unique_ptr<FrameSource> open_vorbis(std::unique_ptr<ByteReader> reader, const std::string& name);
@@ -34,4 +37,4 @@ std::unique_ptr<FrameSource> open_vorbis(std::unique_ptr<ByteReader> reader, con
   throw Error("ERR_AUDIO_UNSUPPORTED", "Cannot decode " + name + " without other software: " + reason);
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

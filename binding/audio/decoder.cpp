@@ -20,7 +20,8 @@ std::unique_ptr<FrameSource> open_source(std::unique_ptr<ByteReader> reader, con
   case Kind::ogg:
     return open_vorbis(std::move(reader), name);
   case Kind::mp3:
-    if (auto source = open_mp3(std::move(reader), format.start, name)) return source;
+    if (auto source = open_mp3(std::move(reader), format.start, name))
+      return source;
     break;
   case Kind::unknown:
     break;
@@ -28,7 +29,7 @@ std::unique_ptr<FrameSource> open_source(std::unique_ptr<ByteReader> reader, con
   fail_unsupported(name, "it " + format.description);
 }
 
-}  // namespace
+} // namespace
 
 Decoder::Decoder(std::unique_ptr<FrameSource> source, std::string name)
     : source_(std::move(source)), name_(std::move(name)) {}
@@ -50,10 +51,11 @@ size_t Decoder::read(float* out, size_t frames) {
   const size_t damaged = find_damaged_sample(out, samples);
   if (damaged < samples) {
     const uint64_t frame = frames_read_ + damaged / channels();
-    fail_damaged(name_, "the sample in frame " + std::to_string(frame) + " is " + std::to_string(out[damaged]));
+    fail_damaged(name_,
+                 "the sample in frame " + std::to_string(frame) + " is " + std::to_string(out[damaged]));
   }
   frames_read_ += got;
   return got;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -10,19 +10,20 @@
 
 namespace whisper_hip {
 
-// wav, AIFF, mp3, FLAC and Ogg Vorbis, told by the first bytes. Memory is bounded by a constant (a few MB), whatever the
-// file says; a truncated file gives what is there.
+// wav, AIFF, mp3, FLAC and Ogg Vorbis, told by the first bytes. Memory is bounded by a constant (a few MB),
+// whatever the file says; a truncated file gives what is there.
 class Decoder final : public FrameSource {
  public:
-  // `name` is the file in messages. Throws Error(ERR_AUDIO_UNSUPPORTED) that says what the file looks like when it is
-  // none of the formats, and Error(ERR_AUDIO_DECODE) when it is damaged.
+  // `name` is the file in messages. Throws Error(ERR_AUDIO_UNSUPPORTED) that says what the file looks like
+  // when it is none of the formats, and Error(ERR_AUDIO_DECODE) when it is damaged.
   static std::unique_ptr<Decoder> open(std::unique_ptr<ByteReader> reader, const std::string& name);
 
   int sample_rate() const override { return source_->sample_rate(); }
   int channels() const override { return source_->channels(); }
 
-  // Throws Error(ERR_AUDIO_DECODE) when the file cannot be read any more or holds a sample that is not a number (named
-  // by the index of its frame), and Error(ERR_AUDIO_UNSUPPORTED) when it changes to something that needs other software.
+  // Throws Error(ERR_AUDIO_DECODE) when the file cannot be read any more or holds a sample that is not a
+  // number (named by the index of its frame), and Error(ERR_AUDIO_UNSUPPORTED) when it changes to something
+  // that needs other software.
   size_t read(float* out, size_t frames) override;
 
  private:
@@ -33,4 +34,4 @@ class Decoder final : public FrameSource {
   uint64_t frames_read_ = 0;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

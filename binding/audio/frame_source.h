@@ -18,13 +18,13 @@ class FrameSource {
   virtual int sample_rate() const = 0;
   virtual int channels() const = 0;
 
-  // Writes up to `frames` frames as [frames, channels] interleaved f32, full scale is 1, and returns how many; 0 is the
-  // end. Fewer than `frames` is not the end.
+  // Writes up to `frames` frames as [frames, channels] interleaved f32, full scale is 1, and returns how
+  // many; 0 is the end. Fewer than `frames` is not the end.
   virtual size_t read(float* out, size_t frames) = 0;
 };
 
-// The index of the first of `n` samples that is NaN, infinite or so loud (180 dB above full scale) that it can only be
-// damage and would overflow the spectrum; `n` when there is none.
+// The index of the first of `n` samples that is NaN, infinite or so loud (180 dB above full scale) that it
+// can only be damage and would overflow the spectrum; `n` when there is none.
 size_t find_damaged_sample(const float* samples, size_t n);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

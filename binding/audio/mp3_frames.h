@@ -14,9 +14,9 @@ class Mp3FrameDecoder {
   static constexpr size_t kLookahead = 16 << 10;
 
   struct Frame {
-    size_t bytes;   // consumed, skipped ones before the frame included; 0 means that more are needed
-    size_t length;  // of the frame itself, the last ones of `bytes`
-    int frames;     // PCM frames written, 0 when no frame was decoded
+    size_t bytes;  // consumed, skipped ones before the frame included; 0 means that more are needed
+    size_t length; // of the frame itself, the last ones of `bytes`
+    int frames;    // PCM frames written, 0 when no frame was decoded
     int channels;
     int sample_rate;
     int layer;
@@ -25,8 +25,8 @@ class Mp3FrameDecoder {
   Mp3FrameDecoder();
   ~Mp3FrameDecoder();
 
-  // Finds and decodes the next frame in `size` bytes, which go on after that unless the stream ends there. Writes
-  // [frames, channels] interleaved samples to `pcm`, which has room for kMostSamples.
+  // Finds and decodes the next frame in `size` bytes, which go on after that unless the stream ends there.
+  // Writes [frames, channels] interleaved samples to `pcm`, which has room for kMostSamples.
   Frame decode(const uint8_t* bytes, size_t size, float* pcm);
 
   // Forgets the frames before: what follows is a new stream.
@@ -37,4 +37,4 @@ class Mp3FrameDecoder {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -21,16 +21,17 @@ constexpr uint64_t kDecoderDelay = 529;
 
 uint32_t big_endian(const uint8_t* bytes, size_t n) {
   uint32_t value = 0;
-  for (size_t i = 0; i < n; ++i) value = (value << 8) | bytes[i];
+  for (size_t i = 0; i < n; ++i)
+    value = (value << 8) | bytes[i];
   return value;
 }
 
 // The frame without audio that encoders put first (Xing, LAME, Fraunhofer).
 struct InfoFrame {
   bool present = false;
-  uint64_t frames = 0;   // MPEG frames that follow, 0 when unknown
-  uint64_t delay = 0;    // PCM frames that the encoder added before the audio
-  uint64_t padding = 0;  // and after it
+  uint64_t frames = 0;  // MPEG frames that follow, 0 when unknown
+  uint64_t delay = 0;   // PCM frames that the encoder added before the audio
+  uint64_t padding = 0; // and after it
 };
 
 InfoFrame parse_info_frame(const uint8_t* frame, size_t length, int channels) {
@@ -41,20 +42,24 @@ InfoFrame parse_info_frame(const uint8_t* frame, size_t length, int channels) {
   size_t offset = 4 + (crc ? 2 : 0) + side_info;
   const auto left = [&](size_t n) { return offset + n <= length; };
 
-  if (left(4) && std::memcmp(frame + offset, "VBRI", 4) == 0) info.present = true;
-  if (!left(8) || (std::memcmp(frame + offset, "Xing", 4) != 0 && std::memcmp(frame + offset, "Info", 4) != 0)) {
+  if (left(4) && std::memcmp(frame + offset, "VBRI", 4) == 0)
+    info.present = true;
+  if (!left(8) ||
+      (std::memcmp(frame + offset, "Xing", 4) != 0 && std::memcmp(frame + offset, "Info", 4) != 0)) {
     return info;
   }
   info.present = true;
   const uint32_t flags = frame[offset + 7];
   offset += 8;
   if (flags & 1) {
-    if (!left(4)) return info;
+    if (!left(4))
+      return info;
     info.frames = big_endian(frame + offset, 4);
     offset += 4;
   }
   offset += (flags & 2 ? 4 : 0) + (flags & 4 ? 100 : 0) + (flags & 8 ? 4 : 0);
-  if (!left(24) || frame[offset] == 0) return info;
+  if (!left(24) || frame[offset] == 0)
+    return info;
   const uint32_t gaps = big_endian(frame + offset + 21, 3);
   info.delay = gaps >> 12;
   info.padding = gaps & 0xfff;
@@ -72,17 +77,21 @@ class Mp3Source final : public FrameSource {
   // Whether the stream has a frame.
   bool find_first_frame() {
     search_limit_ = reader_->position() + kSearchedBytes;
-    if (!next_frame()) return false;
+    if (!next_frame())
+      return false;
     search_limit_ = UINT64_MAX;
     sample_rate_ = frame_.sample_rate;
     channels_ = frame_.channels;
 
     const uint8_t* bytes = window_.data() + start_ - frame_.length;
-    const InfoFrame info = frame_.layer == 3 ? parse_info_frame(bytes, frame_.length, channels_) : InfoFrame();
-    if (!info.present) return true;
+    const InfoFrame info =
+        frame_.layer == 3 ? parse_info_frame(bytes, frame_.length, channels_) : InfoFrame();
+    if (!info.present)
+      return true;
     const uint64_t total = info.frames * static_cast<uint64_t>(frame_.frames);
     const uint64_t padding = info.padding > kDecoderDelay ? info.padding - kDecoderDelay : 0;
-    if (info.delay > 0) skip_ = info.delay + kDecoderDelay;
+    if (info.delay > 0)
+      skip_ = info.delay + kDecoderDelay;
     if (total > skip_ + padding) {
       padding_ = padding;
       until_padding_ = total - padding - skip_;
@@ -98,15 +107,16 @@ class Mp3Source final : public FrameSource {
   size_t read(float* out, size_t frames) override {
     size_t done = 0;
     while (done < frames) {
-      if (left_ == 0 && !next_frame()) break;
+      if (left_ == 0 && !next_frame())
+        break;
       if (skip_ > 0) {
         const uint64_t n = std::min(skip_, static_cast<uint64_t>(left_));
         skip_ -= n;
         left_ -= n;
         continue;
       }
-      // Where the header says that the audio ends, only the padding is dropped: what follows it is another recording
-      // that somebody appended, or the header is wrong.
+      // Where the header says that the audio ends, only the padding is dropped: what follows it is another
+      // recording that somebody appended, or the header is wrong.
       if (until_padding_ == 0) {
         skip_ = padding_;
         until_padding_ = UINT64_MAX;
@@ -128,12 +138,14 @@ class Mp3Source final : public FrameSource {
       refill();
       frame_ = decoder_.decode(window_.data() + start_, filled_ - start_, pcm_.data());
       start_ += frame_.bytes;
-      if (frame_.frames > 0) break;
+      if (frame_.frames > 0)
+        break;
       const bool stuck = frame_.bytes == 0;
       if (stuck && filled_ - start_ >= Mp3FrameDecoder::kLookahead) {
         ++start_;
       } else if (start_ == filled_ || stuck) {
-        if (at_end()) return false;
+        if (at_end())
+          return false;
       }
     }
     if (sample_rate_ != 0 && frame_.sample_rate != sample_rate_) {
@@ -148,7 +160,8 @@ class Mp3Source final : public FrameSource {
 
   // Keeps the bytes that finding a frame needs in the window.
   void refill() {
-    if (filled_ - start_ >= Mp3FrameDecoder::kLookahead || at_end()) return;
+    if (filled_ - start_ >= Mp3FrameDecoder::kLookahead || at_end())
+      return;
     std::memmove(window_.data(), window_.data() + start_, filled_ - start_);
     filled_ -= start_;
     start_ = 0;
@@ -164,9 +177,11 @@ class Mp3Source final : public FrameSource {
     if (frame_.channels == channels_) {
       std::memcpy(out, from, n * channels_ * sizeof(float));
     } else if (channels_ == 2) {
-      for (size_t i = 0; i < n; ++i) out[2 * i] = out[2 * i + 1] = from[i];
+      for (size_t i = 0; i < n; ++i)
+        out[2 * i] = out[2 * i + 1] = from[i];
     } else {
-      for (size_t i = 0; i < n; ++i) out[i] = 0.5f * (from[2 * i] + from[2 * i + 1]);
+      for (size_t i = 0; i < n; ++i)
+        out[i] = 0.5f * (from[2 * i] + from[2 * i + 1]);
     }
   }
 
@@ -181,7 +196,7 @@ class Mp3Source final : public FrameSource {
 
   Mp3FrameDecoder::Frame frame_ = {};
   std::vector<float> pcm_;
-  size_t left_ = 0;  // frames of pcm_ that have not been read yet
+  size_t left_ = 0; // frames of pcm_ that have not been read yet
 
   int sample_rate_ = 0;
   int channels_ = 0;
@@ -190,12 +205,14 @@ class Mp3Source final : public FrameSource {
   uint64_t padding_ = 0;
 };
 
-}  // namespace
+} // namespace
 
-std::unique_ptr<FrameSource> open_mp3(std::unique_ptr<ByteReader> reader, uint64_t start, const std::string& name) {
+std::unique_ptr<FrameSource> open_mp3(std::unique_ptr<ByteReader> reader, uint64_t start,
+                                      const std::string& name) {
   auto source = std::make_unique<Mp3Source>(std::move(reader), start, name);
-  if (!source->find_first_frame()) return nullptr;
+  if (!source->find_first_frame())
+    return nullptr;
   return source;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -12,14 +12,14 @@ namespace whisper_hip {
 
 // One page of any stream of the file.
 struct OggPage {
-  bool continued;  // starts with the rest of a packet
-  bool first;      // of its stream
-  bool last;       // of its stream
+  bool continued; // starts with the rest of a packet
+  bool first;     // of its stream
+  bool last;      // of its stream
   int64_t granule;
   uint32_t serial;
   uint32_t sequence;
-  std::vector<uint8_t> lacing;  // segment lengths, at most 255
-  std::vector<uint8_t> body;    // at most 65025 bytes
+  std::vector<uint8_t> lacing; // segment lengths, at most 255
+  std::vector<uint8_t> body;   // at most 65025 bytes
 };
 
 // Reads page after page. Damaged pages (wrong checksum, cut off) and bytes between pages are skipped.
@@ -58,4 +58,4 @@ class OggPackets {
   uint32_t next_sequence_ = 0;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

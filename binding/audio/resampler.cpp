@@ -10,9 +10,9 @@ namespace whisper_hip {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kAttenuation = 106;  // dB
-constexpr double kPassBand = 0.905;   // of the lower Nyquist frequency
-constexpr size_t kLanes = 32;  // taps come in multiples of these
+constexpr double kAttenuation = 106; // dB
+constexpr double kPassBand = 0.905;  // of the lower Nyquist frequency
+constexpr size_t kLanes = 32;        // taps come in multiples of these
 // Larger banks of exact phases (44101 Hz would need 16000) are replaced by a table with interpolation.
 constexpr size_t kLargestTable = 1 << 18;
 // Phases of that table at full bandwidth: linear interpolation then errs by less than -115 dB.
@@ -36,18 +36,20 @@ Vector load(const float* from) {
   return vector;
 }
 
-// Written as vectors because the compiler may not reorder one sum; in eight groups so that no addition waits for the one
-// before it.
+// Written as vectors because the compiler may not reorder one sum; in eight groups so that no addition waits
+// for the one before it.
 float dot(const float* a, const float* b, size_t n) {
   Vector sums[8] = {};
   for (size_t i = 0; i < n; i += kLanes) {
-    for (size_t group = 0; group < 8; ++group) sums[group] += load(a + i + group * 4) * load(b + i + group * 4);
+    for (size_t group = 0; group < 8; ++group)
+      sums[group] += load(a + i + group * 4) * load(b + i + group * 4);
   }
-  const Vector sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+  const Vector sum =
+      ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-}  // namespace
+} // namespace
 
 Resampler::Resampler(int rate) {
   const uint64_t divisor = std::gcd(static_cast<uint64_t>(rate), static_cast<uint64_t>(kOutputRate));
@@ -81,7 +83,8 @@ Resampler::Resampler(int rate) {
       sum += row[i];
     }
     // Each phase has gain 1 at frequency 0, exactly: no ripple on a constant.
-    for (size_t i = 0; i < taps_; ++i) table_[phase * taps_ + i] = static_cast<float>(row[i] / sum);
+    for (size_t i = 0; i < taps_; ++i)
+      table_[phase * taps_ + i] = static_cast<float>(row[i] / sum);
   }
   input_.assign(taps_ / 2 - 1, 0.0f);
 }
@@ -115,7 +118,8 @@ size_t Resampler::pull(float* out, size_t n) {
 }
 
 float Resampler::filter(const float* samples) const {
-  if (!interpolated_) return dot(samples, &table_[phase_ * taps_], taps_);
+  if (!interpolated_)
+    return dot(samples, &table_[phase_ * taps_], taps_);
   const uint64_t position = phase_ * phases_;
   const float* row = &table_[position / up_ * taps_];
   const float fraction = static_cast<float>(position % up_) / static_cast<float>(up_);
@@ -123,4 +127,4 @@ float Resampler::filter(const float* samples) const {
   return before + fraction * (dot(samples, row + taps_, taps_) - before);
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -12,15 +12,16 @@ constexpr uint64_t kMostEntries = 1 << 18;
 constexpr uint64_t kMostElements = 1 << 20;
 // Pointers that the residue decoder keeps on the stack.
 constexpr uint64_t kMostPartitions = 8192;
-constexpr int kMostChannels = 16;  // of stb_vorbis
-constexpr int kMostSubmaps = 15;   // of stb_vorbis
+constexpr int kMostChannels = 16; // of stb_vorbis
+constexpr int kMostSubmaps = 15;  // of stb_vorbis
 
 struct Refusal {
   std::string reason;
 };
 
 void require(bool condition, const char* reason) {
-  if (!condition) throw Refusal{reason};
+  if (!condition)
+    throw Refusal{reason};
 }
 
 // Bits from the least significant one of each byte on.
@@ -46,7 +47,8 @@ class BitReader {
 // Bits that hold `value`: 0 for 0, 1 for 1, 2 for 2 and 3, 3 for 4 to 7.
 int width(uint32_t value) {
   int bits = 0;
-  for (; value > 0; value >>= 1) ++bits;
+  for (; value > 0; value >>= 1)
+    ++bits;
   return bits;
 }
 
@@ -78,13 +80,16 @@ uint64_t lattice_base(uint64_t entries, uint64_t dimensions) {
     uint64_t power = 1;
     for (uint64_t i = 0; i < dimensions; ++i) {
       power *= base;
-      if (power > entries) return false;
-      if (base == 1) break;
+      if (power > entries)
+        return false;
+      if (base == 1)
+        break;
     }
     return true;
   };
   uint64_t base = 1;
-  while (fits(base + 1)) ++base;
+  while (fits(base + 1))
+    ++base;
   return base;
 }
 
@@ -92,7 +97,7 @@ uint64_t lattice_base(uint64_t entries, uint64_t dimensions) {
 void check_lengths(BitReader& in, uint64_t entries) {
   constexpr uint64_t kWhole = uint64_t{1} << 32;
   uint64_t used = 0;
-  uint64_t sum = 0;  // of 2^(32 - length)
+  uint64_t sum = 0; // of 2^(32 - length)
   const auto add = [&](uint32_t length, uint64_t count) {
     require(length < 32, "has a code of 32 bits");
     used += count;
@@ -109,7 +114,8 @@ void check_lengths(BitReader& in, uint64_t entries) {
   } else {
     const bool sparse = in.flag();
     for (uint64_t entry = 0; entry < entries; ++entry) {
-      if (!sparse || in.flag()) add(in.bits(5) + 1, 1);
+      if (!sparse || in.flag())
+        add(in.bits(5) + 1, 1);
     }
   }
   require(sum == kWhole || used == 1, "has an incomplete code");
@@ -121,18 +127,22 @@ Codebook check_codebook(BitReader& in) {
   book.dimensions = in.bits(16);
   book.entries = in.bits(24);
   require(book.dimensions > 0 && book.entries > 0, "has an empty codebook");
-  require(book.entries <= kMostEntries && book.entries * book.dimensions <= kMostElements, "has a huge codebook");
+  require(book.entries <= kMostEntries && book.entries * book.dimensions <= kMostElements,
+          "has a huge codebook");
   check_lengths(in, book.entries);
   const uint32_t lookup = in.bits(4);
   require(lookup <= 2, "has an unknown kind of codebook");
-  if (lookup == 0) return book;
+  if (lookup == 0)
+    return book;
   in.bits(32);
   in.bits(32);
   const int value_bits = static_cast<int>(in.bits(4)) + 1;
   in.bits(1);
   uint64_t values = book.entries * book.dimensions;
-  if (lookup == 1) values = lattice_base(book.entries, book.dimensions);
-  for (uint64_t i = 0; i < values; ++i) in.bits(value_bits);
+  if (lookup == 1)
+    values = lattice_base(book.entries, book.dimensions);
+  for (uint64_t i = 0; i < values; ++i)
+    in.bits(value_bits);
   return book;
 }
 
@@ -153,7 +163,7 @@ void check_floor(BitReader& in, const Setup& setup) {
   struct Class {
     uint32_t dimensions;
     int subclass_bits;
-    int books[8];  // -1: none
+    int books[8]; // -1: none
   };
   uint8_t partitions[31];
   Class classes[16];
@@ -166,17 +176,20 @@ void check_floor(BitReader& in, const Setup& setup) {
   for (int i = 0; i < class_count; ++i) {
     classes[i].dimensions = in.bits(3) + 1;
     classes[i].subclass_bits = static_cast<int>(in.bits(2));
-    if (classes[i].subclass_bits > 0) require(in.bits(8) < setup.codebooks.size(), "names a missing codebook");
-    for (int j = 0; j < 1 << classes[i].subclass_bits; ++j) classes[i].books[j] = static_cast<int>(in.bits(8)) - 1;
+    if (classes[i].subclass_bits > 0)
+      require(in.bits(8) < setup.codebooks.size(), "names a missing codebook");
+    for (int j = 0; j < 1 << classes[i].subclass_bits; ++j)
+      classes[i].books[j] = static_cast<int>(in.bits(8)) - 1;
   }
 
   static constexpr uint64_t kRanges[] = {256, 128, 86, 64};
   const uint64_t range = kRanges[in.bits(2)];
-  require(range != 86, "has a floor with steps of 3");  // stb_vorbis reads it with a bit too few
+  require(range != 86, "has a floor with steps of 3"); // stb_vorbis reads it with a bit too few
   for (int i = 0; i < class_count; ++i) {
     for (int j = 0; j < 1 << classes[i].subclass_bits; ++j) {
       const int book = classes[i].books[j];
-      if (book < 0) continue;
+      if (book < 0)
+        continue;
       require(static_cast<size_t>(book) < setup.codebooks.size(), "names a missing codebook");
       // Then a height of the curve stays below `range`, and its decibels within the table.
       require(setup.codebooks[book].entries <= range, "has a floor with an oversized codebook");
@@ -185,11 +198,13 @@ void check_floor(BitReader& in, const Setup& setup) {
 
   const int position_bits = static_cast<int>(in.bits(4));
   for (uint32_t i = 0; i < partition_count; ++i) {
-    for (uint32_t j = 0; j < classes[partitions[i]].dimensions; ++j) in.bits(position_bits);
+    for (uint32_t j = 0; j < classes[partitions[i]].dimensions; ++j)
+      in.bits(position_bits);
   }
 }
 
-Residue check_residue(BitReader& in, const Setup& setup, const VorbisIdentity& identity, uint64_t& class_elements) {
+Residue check_residue(BitReader& in, const Setup& setup, const VorbisIdentity& identity,
+                      uint64_t& class_elements) {
   const uint32_t type = in.bits(16);
   require(type <= 2, "has an unknown kind of residue");
   const uint64_t begin = in.bits(24);
@@ -209,14 +224,16 @@ Residue check_residue(BitReader& in, const Setup& setup, const VorbisIdentity& i
   uint32_t cascades[64];
   for (uint32_t i = 0; i < classifications; ++i) {
     cascades[i] = in.bits(3);
-    if (in.flag()) cascades[i] |= in.bits(5) << 3;
+    if (in.flag())
+      cascades[i] |= in.bits(5) << 3;
   }
   for (uint32_t i = 0; i < classifications; ++i) {
     for (uint32_t cascade = cascades[i]; cascade > 0; cascade &= cascade - 1) {
       const uint32_t number = in.bits(8);
       require(number < setup.codebooks.size(), "names a missing codebook");
       // A vector that is cut off by the end of its partition would be read beyond its end.
-      require(partition_size % setup.codebooks[number].dimensions == 0, "has a residue that does not fit its codebook");
+      require(partition_size % setup.codebooks[number].dimensions == 0,
+              "has a residue that does not fit its codebook");
     }
   }
   return {type, end};
@@ -233,7 +250,8 @@ std::vector<Submap> check_mapping(BitReader& in, const Setup& setup, const Vorbi
     for (uint32_t i = 0; i < steps; ++i) {
       const uint32_t magnitude = in.bits(width(channels - 1));
       const uint32_t angle = in.bits(width(channels - 1));
-      require(magnitude < channels && angle < channels && magnitude != angle, "couples channels that are not there");
+      require(magnitude < channels && angle < channels && magnitude != angle,
+              "couples channels that are not there");
     }
   }
   require(in.bits(2) == 0, "uses a reserved field");
@@ -252,11 +270,13 @@ std::vector<Submap> check_mapping(BitReader& in, const Setup& setup, const Vorbi
   return mapping;
 }
 
-// stb_vorbis takes interleaved residues for those of two channels: with other numbers it must not matter where it ends.
+// stb_vorbis takes interleaved residues for those of two channels: with other numbers it must not matter
+// where it ends.
 void check_mode(const Setup& setup, const std::vector<Submap>& mapping, uint64_t half_block) {
   for (const Submap& submap : mapping) {
     const Residue& residue = setup.residues[submap.residue];
-    if (residue.type != 2 || submap.channels == 0) continue;
+    if (residue.type != 2 || submap.channels == 0)
+      continue;
     require(std::min(residue.end, half_block * 2) == std::min(residue.end, half_block * submap.channels),
             "interleaves more or fewer than two channels");
   }
@@ -265,14 +285,18 @@ void check_mode(const Setup& setup, const std::vector<Submap>& mapping, uint64_t
 int check_setup(BitReader& in, const VorbisIdentity& identity) {
   Setup setup;
   check_codebooks(in, setup);
-  for (uint32_t i = in.bits(6) + 1; i > 0; --i) require(in.bits(16) == 0, "uses a reserved field");
+  for (uint32_t i = in.bits(6) + 1; i > 0; --i)
+    require(in.bits(16) == 0, "uses a reserved field");
   setup.floors = in.bits(6) + 1;
-  for (uint32_t i = 0; i < setup.floors; ++i) check_floor(in, setup);
+  for (uint32_t i = 0; i < setup.floors; ++i)
+    check_floor(in, setup);
   setup.residues.resize(in.bits(6) + 1);
   uint64_t class_elements = 0;
-  for (Residue& residue : setup.residues) residue = check_residue(in, setup, identity, class_elements);
+  for (Residue& residue : setup.residues)
+    residue = check_residue(in, setup, identity, class_elements);
   setup.mappings.resize(in.bits(6) + 1);
-  for (std::vector<Submap>& mapping : setup.mappings) mapping = check_mapping(in, setup, identity);
+  for (std::vector<Submap>& mapping : setup.mappings)
+    mapping = check_mapping(in, setup, identity);
   const uint32_t modes = in.bits(6) + 1;
   for (uint32_t i = 0; i < modes; ++i) {
     const int block_size = identity.block_sizes[in.bits(1)];
@@ -288,7 +312,7 @@ bool starts_with(const std::vector<uint8_t>& packet, const char (&magic)[8]) {
   return packet.size() >= 7 && std::memcmp(packet.data(), magic, 7) == 0;
 }
 
-}  // namespace
+} // namespace
 
 bool is_vorbis(const std::vector<uint8_t>& packet) {
   return packet.size() == VorbisIdentity::kPacketBytes && starts_with(packet, "\x01vorbis");
@@ -301,22 +325,30 @@ std::string parse_vorbis_identity(const std::vector<uint8_t>& packet, VorbisIden
   const uint32_t version = in.bits(32);
   identity.channels = static_cast<int>(in.bits(8));
   identity.sample_rate = static_cast<int>(std::min(in.bits(32), uint32_t{INT32_MAX}));
-  for (int i = 0; i < 3; ++i) in.bits(32);  // bit rates
+  for (int i = 0; i < 3; ++i)
+    in.bits(32); // bit rates
   const int short_log = static_cast<int>(in.bits(4));
   const int long_log = static_cast<int>(in.bits(4));
   identity.block_sizes[0] = 1 << short_log;
   identity.block_sizes[1] = 1 << long_log;
   const bool framing = in.flag();
-  if (version != 0) return "its Vorbis version is " + std::to_string(version);
-  if (identity.channels < 1) return "its header says 0 channels";
-  if (short_log < 6 || long_log > 13 || short_log > long_log) return "its Vorbis header says impossible block sizes";
-  if (!framing) return "its Vorbis header is damaged";
+  if (version != 0)
+    return "its Vorbis version is " + std::to_string(version);
+  if (identity.channels < 1)
+    return "its header says 0 channels";
+  if (short_log < 6 || long_log > 13 || short_log > long_log)
+    return "its Vorbis header says impossible block sizes";
+  if (!framing)
+    return "its Vorbis header is damaged";
   return "";
 }
 
-std::string check_vorbis_setup(const std::vector<uint8_t>& packet, const VorbisIdentity& identity, int& modes) {
-  if (!starts_with(packet, "\x05vorbis")) return "is missing";
-  if (identity.channels > kMostChannels) return "is for more than 16 channels";
+std::string check_vorbis_setup(const std::vector<uint8_t>& packet, const VorbisIdentity& identity,
+                               int& modes) {
+  if (!starts_with(packet, "\x05vorbis"))
+    return "is missing";
+  if (identity.channels > kMostChannels)
+    return "is for more than 16 channels";
   try {
     BitReader in(packet);
     in.bits(28);
@@ -328,4 +360,4 @@ std::string check_vorbis_setup(const std::vector<uint8_t>& packet, const VorbisI
   }
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -1,8 +1,9 @@
 // Ogg Vorbis: finds the stream in the file, checks its headers and gives stb_vorbis one packet at a time.
 //
-// stb_vorbis has an Ogg reader of its own, which holds a whole comment header (with its cover picture) in memory, stops
-// at the first damaged page and knows neither chained nor multiplexed streams. It only ever sees pages that are made
-// here: an identification header, an empty comment header, a checked setup header, then a page for each audio packet.
+// stb_vorbis has an Ogg reader of its own, which holds a whole comment header (with its cover picture) in
+// memory, stops at the first damaged page and knows neither chained nor multiplexed streams. It only ever
+// sees pages that are made here: an identification header, an empty comment header, a checked setup header,
+// then a page for each audio packet.
 #include <algorithm>
 #include <deque>
 #include <utility>
@@ -26,8 +27,8 @@ using Bytes = std::vector<uint8_t>;
 
 // A page of stb_vorbis with one packet. It does not check sums, and the position -1 is "unknown".
 void append_page(Bytes& out, const Bytes& packet, bool first) {
-  const uint8_t header[26] = {'O', 'g', 'g', 'S', 0, static_cast<uint8_t>(first ? 2 : 0), 255, 255, 255, 255,
-                              255, 255, 255, 255};
+  const uint8_t header[26] = {'O', 'g', 'g', 'S', 0,  static_cast<uint8_t>(first ? 2 : 0), 255, 255, 255,
+                              255, 255, 255, 255, 255};
   out.insert(out.end(), std::begin(header), std::end(header));
   const size_t full = packet.size() / 255;
   out.push_back(static_cast<uint8_t>(full + 1));
@@ -40,10 +41,15 @@ const char* codec_of(const Bytes& packet) {
   const auto starts = [&](const std::string& magic) {
     return packet.size() >= magic.size() && std::equal(magic.begin(), magic.end(), packet.begin());
   };
-  if (starts("OpusHead")) return "Opus";
-  if (starts("\x7f" "FLAC")) return "FLAC";
-  if (starts("Speex")) return "Speex";
-  if (starts("\x80theora")) return "Theora video";
+  if (starts("OpusHead"))
+    return "Opus";
+  if (starts("\x7f"
+             "FLAC"))
+    return "FLAC";
+  if (starts("Speex"))
+    return "Speex";
+  if (starts("\x80theora"))
+    return "Theora video";
   return "an unknown codec";
 }
 
@@ -57,7 +63,8 @@ class VorbisSource final : public FrameSource {
       : reader_(std::move(reader)), name_(std::move(name)), pages_(*reader_) {
     reader_->seek(0);
     find_stream();
-    if (!open_stream()) fail_damaged(name_, "it is cut off in its Vorbis headers");
+    if (!open_stream())
+      fail_damaged(name_, "it is cut off in its Vorbis headers");
   }
 
   int sample_rate() const override { return identity_.sample_rate; }
@@ -71,7 +78,8 @@ class VorbisSource final : public FrameSource {
       for (size_t channel = 0; channel < channels; ++channel) {
         const float* from = block_[channel] + block_start_;
         float* to = out + done * channels + channel;
-        for (size_t i = 0; i < n; ++i) to[i * channels] = from[i];
+        for (size_t i = 0; i < n; ++i)
+          to[i * channels] = from[i];
       }
       block_start_ += n;
       left_ -= n;
@@ -85,11 +93,15 @@ class VorbisSource final : public FrameSource {
   void find_stream() {
     std::string other_codec;
     for (int others = 0; others < kMostOtherPages && pages_.next(page_); ++others) {
-      if (!page_.first) continue;
-      if (is_vorbis(page_.body)) return;
-      if (other_codec.empty()) other_codec = codec_of(page_.body);
+      if (!page_.first)
+        continue;
+      if (is_vorbis(page_.body))
+        return;
+      if (other_codec.empty())
+        other_codec = codec_of(page_.body);
     }
-    if (other_codec.empty()) fail_damaged(name_, "its first Ogg page is damaged or cut off");
+    if (other_codec.empty())
+      fail_damaged(name_, "its first Ogg page is damaged or cut off");
     fail_unsupported(name_, "it is an Ogg file with " + other_codec);
   }
 
@@ -98,8 +110,10 @@ class VorbisSource final : public FrameSource {
     const Bytes identification = page_.body;
     VorbisIdentity identity;
     const std::string damage = parse_vorbis_identity(identification, identity);
-    if (!damage.empty()) fail_damaged(name_, damage);
-    if (decoder_ && (identity.sample_rate != identity_.sample_rate || identity.channels != identity_.channels)) {
+    if (!damage.empty())
+      fail_damaged(name_, damage);
+    if (decoder_ &&
+        (identity.sample_rate != identity_.sample_rate || identity.channels != identity_.channels)) {
       fail_unsupported(name_, "it is a chain of recordings with different sample rates or channels");
     }
     identity_ = identity;
@@ -114,9 +128,11 @@ class VorbisSource final : public FrameSource {
 
     OggPacket comment;
     OggPacket setup;
-    if (!next_packet(comment) || !next_packet(setup)) return false;
+    if (!next_packet(comment) || !next_packet(setup))
+      return false;
     const std::string refusal = check_vorbis_setup(setup.data, identity_, modes_);
-    if (!refusal.empty()) fail_unsupported(name_, "its Vorbis setup header " + refusal);
+    if (!refusal.empty())
+      fail_unsupported(name_, "its Vorbis setup header " + refusal);
 
     static const Bytes kEmptyComment = {3, 'v', 'o', 'r', 'b', 'i', 's', 0, 0, 0, 0, 0, 0, 0, 0, 1};
     input_.clear();
@@ -125,18 +141,22 @@ class VorbisSource final : public FrameSource {
     append_page(input_, setup.data, false);
     int used = 0;
     int error = 0;
-    decoder_.reset(stb_vorbis_open_pushdata(input_.data(), static_cast<int>(input_.size()), &used, &error, nullptr));
-    if (!decoder_) fail_unsupported(name_, "its Vorbis setup header is refused (" + std::to_string(error) + ")");
+    decoder_.reset(
+        stb_vorbis_open_pushdata(input_.data(), static_cast<int>(input_.size()), &used, &error, nullptr));
+    if (!decoder_)
+      fail_unsupported(name_, "its Vorbis setup header is refused (" + std::to_string(error) + ")");
     return true;
   }
 
-  // The next packet of the stream. False at the end of the file, or in front of the next stream of a chain: then
-  // chained_ is set and page_ is its first page.
+  // The next packet of the stream. False at the end of the file, or in front of the next stream of a chain:
+  // then chained_ is set and page_ is its first page.
   bool next_packet(OggPacket& packet) {
     while (queue_.empty()) {
-      if (chained_ || !pages_.next(page_)) return false;
+      if (chained_ || !pages_.next(page_))
+        return false;
       chained_ = page_.first && is_vorbis(page_.body);
-      if (page_.serial == serial_ && !page_.first) packets_.add(page_, queue_);
+      if (page_.serial == serial_ && !page_.first)
+        packets_.add(page_, queue_);
     }
     packet = std::move(queue_.front());
     queue_.pop_front();
@@ -148,7 +168,8 @@ class VorbisSource final : public FrameSource {
     OggPacket packet;
     while (left_ == 0) {
       if (next_packet(packet)) {
-        if (is_audio(packet.data)) decode(packet);
+        if (is_audio(packet.data))
+          decode(packet);
       } else if (!chained_ || !open_stream()) {
         return false;
       }
@@ -158,9 +179,11 @@ class VorbisSource final : public FrameSource {
 
   // Audio packets start with a 0 bit and the number of a mode.
   bool is_audio(const Bytes& packet) const {
-    if (packet.empty() || (packet[0] & 1) != 0) return false;
+    if (packet.empty() || (packet[0] & 1) != 0)
+      return false;
     int bits = 0;
-    while ((1 << bits) < modes_) ++bits;
+    while ((1 << bits) < modes_)
+      ++bits;
     return ((packet[0] >> 1) & ((1 << bits) - 1)) < modes_;
   }
 
@@ -168,22 +191,26 @@ class VorbisSource final : public FrameSource {
     input_.clear();
     append_page(input_, packet.data, false);
     int samples = 0;
-    const int used = stb_vorbis_decode_frame_pushdata(decoder_.get(), input_.data(), static_cast<int>(input_.size()),
-                                                      nullptr, &block_, &samples);
-    if (static_cast<size_t>(used) != input_.size()) fail_damaged(name_, "it has a damaged Vorbis packet");
+    const int used = stb_vorbis_decode_frame_pushdata(
+        decoder_.get(), input_.data(), static_cast<int>(input_.size()), nullptr, &block_, &samples);
+    if (static_cast<size_t>(used) != input_.size())
+      fail_damaged(name_, "it has a damaged Vorbis packet");
     block_start_ = 0;
     left_ = static_cast<size_t>(trim(samples, packet));
     emitted_ += static_cast<int64_t>(left_);
   }
 
-  // How many of the samples of a packet count. The last page of a stream ends in the middle of a block: its position
-  // says where. Positions count from the first sample of the stream, or from anywhere in one that was cut out of another.
+  // How many of the samples of a packet count. The last page of a stream ends in the middle of a block: its
+  // position says where. Positions count from the first sample of the stream, or from anywhere in one that
+  // was cut out of another.
   int64_t trim(int64_t samples, const OggPacket& packet) {
-    if (packet.granule < 0) return samples;
+    if (packet.granule < 0)
+      return samples;
     if (packet.ends_stream) {
       return std::clamp<int64_t>(packet.granule - std::max<int64_t>(origin_, 0) - emitted_, 0, samples);
     }
-    if (origin_ < 0) origin_ = std::max<int64_t>(0, packet.granule - emitted_ - samples);
+    if (origin_ < 0)
+      origin_ = std::max<int64_t>(0, packet.granule - emitted_ - samples);
     return samples;
   }
 
@@ -201,17 +228,17 @@ class VorbisSource final : public FrameSource {
   std::unique_ptr<stb_vorbis, CloseVorbis> decoder_;
   Bytes input_;
   int64_t emitted_ = 0;
-  int64_t origin_ = -1;  // the position of the first sample, -1 before the first page that says one
+  int64_t origin_ = -1; // the position of the first sample, -1 before the first page that says one
 
-  float** block_ = nullptr;  // [channels], the samples of the last packet
+  float** block_ = nullptr; // [channels], the samples of the last packet
   size_t block_start_ = 0;
   size_t left_ = 0;
 };
 
-}  // namespace
+} // namespace
 
 std::unique_ptr<FrameSource> open_vorbis(std::unique_ptr<ByteReader> reader, const std::string& name) {
   return std::make_unique<VorbisSource>(std::move(reader), name);
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -11,9 +11,9 @@ namespace {
 
 // libstdc++ matches by backtracking unless it is told to keep the time polynomial; it then refuses back-references.
 #ifdef __GLIBCXX__
-constexpr auto kBounded = std::regex::__polynomial;
+constexpr auto kBounded = std::regex_constants::__polynomial;
 #else
-constexpr auto kBounded = std::regex::ECMAScript;
+constexpr auto kBounded = std::regex_constants::ECMAScript;
 #endif
 
 }  // namespace

@@ -130,10 +130,10 @@ class BytesSource implements ByteSource {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     requireInside(this, offset, length)
-    const view = this.native.bytes.subarray(offset, offset + length)
-    if (view.byteLength !== length)
-      throw corrupt(this.name, 'its buffer was detached or resized while it was read')
-    return view
+    const { bytes } = this.native
+    // A buffer that was detached or shortened is empty or short from then on.
+    if (bytes.byteLength !== this.size) throw corrupt(this.name, 'its buffer was detached while it was read')
+    return bytes.subarray(offset, offset + length)
   }
 
   async close(): Promise<void> {}

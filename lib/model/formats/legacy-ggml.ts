@@ -52,7 +52,7 @@ export async function readLegacyGgml(source: ByteSource, pacer: Pacer): Promise<
 
 async function readHeader(
   reader: BlockReader,
-): Promise<{ hyperparameters: Hyperparameters; weights: FileType }> {
+): Promise<{ hyperparameters: Hyperparameters; weights: Weights }> {
   const { name } = reader.source
   await reader.ensure(48, 'the header')
   if (reader.u32() !== GGML_MAGIC) throw corrupt(name, 'it does not start with the magic number of ggml')
@@ -72,21 +72,19 @@ async function readHeader(
   return { hyperparameters, weights: weightsOf(reader.i32(), name) }
 }
 
-function weightsOf(ftype: number, name: string): FileType {
-  const version = Math.trunc(ftype / LAYOUT_VERSION_FACTOR)
-  const weights = fileType(ftype % LAYOUT_VERSION_FACTOR)
-  if (!weights || version < 0 || version > LAYOUT_VERSION) {
+/** What the header says about the weights. */
+interface Weights extends FileType {
+  /** Of ggml's block layouts: 2 is current, 0 is not given. */
+  layoutVersion: number
+}
+
+function weightsOf(ftype: number, name: string): Weights {
+  const layoutVersion = Math.trunc(ftype / LAYOUT_VERSION_FACTOR)
+  const type = fileType(ftype % LAYOUT_VERSION_FACTOR)
+  if (!type || layoutVersion < 0 || layoutVersion > LAYOUT_VERSION) {
     throw corrupt(name, `ftype is ${ftype}, which stands for no type of ggml`)
   }
-  const quantized = weights.type === undefined || typeLayout(weights.type).block > 1
-  if (version === 1 && quantized) {
-    throw unsupported(
-      name,
-      `its ${weights.name} weights have version 1 of ggml's block layouts, of May 2023`,
-      ['Quantize the f16 model again with a current whisper.cpp'],
-    )
-  }
-  return weights
+  return { ...type, layoutVersion }
 }
 
 async function readMelFilters(reader: BlockReader, melBins: number): Promise<Float32Array> {
@@ -139,7 +137,7 @@ async function readVocabulary(reader: BlockReader, vocabularySize: number): Prom
 async function readTensors(
   reader: BlockReader,
   hyperparameters: Hyperparameters,
-  weights: FileType,
+  weights: Weights,
 ): Promise<PlanTensor[]> {
   const { name: file } = reader.source
   const missing = new Map(requiredTensors(hyperparameters).map((tensor) => [tensor.name, tensor]))
@@ -195,7 +193,7 @@ function requireShape(tensor: RequiredTensor, shape: readonly number[], file: st
 }
 
 /** The type of a tensor in the file: weights have one; all else is f32, but convolutions only beside f32 weights. */
-function requireType(tensor: RequiredTensor, tag: number, weights: FileType, file: string): GgmlType {
+function requireType(tensor: RequiredTensor, tag: number, weights: Weights, file: string): GgmlType {
   const isWeight = tensor.kind === 'weight'
   const isFloat = tensor.kind === 'vector' || weights.type === GgmlType.F32
   const expected = isWeight ? weights.tag : isFloat ? GgmlType.F32 : GgmlType.F16
@@ -205,12 +203,24 @@ function requireType(tensor: RequiredTensor, tag: number, weights: FileType, fil
       `tensor ${tensor.name} has type ${tag}, where ${expected} is needed beside ${weights.name}`,
     )
   }
-  if (isWeight && weights.type === undefined) {
+  if (isWeight) requireLoadable(weights, file)
+  return requireWholeBlocks(tensor, expected as GgmlType, file)
+}
+
+/** Called when a tensor has confirmed what the header says: a wrong bit in the header alone is damage. */
+function requireLoadable(weights: Weights, file: string): void {
+  if (weights.type === undefined) {
     throw unsupported(file, `its weights are ${weights.name}, a type that this version does not load`, [
       'Quantize the f16 model to q8_0, q5_0 or q4_k',
     ])
   }
-  return requireWholeBlocks(tensor, expected as GgmlType, file)
+  if (weights.layoutVersion === 1 && typeLayout(weights.type).block > 1) {
+    throw unsupported(
+      file,
+      `its ${weights.name} weights have version 1 of ggml's block layouts, of May 2023`,
+      ['Quantize the f16 model again with a current whisper.cpp'],
+    )
+  }
 }
 
 function requireWholeBlocks(tensor: RequiredTensor, type: GgmlType, file: string): GgmlType {

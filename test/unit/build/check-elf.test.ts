@@ -1,0 +1,96 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { checkFile, checkFolder } from '../../../scripts/check-elf.mjs'
+
+/** Libraries compiled here: what a good one needs is known, and each bad one lacks exactly one thing. */
+let folder: string
+const SOURCE =
+  'extern "C" int napi_register_module_v1() { return 0; }\n#ifdef EXTRA\nextern "C" int ggml_init() { return 1; }\n#endif\n'
+const GOOD = [
+  '-Wl,-rpath,$ORIGIN',
+  '-Wl,--enable-new-dtags',
+  '-Wl,-z,relro',
+  '-Wl,-z,now',
+  '-Wl,-z,noexecstack',
+]
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'elf '))
+  writeFileSync(join(folder, 'source.cpp'), SOURCE)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function compile(name: string, flags: string[]): string {
+  const path = join(folder, name)
+  const args = ['-shared', '-fPIC', '-o', path, join(folder, 'source.cpp'), ...flags]
+  const { status, stderr } = spawnSync('g++', args, { encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return path
+}
+
+describe('check-elf', () => {
+  it('passes a library that keeps the rules', () => {
+    expect(checkFile(compile('good.node', GOOD), ['/nowhere'])).toEqual([])
+    expect(checkFolder(folder, ['/nowhere'])).toEqual([])
+    rmSync(join(folder, 'good.node'))
+  })
+
+  const without = (part: string) => GOOD.filter((flag) => !flag.includes(part))
+  it.each([
+    [
+      'another RUNPATH',
+      [...without('rpath'), '-Wl,-rpath,/opt/lib'],
+      ['has no RUNPATH $ORIGIN', 'has the RUNPATH /opt/lib'],
+    ],
+    [
+      'more than $ORIGIN',
+      [...without('rpath'), '-Wl,-rpath,$ORIGIN:/opt'],
+      ['has no RUNPATH $ORIGIN', 'has the RUNPATH $ORIGIN:/opt'],
+    ],
+    [
+      'RPATH',
+      [...without('dtags'), '-Wl,--disable-new-dtags'],
+      ['has no RUNPATH $ORIGIN', 'has the RPATH $ORIGIN'],
+    ],
+    ['no RUNPATH', without('rpath'), ['has no RUNPATH $ORIGIN']],
+    ['an executable stack', [...without('noexecstack'), '-Wl,-z,execstack'], ['has an executable stack']],
+    ['no RELRO', [...without('relro'), '-Wl,-z,norelro'], ['has no RELRO segment']],
+    ['lazy binding', [...without('now'), '-Wl,-z,lazy'], ['binds symbols lazily (no NOW)']],
+    ['a ggml symbol', [...GOOD, '-DEXTRA'], ['exports 1 symbols beside its entry points (ggml_init)']],
+  ])('fails a library with %s', (_kind, flags, problems) => {
+    expect(checkFile(compile('bad.node', flags), [])).toEqual(problems)
+  })
+
+  it('fails a library that needs a stranger', () => {
+    compile('libstranger.so', ['-Wl,-soname,libstranger.so.1'])
+    const path = compile('bad.node', [...GOOD, '-Wl,--no-as-needed', join(folder, 'libstranger.so')])
+    expect(checkFile(path, [])).toEqual(['needs libstranger.so.1'])
+  })
+
+  it('fails a library that needs ROCm, unless it is the HIP module', () => {
+    compile('libamdhip64.so', ['-Wl,-soname,libamdhip64.so.6'])
+    const flags = [...GOOD, '-Wl,--no-as-needed', join(folder, 'libamdhip64.so')]
+    expect(checkFile(compile('libggml-cpu.so', flags), [])).toContain('needs libamdhip64.so.6')
+    expect(checkFile(compile('libggml-hip.so', flags), [])).not.toContain('needs libamdhip64.so.6')
+  })
+
+  it('fails a core under another SONAME: it would be taken for another addon’s', () => {
+    const path = compile('libggml-base-whisper-hip-0.1.0.so', [...GOOD, '-Wl,-soname,libggml-base.so.0'])
+    expect(checkFile(path, [])).toEqual(['has the SONAME libggml-base.so.0'])
+  })
+
+  it('fails a library that names the machine', () => {
+    const path = compile('bad.node', [...GOOD, '-g'])
+    expect(checkFile(path, [folder, '/absent'])).toEqual([`contains the path ${folder}`])
+  })
+
+  it('fails what is no library, and a folder without an addon', () => {
+    const path = join(folder, 'text.so')
+    writeFileSync(path, 'text')
+    expect(checkFile(path, [])[0]).toMatch(/is not a shared library/)
+    expect(checkFolder(mkdtempSync(join(folder, 'empty')), [])[0]).toMatch(/holds no addon/)
+  })
+})

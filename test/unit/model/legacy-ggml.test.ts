@@ -1,0 +1,152 @@
+import { readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { closePlan, readModel } from '../../../lib/model/formats/index.ts'
+import { rowBytes } from '../../../lib/model/ggml-types.ts'
+import { GgmlType, type LoadPlan } from '../../../lib/model/plan.ts'
+import { assembleGgml, buildGgml, ggmlParts } from '../../fixtures/ggml-builder.ts'
+import { failureOf, temporaryFolder } from './support.ts'
+
+const parts = ggmlParts()
+const { bytes } = assembleGgml(parts)
+const tensorOf = (plan: LoadPlan, name: string) => plan.tensors.find((tensor) => tensor.name === name)
+
+/** The data of a tensor as the plan finds it. */
+function dataOf(plan: LoadPlan, input: Uint8Array, name: string): Uint8Array {
+  const tensor = tensorOf(plan, name)
+  const part = tensor?.parts[0]
+  if (!tensor || !part) throw new Error(`no tensor ${name}`)
+  return input.subarray(part.offset, part.offset + part.rows * rowBytes(part.type, tensor.shape[0] as number))
+}
+
+describe('a legacy ggml file', () => {
+  it('becomes a plan with all that is in it', async () => {
+    const plan = await readModel(bytes)
+    expect(plan).toMatchObject({
+      format: 'ggml',
+      dialect: 'ftype 1',
+      hyperparameters: {
+        vocabularySize: 51864,
+        audioContext: 1500,
+        audioState: 64,
+        audioHeads: 1,
+        audioLayers: 2,
+        textContext: 448,
+        textState: 64,
+        textHeads: 1,
+        textLayers: 2,
+        melBins: 80,
+      },
+      weightType: GgmlType.F16,
+      conversions: [],
+    })
+    expect(plan.melFilters).toEqual(parts.filters)
+    expect(Buffer.compare(plan.vocabulary.bytes, Buffer.concat(parts.tokens))).toBe(0)
+    expect([...plan.vocabulary.lengths]).toEqual(parts.tokens.map((token) => token.length))
+    expect(plan.tensors.length).toBe(parts.records.length)
+    for (const { name, shape, data } of parts.records) {
+      expect(tensorOf(plan, name)?.shape).toEqual(shape)
+      expect(Buffer.compare(dataOf(plan, bytes, name), data)).toBe(0)
+    }
+    await closePlan(plan)
+  })
+
+  it('is the same on disk, whatever its name', async () => {
+    const path = join(temporaryFolder(), 'model.gguf')
+    writeFileSync(path, bytes)
+    const fromFile = await readModel(path)
+    const fromBytes = await readModel(bytes)
+    expect(fromFile.sources[0]?.native).toEqual({ fd: expect.any(Number) })
+    expect({ ...fromFile, sources: [] }).toEqual({ ...fromBytes, sources: [] })
+    await closePlan(fromFile)
+  })
+
+  it('may have its tensors in any order', async () => {
+    const shuffled = assembleGgml({ ...parts, records: parts.records.toReversed() }).bytes
+    const plan = await readModel(shuffled)
+    const name = 'decoder.blocks.1.mlp.2.weight'
+    const expected = parts.records.find((record) => record.name === name)?.data as Uint8Array
+    expect(Buffer.compare(dataOf(plan, shuffled, name), expected)).toBe(0)
+  })
+
+  it('loses the special tokens that it lists: whisper.cpp makes them up', async () => {
+    const tokens = [...parts.tokens, new TextEncoder().encode('<|endoftext|>')]
+    const plan = await readModel(assembleGgml({ ...parts, tokens, tokenCount: tokens.length }).bytes)
+    expect(plan.vocabulary.lengths.length).toBe(50256)
+  })
+
+  it.each([
+    ['Q4_0', 64],
+    ['Q4_1', 64],
+    ['Q5_0', 64],
+    ['Q5_1', 64],
+    ['Q8_0', 64],
+    ['BF16', 64],
+    ['Q2_K', 256],
+    ['Q3_K', 256],
+    ['Q4_K', 256],
+    ['Q5_K', 256],
+    ['Q6_K', 256],
+  ] as const)('with %s weights keeps them as they are', async (name, state) => {
+    const plan = await readModel(buildGgml({ type: GgmlType[name], state, layers: 1 }))
+    expect(plan.weightType).toBe(GgmlType[name])
+    expect(tensorOf(plan, 'decoder.token_embedding.weight')?.type).toBe(GgmlType[name])
+    expect(tensorOf(plan, 'encoder.conv1.weight')?.type).toBe(GgmlType.F16)
+    expect(tensorOf(plan, 'encoder.conv1.bias')?.type).toBe(GgmlType.F32)
+    expect(plan.conversions).toEqual([])
+  })
+
+  it('with f32 weights is loaded as f16, and says so', async () => {
+    const plan = await readModel(buildGgml({ type: GgmlType.F32 }))
+    expect(plan.weightType).toBe(GgmlType.F16)
+    expect(tensorOf(plan, 'encoder.conv2.weight')).toMatchObject({
+      type: GgmlType.F16,
+      parts: [{ type: GgmlType.F32 }],
+    })
+    expect(plan.conversions).toEqual(['35 tensors f32 -> f16'])
+  })
+
+  it.each([
+    ['multilingual', { multilingual: true }],
+    ['short contexts', { audioContext: 1, textContext: 32 }],
+    ['128 mel bins', { melBins: 128 }],
+    ['several heads', { heads: 8 }],
+    ['many layers', { layers: 20, state: 32 }],
+  ])('%s', async (_, options) => {
+    const plan = await readModel(buildGgml(options))
+    expect(plan.tensors.length).toBe(11 + 39 * plan.hyperparameters.audioLayers)
+  })
+
+  it('with layout version 2 of quantised weights is the usual case', async () => {
+    const quantized = ggmlParts({ type: GgmlType.Q8_0, layers: 1 })
+    quantized.header.ftype += 2000
+    expect((await readModel(assembleGgml(quantized).bytes)).weightType).toBe(GgmlType.Q8_0)
+  })
+})
+
+describe('reading', () => {
+  it('stops when it is aborted', async () => {
+    const reason = new Error('enough')
+    await expect(readModel(bytes, AbortSignal.abort(reason))).rejects.toBe(reason)
+    const controller = new AbortController()
+    const reading = readModel(bytes, controller.signal)
+    controller.abort(reason)
+    await expect(reading).rejects.toBe(reason)
+  })
+
+  it('closes the file after a failure', async () => {
+    const path = join(temporaryFolder(), 'broken.bin')
+    writeFileSync(path, bytes.subarray(0, 5000))
+
+    const isOpen = () =>
+      readdirSync('/proc/self/fd').some((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`) === path
+        } catch {
+          return false
+        }
+      })
+    for (let i = 0; i < 5; i++) await failureOf(readModel(path))
+    expect(isOpen()).toBe(false)
+  })
+})
