@@ -12,7 +12,9 @@ namespace whisper_hip {
 
 namespace {
 
-void set_log_sink(const Napi::CallbackInfo& info) { Environment::of(info.Env()).set_log_sink(info[0]); }
+void set_log_sink(const Napi::CallbackInfo& info) {
+  Environment::of(info.Env()).set_log_sink(info[0]);
+}
 
 Napi::Value counters(const Napi::CallbackInfo& info) {
   Napi::Object counts = Napi::Object::New(info.Env());
@@ -39,8 +41,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   return exports;
 }
 
-}  // namespace
+} // namespace
 
 NODE_API_MODULE(whisper_hip, initialize)
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

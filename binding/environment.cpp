@@ -20,7 +20,8 @@ std::atomic<int> task_count{0};
 // The last stop of a posted call. Without an environment it is only freed.
 void run_call(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<Call> call(static_cast<Call*>(data));
-  if (env == nullptr) return;
+  if (env == nullptr)
+    return;
   try {
     (*call)(Napi::Env(env));
   } catch (const Napi::Error& error) {
@@ -28,7 +29,7 @@ void run_call(napi_env env, napi_value, void*, void* data) {
   }
 }
 
-}  // namespace
+} // namespace
 
 struct Environment::Task {
   explicit Task(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) { task_count++; }
@@ -44,7 +45,9 @@ struct Environment::Task {
   std::string message;
 };
 
-int Environment::live_tasks() { return task_count; }
+int Environment::live_tasks() {
+  return task_count;
+}
 
 Environment& Environment::create(Napi::Env env) {
   auto* environment = new Environment(env);
@@ -52,25 +55,34 @@ Environment& Environment::create(Napi::Env env) {
   return *environment;
 }
 
-Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+Environment& Environment::of(Napi::Env env) {
+  return *env.GetInstanceData<Environment>();
+}
 
 Environment::Environment(Napi::Env env) {
   const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "whisper-hip"), 0, 1, nullptr,
-                                      nullptr, nullptr, run_call, &queue_);
-  if (status != napi_ok) throw Napi::Error::New(env, "whisper-hip: the queue to JavaScript cannot be created");
+      napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, "whisper-hip"), 0, 1,
+                                      nullptr, nullptr, nullptr, run_call, &queue_);
+  if (status != napi_ok)
+    throw Napi::Error::New(env, "whisper-hip: the queue to JavaScript cannot be created");
   napi_unref_threadsafe_function(env, queue_);
-  // Hooks run in the reverse order of their registration: after the queue's own was added, so before it is closed.
+  // Hooks run in the reverse order of their registration: after the queue's own was added, so before it is
+  // closed.
   env.AddCleanupHook([](Environment* self) { self->close(); }, this);
 }
 
-Environment::~Environment() { close(); }
+Environment::~Environment() {
+  close();
+}
 
 void Environment::close() {
-  if (std::exchange(closed_, true)) return;
-  for (const auto& task : tasks_) task->cancelled = true;
+  if (std::exchange(closed_, true))
+    return;
+  for (const auto& task : tasks_)
+    task->cancelled = true;
   for (const auto& task : tasks_) {
-    if (task->thread.joinable()) task->thread.join();
+    if (task->thread.joinable())
+      task->thread.join();
   }
   tasks_.clear();
   log_sink_.reset();
@@ -78,7 +90,8 @@ void Environment::close() {
 
 void Environment::post(Call call) {
   auto* data = new Call(std::move(call));
-  if (napi_call_threadsafe_function(queue_, data, napi_tsfn_nonblocking) != napi_ok) delete data;
+  if (napi_call_threadsafe_function(queue_, data, napi_tsfn_nonblocking) != napi_ok)
+    delete data;
 }
 
 Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks) {
@@ -89,11 +102,13 @@ Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCall
   handle.Set("result", task->deferred.Promise());
   const std::weak_ptr<Task> weak = task;
   handle.Set("cancel", Napi::Function::New(env, [weak](const Napi::CallbackInfo&) {
-               if (const auto running = weak.lock()) running->cancelled = true;
+               if (const auto running = weak.lock())
+                 running->cancelled = true;
              }));
 
   // While a task runs the process stays alive.
-  if (tasks_.empty()) napi_ref_threadsafe_function(env, queue_);
+  if (tasks_.empty())
+    napi_ref_threadsafe_function(env, queue_);
   tasks_.insert(task);
   try {
     task->thread = std::thread([this, task, work = std::move(work)] { execute(task, work); });
@@ -126,9 +141,11 @@ void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) {
 }
 
 void Environment::settle(Napi::Env env, const std::shared_ptr<Task>& task) {
-  if (task->thread.joinable()) task->thread.join();
+  if (task->thread.joinable())
+    task->thread.join();
   tasks_.erase(task);
-  if (tasks_.empty()) napi_unref_threadsafe_function(env, queue_);
+  if (tasks_.empty())
+    napi_unref_threadsafe_function(env, queue_);
   if (task->settle) {
     task->deferred.Resolve(task->settle(env));
     return;
@@ -139,10 +156,12 @@ void Environment::settle(Napi::Env env, const std::shared_ptr<Task>& task) {
 }
 
 void Environment::log(int level, const char* text) {
-  if (!logging_) return;
+  if (!logging_)
+    return;
   post([this, level, line = std::string(text)](Napi::Env env) {
     const auto sink = log_sink_;
-    if (sink) sink->Call({Napi::Number::New(env, level), Napi::String::New(env, line)});
+    if (sink)
+      sink->Call({Napi::Number::New(env, level), Napi::String::New(env, line)});
   });
 }
 
@@ -153,4 +172,4 @@ void Environment::set_log_sink(Napi::Value sink) {
   logging_ = log_sink_ != nullptr;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -1,7 +1,7 @@
 // State of one Node environment (the main thread or a worker): its tasks, its log sink, its way back to JS.
 //
-// When the environment ends (process.exit(), an uncaught exception, worker.terminate()), every task is cancelled and
-// its thread joined before anything is freed.
+// When the environment ends (process.exit(), an uncaught exception, worker.terminate()), every task is
+// cancelled and its thread joined before anything is freed.
 #pragma once
 
 #include <napi.h>
@@ -32,7 +32,8 @@ class Environment {
   static Environment& of(Napi::Env env);
   ~Environment();
 
-  // Runs `call` on the JS thread, in the order of posting; dropped when the environment has ended. Any thread.
+  // Runs `call` on the JS thread, in the order of posting; dropped when the environment has ended. Any
+  // thread.
   void post(std::function<void(Napi::Env)> call);
 
   // Starts a thread for `work`. Returns { result: Promise, cancel() }. JS thread.
@@ -56,9 +57,9 @@ class Environment {
 
   napi_threadsafe_function queue_ = nullptr;
   std::set<std::shared_ptr<Task>> tasks_;
-  std::shared_ptr<Napi::FunctionReference> log_sink_;  // JS thread only
+  std::shared_ptr<Napi::FunctionReference> log_sink_; // JS thread only
   std::atomic<bool> logging_{false};
   bool closed_ = false;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -69,20 +69,18 @@ export async function build({ root, out, portable: wanted, env = process.env, te
       tell(`${outputs} is up to date`)
       return previous
     }
-    tell(hip.build ? `HIP: ${hip.message}` : `without HIP: ${hip.message}`)
+    tell(
+      hip.rocm
+        ? `compiling for ${hip.gpuTargets.join(', ')} with HIP ${hip.rocm.version}`
+        : `without HIP: ${hip.message}`,
+    )
     const toolchain = requireToolchain(env)
-    await rm(join(outputs, BUILD_REPORT_FILE), { force: true })
     await compile({ root, out, env, toolchain, hip, portable })
 
     const configuration = JSON.parse(await readFile(join(out, 'configuration.json'), 'utf8'))
-    const report = makeReport({
-      root,
-      configuration,
-      toolchain,
-      hip,
-      portable,
-      sourcesHash,
-    })
+    const report = makeReport({ root, configuration, toolchain, hip, portable, sourcesHash })
+    if (hip.build && !report.hip.built)
+      throw new BuildError('HIP was asked for and the build has no HIP module.')
     const missing = missingOutputs(outputs, report)
     if (missing.length > 0)
       throw new BuildError(`The build ended without ${missing.join(', ')} in ${outputs}.`)
@@ -123,6 +121,8 @@ async function compile({ root, out, env, toolchain, hip, portable }) {
   })
   try {
     await system.configure()
+    // From here on the outputs may be of two builds: without a report nothing loads them.
+    await rm(join(out, 'Release', BUILD_REPORT_FILE), { force: true })
     await system.build()
   } catch (error) {
     throw new BuildError(

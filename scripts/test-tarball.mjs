@@ -37,6 +37,11 @@ const PROGRAMS = {
   ${TRANSCRIBE}`,
 }
 
+/** What a user's shell has: nothing of the npm that may be running this script. */
+const userEnvironment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
+)
+
 /**
  * @param {string} program
  * @param {string[]} args
@@ -100,7 +105,7 @@ async function testTarball(folder) {
     'npm',
     ['pack', '--json', '--silent', '--pack-destination', folder],
     packageRoot,
-    process.env,
+    userEnvironment,
   )
   const [{ filename, size, unpackedSize }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('[\n')))
   log(`${filename}: ${(size / 1e6).toFixed(1)} MB, unpacked ${(unpackedSize / 1e6).toFixed(1)} MB`)
@@ -110,7 +115,7 @@ async function testTarball(folder) {
   await mkdir(app)
   await writeFile(join(app, 'package.json'), '{ "name": "app", "private": true }')
   for (const [name, text] of Object.entries(PROGRAMS)) await writeFile(join(app, name), text)
-  const poor = { ...process.env, PATH: await poorPath(join(folder, 'bin')) }
+  const poor = { ...userEnvironment, PATH: await poorPath(join(folder, 'bin')) }
   await execute('npm', ['install', '--no-audit', '--no-fund', join(folder, basename(filename))], app, poor)
   assert.ok(!existsSync(join(installed, 'build')), 'the install compiled although there is a prebuild')
   log('installed without a compiler')
@@ -122,7 +127,7 @@ async function testTarball(folder) {
   assert.match(failure.stderr, /No C\+\+ compiler was found in PATH.*cmake was not found in PATH/)
   log('without prebuild and compiler the install fails and says what is missing')
 
-  await execute('npm', ['rebuild', 'whisper-hip'], app, { ...process.env, WHISPER_HIP_BUILD: 'cpu' })
+  await execute('npm', ['rebuild', 'whisper-hip'], app, { ...userEnvironment, WHISPER_HIP_BUILD: 'cpu' })
   assert.deepEqual(checkFolder(join(installed, 'build/Release')), [])
   await transcribe(app, poor, model, 'build/Release/whisper_hip.node')
   log('compiled from the sources in the package')

@@ -14,12 +14,13 @@ std::atomic<int> live_stores{0};
 // Index of the first NaN or infinity, or -1.
 double first_not_finite(const float* values, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    if (!std::isfinite(values[i])) return static_cast<double>(i);
+    if (!std::isfinite(values[i]))
+      return static_cast<double>(i);
   }
   return -1;
 }
 
-}  // namespace
+} // namespace
 
 Napi::Function ByteStoreObject::define(Napi::Env env) {
   return DefineClass(env, "ByteStore",
@@ -32,14 +33,20 @@ ByteStoreObject::ByteStoreObject(const Napi::CallbackInfo& info)
   live_stores++;
 }
 
-ByteStoreObject::~ByteStoreObject() { live_stores--; }
+ByteStoreObject::~ByteStoreObject() {
+  live_stores--;
+}
 
-int ByteStoreObject::live() { return live_stores; }
+int ByteStoreObject::live() {
+  return live_stores;
+}
 
 std::shared_ptr<ByteStore> ByteStoreObject::store_of(Napi::Value value) {
-  if (!value.IsObject()) return nullptr;
+  if (!value.IsObject())
+    return nullptr;
   const auto& constructor = Environment::of(value.Env()).byte_store_constructor;
-  if (!value.As<Napi::Object>().InstanceOf(constructor.Value())) return nullptr;
+  if (!value.As<Napi::Object>().InstanceOf(constructor.Value()))
+    return nullptr;
   return Unwrap(value.As<Napi::Object>())->store_;
 }
 
@@ -52,13 +59,14 @@ Napi::Value ByteStoreObject::append(const Napi::CallbackInfo& info) {
   const auto* bytes = static_cast<const uint8_t*>(view.ArrayBuffer().Data()) + view.ByteOffset();
   if (info[1].ToBoolean() && view.TypedArrayType() == napi_float32_array) {
     const double bad = first_not_finite(reinterpret_cast<const float*>(bytes), view.ElementLength());
-    if (bad >= 0) return Napi::Number::New(env, bad);
+    if (bad >= 0)
+      return Napi::Number::New(env, bad);
   }
   try {
     store_->append(bytes, view.ByteLength());
   } catch (const std::bad_alloc&) {
-    const Napi::Error error = Napi::Error::New(
-        env, "Memory for " + std::to_string(view.ByteLength()) + " more bytes could not be allocated");
+    const Napi::Error error = Napi::Error::New(env, "Memory for " + std::to_string(view.ByteLength()) +
+                                                        " more bytes could not be allocated");
     error.Set("code", Napi::String::New(env, "ERR_OUT_OF_MEMORY"));
     throw error;
   }
@@ -69,4 +77,4 @@ Napi::Value ByteStoreObject::byte_length(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(store_->size()));
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

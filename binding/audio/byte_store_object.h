@@ -27,4 +27,4 @@ class ByteStoreObject : public Napi::ObjectWrap<ByteStoreObject> {
   std::shared_ptr<ByteStore> store_;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -143,8 +143,8 @@ class WavSource final : public FrameSource {
     return format == MA_DR_WAVE_FORMAT_ALAW || format == MA_DR_WAVE_FORMAT_MULAW;
   }
 
-  // miniaudio spreads 8-bit samples over -1..1, which makes silence (128) a constant of 1/255: back to (x -
-  // 128) / 128.
+  // miniaudio spreads 8-bit samples over -1..1, which makes a constant of 1/255 out of silence (128). This
+  // gives (sample - 128) / 128.
   static void centre(float* samples, size_t n) {
     for (size_t i = 0; i < n; ++i)
       samples[i] = (samples[i] * 255 - 1) / 256;

@@ -22,7 +22,8 @@ Napi::Value load_backends(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto array = info[0].As<Napi::Array>();
   std::vector<std::string> paths;
-  for (uint32_t i = 0; i < array.Length(); ++i) paths.push_back(array.Get(i).ToString().Utf8Value());
+  for (uint32_t i = 0; i < array.Length(); ++i)
+    paths.push_back(array.Get(i).ToString().Utf8Value());
 
   Napi::Object task = Environment::of(env).run(env, [paths](const std::atomic<bool>&) -> Settle {
     const CpuModule& module = load_cpu_module(paths);
@@ -47,4 +48,4 @@ Napi::Value load_backends(const Napi::CallbackInfo& info) {
   return task.Get("result");
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -10,4 +10,4 @@ Napi::Object build_constants(Napi::Env env);
 // loadBackends(cpuModules) of lib/native.ts.
 Napi::Value load_backends(const Napi::CallbackInfo& info);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -19,11 +19,11 @@ namespace {
 
 thread_local ComputeJob* current_job = nullptr;
 
-template <typename Function>
-Function backend_function(ggml_backend_t backend, const char* name) {
+template <typename Function> Function backend_function(ggml_backend_t backend, const char* name) {
   ggml_backend_dev_t device = ggml_backend_get_device(backend);
   ggml_backend_reg_t registry = device != nullptr ? ggml_backend_dev_backend_reg(device) : nullptr;
-  if (registry == nullptr) return nullptr;
+  if (registry == nullptr)
+    return nullptr;
   return reinterpret_cast<Function>(ggml_backend_reg_get_proc_address(registry, name));
 }
 
@@ -32,7 +32,8 @@ bool is_cpu(ggml_backend_t backend) {
   return device == nullptr || ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU;
 }
 
-// The pool is created by the CPU module at first use and lives as long as the process: its idle threads sleep.
+// The pool is created by the CPU module at first use and lives as long as the process: its idle threads
+// sleep.
 ggml_threadpool* shared_pool(ggml_backend_t cpu_backend) {
   static std::mutex mutex;
   static ggml_threadpool* pool = nullptr;
@@ -40,11 +41,13 @@ ggml_threadpool* shared_pool(ggml_backend_t cpu_backend) {
   if (pool == nullptr) {
     auto create =
         backend_function<ggml_threadpool* (*)(ggml_threadpool_params*)>(cpu_backend, "ggml_threadpool_new");
-    if (create == nullptr) throw Error("ERR_INTERNAL", "The CPU module exports no ggml_threadpool_new");
+    if (create == nullptr)
+      throw Error("ERR_INTERNAL", "The CPU module exports no ggml_threadpool_new");
     ggml_threadpool_params params = ggml_threadpool_params_default(compute_threads());
-    params.poll = 0;  // between graphs the threads sleep instead of spinning
+    params.poll = 0; // between graphs the threads sleep instead of spinning
     pool = create(&params);
-    if (pool == nullptr) throw Error("ERR_OUT_OF_MEMORY", "The compute threads could not be started");
+    if (pool == nullptr)
+      throw Error("ERR_OUT_OF_MEMORY", "The compute threads could not be started");
   }
   return pool;
 }
@@ -92,21 +95,22 @@ Turnstile& cpu_turnstile() {
 
 bool does_work(ggml_op op) {
   switch (op) {
-    case GGML_OP_NONE:
-    case GGML_OP_VIEW:
-    case GGML_OP_RESHAPE:
-    case GGML_OP_PERMUTE:
-    case GGML_OP_TRANSPOSE:
-      return false;
-    default:
-      return true;
+  case GGML_OP_NONE:
+  case GGML_OP_VIEW:
+  case GGML_OP_RESHAPE:
+  case GGML_OP_PERMUTE:
+  case GGML_OP_TRANSPOSE:
+    return false;
+  default:
+    return true;
   }
 }
 
-// The scheduler asks this for every node that it is about to compute. Answering false leaves the nodes batched:
-// one computation per split.
+// The scheduler asks this for every node that it is about to compute. Answering false leaves the nodes
+// batched: one computation per split.
 bool count_node(ggml_tensor* node, bool ask, void* user_data) {
-  if (!ask || current_job == nullptr || !does_work(node->op)) return !ask;
+  if (!ask || current_job == nullptr || !does_work(node->op))
+    return !ask;
   auto scheduler = static_cast<ggml_backend_sched_t>(user_data);
   ggml_backend_t backend = ggml_backend_sched_get_tensor_backend(scheduler, node);
   NodeCounts& counts = current_job->counts;
@@ -126,10 +130,13 @@ bool is_cancelled(void*) {
 int physical_cores(const cpu_set_t& allowed) {
   std::set<std::string> cores;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed)) continue;
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    if (!CPU_ISSET(cpu, &allowed))
+      continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) +
+                       "/topology/thread_siblings_list");
     std::string siblings;
-    if (!std::getline(file, siblings)) siblings = "cpu" + std::to_string(cpu);
+    if (!std::getline(file, siblings))
+      siblings = "cpu" + std::to_string(cpu);
     cores.insert(siblings);
   }
   return static_cast<int>(cores.size());
@@ -139,17 +146,23 @@ int count_compute_threads() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
   int logical = 0;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) logical = CPU_COUNT(&allowed);
-  if (logical <= 0) return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    logical = CPU_COUNT(&allowed);
+  if (logical <= 0)
+    return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4);
   const int useful = logical <= 4 ? logical : physical_cores(allowed);
   return std::clamp(useful, 1, GGML_MAX_N_THREADS);
 }
 
-}  // namespace
+} // namespace
 
-ComputeScope::ComputeScope(ComputeJob& job) : outer_(current_job) { current_job = &job; }
+ComputeScope::ComputeScope(ComputeJob& job) : outer_(current_job) {
+  current_job = &job;
+}
 
-ComputeScope::~ComputeScope() { current_job = outer_; }
+ComputeScope::~ComputeScope() {
+  current_job = outer_;
+}
 
 int compute_threads() {
   static const int threads = count_compute_threads();
@@ -159,7 +172,8 @@ int compute_threads() {
 void prepare_scheduler(ggml_backend_sched_t scheduler) {
   for (int i = 0; i < ggml_backend_sched_get_n_backends(scheduler); ++i) {
     ggml_backend_t backend = ggml_backend_sched_get_backend(scheduler, i);
-    if (!is_cpu(backend)) continue;
+    if (!is_cpu(backend))
+      continue;
     using SetPool = void (*)(ggml_backend_t, ggml_threadpool*);
     if (auto set_pool = backend_function<SetPool>(backend, "ggml_backend_cpu_set_threadpool")) {
       set_pool(backend, shared_pool(backend));
@@ -174,14 +188,16 @@ void prepare_scheduler(ggml_backend_sched_t scheduler) {
 
 ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   ComputeJob* job = current_job;
-  if (job == nullptr) throw Error("ERR_INTERNAL", "A graph was computed outside of a job");
+  if (job == nullptr)
+    throw Error("ERR_INTERNAL", "A graph was computed outside of a job");
   if (job->skip_graphs > 0) {
     job->skip_graphs--;
     return GGML_STATUS_SUCCESS;
   }
   for (int i = 0; i < ggml_backend_sched_get_n_backends(scheduler); ++i) {
     ggml_backend_t backend = ggml_backend_sched_get_backend(scheduler, i);
-    if (auto set_threads = backend_function<ggml_backend_set_n_threads_t>(backend, "ggml_backend_set_n_threads")) {
+    if (auto set_threads =
+            backend_function<ggml_backend_set_n_threads_t>(backend, "ggml_backend_set_n_threads")) {
       set_threads(backend, job->threads);
     }
   }
@@ -189,13 +205,15 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   if (!is_cpu(ggml_backend_sched_get_backend(scheduler, 0))) {
     return ggml_backend_sched_graph_compute(scheduler, graph);
   }
-  if (!cpu_turnstile().enter(job->cancelled)) return GGML_STATUS_ABORTED;
+  if (!cpu_turnstile().enter(job->cancelled))
+    return GGML_STATUS_ABORTED;
   struct Leave {
     ~Leave() { cpu_turnstile().leave(); }
   } leave;
   // An assertion that was turned into an exception leaves the other threads of the pool waiting for this one.
   static std::atomic<bool> poisoned{false};
-  if (poisoned) throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
+  if (poisoned)
+    throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
   try {
     return ggml_backend_sched_graph_compute(scheduler, graph);
   } catch (...) {
@@ -204,4 +222,4 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   }
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -1,9 +1,9 @@
 // The compute threads: one bounded set for the process, lent to one CPU graph at a time.
 //
-// ggml's worker threads wait for each other by spinning. Two graphs at once on the same cores therefore take far
-// longer than one after the other. So all models and jobs share one pool, and a graph that runs on the CPU holds
-// the pool while it is computed: jobs interleave at graph granularity (one encoder pass, one decoder step), first
-// come, first served.
+// ggml's worker threads wait for each other by spinning. Two graphs at once on the same cores therefore take
+// far longer than one after the other. So all models and jobs share one pool, and a graph that runs on the
+// CPU holds the pool while it is computed: jobs interleave at graph granularity (one encoder pass, one
+// decoder step), first come, first served.
 #pragma once
 
 #include <atomic>
@@ -15,8 +15,8 @@
 
 namespace whisper_hip {
 
-// Graph nodes that were executed, by where. View-like nodes (NONE, VIEW, RESHAPE, PERMUTE, TRANSPOSE) do no work
-// and are not counted.
+// Graph nodes that were executed, by where. View-like nodes (NONE, VIEW, RESHAPE, PERMUTE, TRANSPOSE) do no
+// work and are not counted.
 struct NodeCounts {
   int64_t gpu = 0;
   int64_t cpu = 0;
@@ -25,8 +25,8 @@ struct NodeCounts {
 
 // What a graph computation needs to know of the job on whose thread it runs.
 struct ComputeJob {
-  const std::atomic<bool>* cancelled;  // asked between graph nodes
-  int threads;                         // 1..compute_threads()
+  const std::atomic<bool>* cancelled; // asked between graph nodes
+  int threads;                        // 1..compute_threads()
   NodeCounts counts;
   // Graphs of the encoder pass that are skipped because their result is already in the cross-attention cache.
   int skip_graphs = 0;
@@ -53,4 +53,4 @@ void prepare_scheduler(ggml_backend_sched_t scheduler);
 // Takes the place of ggml_backend_sched_graph_compute() inside whisper.cpp.
 ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -25,22 +25,25 @@ int score_of(const std::string& path, std::string& error) {
   }
   auto score = reinterpret_cast<int (*)()>(dlsym(handle, "ggml_backend_score"));
   const int result = score != nullptr ? score() : 1;
-  if (result == 0) error = "this CPU lacks an instruction set that the module was compiled for";
+  if (result == 0)
+    error = "this CPU lacks an instruction set that the module was compiled for";
   dlclose(handle);
   return result;
 }
 
 std::string describe(const std::vector<ModuleFailure>& failures) {
   std::string text;
-  for (const ModuleFailure& failure : failures) text += "\n  " + failure.path + ": " + failure.error;
+  for (const ModuleFailure& failure : failures)
+    text += "\n  " + failure.path + ": " + failure.error;
   return text;
 }
 
-}  // namespace
+} // namespace
 
 const CpuModule& load_cpu_module(const std::vector<std::string>& paths) {
   std::lock_guard<std::mutex> lock(load_mutex);
-  if (loaded) return *loaded;
+  if (loaded)
+    return *loaded;
 
   auto module = std::make_unique<CpuModule>();
   int best = 0;
@@ -68,4 +71,4 @@ const CpuModule& load_cpu_module(const std::vector<std::string>& paths) {
   return *loaded;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -13,12 +13,13 @@ struct ModuleFailure {
 
 struct CpuModule {
   std::string path;
-  std::string name;  // as the backend calls its device, e.g. "AMD EPYC"
+  std::string name; // as the backend calls its device, e.g. "AMD EPYC"
   std::vector<ModuleFailure> failures;
 };
 
-// Loads the module with the highest score by absolute path and registers it with ggml. The first call decides;
-// later calls return the same module. Throws Error(ERR_NATIVE_MISSING) that lists why each one failed.
+// Loads the module with the highest score by absolute path and registers it with ggml. The first call
+// decides; later calls return the same module. Throws Error(ERR_NATIVE_MISSING) that lists why each one
+// failed.
 const CpuModule& load_cpu_module(const std::vector<std::string>& paths);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

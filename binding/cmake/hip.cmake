@@ -9,6 +9,9 @@ if(WHISPER_HIP_HIP)
     endif()
   endforeach()
 
+  if(NOT CMAKE_HIP_COMPILER)
+    unset(CMAKE_HIP_COMPILER CACHE) # a failed search would be remembered
+  endif()
   include(CheckLanguage)
   check_language(HIP)
   if(NOT CMAKE_HIP_COMPILER)

@@ -16,7 +16,9 @@ namespace whisper_hip {
 
 namespace {
 
-[[noreturn]] void corrupt(const std::string& message) { throw Error("ERR_MODEL_CORRUPT", message); }
+[[noreturn]] void corrupt(const std::string& message) {
+  throw Error("ERR_MODEL_CORRUPT", message);
+}
 
 void expect_range(const char* name, int64_t value, int64_t low, int64_t high) {
   if (value < low || value > high) {
@@ -61,7 +63,8 @@ std::map<std::string, Expected> required_tensors(const Hyperparameters& h, ggml_
   };
   const auto linear = [&](const std::string& name, int64_t in, int64_t out, bool bias = true) {
     matrix(name + ".weight", in, out);
-    if (bias) vector(name + ".bias", out);
+    if (bias)
+      vector(name + ".bias", out);
   };
   const auto attention = [&](const std::string& name) {
     linear(name + ".query", d, d);
@@ -104,12 +107,15 @@ bool is_float(ggml_type type) {
 }
 
 void validate(const PlanTensor& tensor, const Expected& expected, const std::vector<PlanSource>& sources) {
-  if (tensor.shape != expected.shape) corrupt("Tensor " + tensor.name + " has the wrong shape");
-  if (tensor.type != expected.type) corrupt("Tensor " + tensor.name + " has the wrong type in memory");
+  if (tensor.shape != expected.shape)
+    corrupt("Tensor " + tensor.name + " has the wrong shape");
+  if (tensor.type != expected.type)
+    corrupt("Tensor " + tensor.name + " has the wrong type in memory");
   const int64_t columns = tensor.shape[0];
   uint64_t rows = 0;
   for (const TensorPart& part : tensor.parts) {
-    if (part.source >= sources.size()) corrupt("Tensor " + tensor.name + " names a source that does not exist");
+    if (part.source >= sources.size())
+      corrupt("Tensor " + tensor.name + " names a source that does not exist");
     if (part.type != tensor.type && !(is_float(part.type) && is_float(tensor.type))) {
       corrupt("Tensor " + tensor.name + " asks for a conversion that does not exist: " +
               ggml_type_name(part.type) + " to " + ggml_type_name(tensor.type));
@@ -117,7 +123,8 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
     if (columns % ggml_blck_size(part.type) != 0) {
       corrupt("Tensor " + tensor.name + " has rows that are no whole blocks of " + ggml_type_name(part.type));
     }
-    if (part.rows == 0 || part.rows > tensor.rows()) corrupt("Tensor " + tensor.name + " has an empty part");
+    if (part.rows == 0 || part.rows > tensor.rows())
+      corrupt("Tensor " + tensor.name + " has an empty part");
     const uint64_t bytes = part.rows * ggml_row_size(part.type, columns);
     const uint64_t size = sources[part.source].size();
     if (part.offset > size || bytes > size - part.offset) {
@@ -127,35 +134,51 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
     }
     rows += part.rows;
   }
-  if (rows != tensor.rows()) corrupt("Tensor " + tensor.name + " is incomplete");
+  if (rows != tensor.rows())
+    corrupt("Tensor " + tensor.name + " is incomplete");
 }
 
 ggml_type weight_type_of(int32_t ftype) {
   switch (ftype) {
-    case GGML_FTYPE_ALL_F32: return GGML_TYPE_F32;
-    case GGML_FTYPE_MOSTLY_F16: return GGML_TYPE_F16;
-    case GGML_FTYPE_MOSTLY_BF16: return GGML_TYPE_BF16;
-    case GGML_FTYPE_MOSTLY_Q4_0: return GGML_TYPE_Q4_0;
-    case GGML_FTYPE_MOSTLY_Q4_1: return GGML_TYPE_Q4_1;
-    case GGML_FTYPE_MOSTLY_Q5_0: return GGML_TYPE_Q5_0;
-    case GGML_FTYPE_MOSTLY_Q5_1: return GGML_TYPE_Q5_1;
-    case GGML_FTYPE_MOSTLY_Q8_0: return GGML_TYPE_Q8_0;
-    case GGML_FTYPE_MOSTLY_Q2_K: return GGML_TYPE_Q2_K;
-    case GGML_FTYPE_MOSTLY_Q3_K: return GGML_TYPE_Q3_K;
-    case GGML_FTYPE_MOSTLY_Q4_K: return GGML_TYPE_Q4_K;
-    case GGML_FTYPE_MOSTLY_Q5_K: return GGML_TYPE_Q5_K;
-    case GGML_FTYPE_MOSTLY_Q6_K: return GGML_TYPE_Q6_K;
-    default: corrupt("The weight type " + std::to_string(ftype) + " is not known");
+  case GGML_FTYPE_ALL_F32:
+    return GGML_TYPE_F32;
+  case GGML_FTYPE_MOSTLY_F16:
+    return GGML_TYPE_F16;
+  case GGML_FTYPE_MOSTLY_BF16:
+    return GGML_TYPE_BF16;
+  case GGML_FTYPE_MOSTLY_Q4_0:
+    return GGML_TYPE_Q4_0;
+  case GGML_FTYPE_MOSTLY_Q4_1:
+    return GGML_TYPE_Q4_1;
+  case GGML_FTYPE_MOSTLY_Q5_0:
+    return GGML_TYPE_Q5_0;
+  case GGML_FTYPE_MOSTLY_Q5_1:
+    return GGML_TYPE_Q5_1;
+  case GGML_FTYPE_MOSTLY_Q8_0:
+    return GGML_TYPE_Q8_0;
+  case GGML_FTYPE_MOSTLY_Q2_K:
+    return GGML_TYPE_Q2_K;
+  case GGML_FTYPE_MOSTLY_Q3_K:
+    return GGML_TYPE_Q3_K;
+  case GGML_FTYPE_MOSTLY_Q4_K:
+    return GGML_TYPE_Q4_K;
+  case GGML_FTYPE_MOSTLY_Q5_K:
+    return GGML_TYPE_Q5_K;
+  case GGML_FTYPE_MOSTLY_Q6_K:
+    return GGML_TYPE_Q6_K;
+  default:
+    corrupt("The weight type " + std::to_string(ftype) + " is not known");
   }
 }
 
-}  // namespace
+} // namespace
 
 PlanSource::PlanSource(int descriptor) : descriptor_(fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) {
   struct stat status;
   if (descriptor_ < 0 || fstat(descriptor_, &status) != 0) {
     const std::string reason = std::strerror(errno);
-    if (descriptor_ >= 0) close(descriptor_);
+    if (descriptor_ >= 0)
+      close(descriptor_);
     throw Error("ERR_INTERNAL", "The model file's descriptor cannot be used: " + reason);
   }
   size_ = static_cast<uint64_t>(status.st_size);
@@ -164,10 +187,12 @@ PlanSource::PlanSource(int descriptor) : descriptor_(fcntl(descriptor, F_DUPFD_C
 PlanSource::PlanSource(std::shared_ptr<ByteStore> store) : store_(std::move(store)), size_(store_->size()) {}
 
 PlanSource::PlanSource(PlanSource&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), store_(std::move(other.store_)), size_(other.size_) {}
+    : descriptor_(std::exchange(other.descriptor_, -1)), store_(std::move(other.store_)), size_(other.size_) {
+}
 
 PlanSource::~PlanSource() {
-  if (descriptor_ >= 0) close(descriptor_);
+  if (descriptor_ >= 0)
+    close(descriptor_);
 }
 
 void PlanSource::read(uint64_t offset, void* out, size_t length) const {
@@ -179,10 +204,13 @@ void PlanSource::read(uint64_t offset, void* out, size_t length) const {
       count = static_cast<ssize_t>(store_->read(offset + done, bytes + done, length - done));
     } else {
       count = pread(descriptor_, bytes + done, length - done, static_cast<off_t>(offset + done));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) corrupt(std::string("The model file cannot be read: ") + std::strerror(errno));
+      if (count < 0 && errno == EINTR)
+        continue;
+      if (count < 0)
+        corrupt(std::string("The model file cannot be read: ") + std::strerror(errno));
     }
-    if (count == 0) corrupt("The model file became shorter while it was loaded");
+    if (count == 0)
+      corrupt("The model file became shorter while it was loaded");
     done += static_cast<size_t>(count);
   }
 }
@@ -192,21 +220,26 @@ uint64_t PlanTensor::elements() const {
                          [](uint64_t product, int64_t n) { return product * static_cast<uint64_t>(n); });
 }
 
-size_t PlanTensor::bytes() const { return static_cast<size_t>(rows()) * ggml_row_size(type, shape[0]); }
+size_t PlanTensor::bytes() const {
+  return static_cast<size_t>(rows()) * ggml_row_size(type, shape[0]);
+}
 
 size_t LoadPlan::weight_bytes() const {
   size_t total = 0;
-  for (const PlanTensor& tensor : tensors) total += tensor.bytes();
+  for (const PlanTensor& tensor : tensors)
+    total += tensor.bytes();
   return total;
 }
 
 void validate(const LoadPlan& plan) {
   const Hyperparameters& h = plan.hparams;
   validate(h);
-  if (plan.mel_filters.size() != static_cast<size_t>(h.n_mels) * 201) corrupt("The mel filter bank has the wrong size");
+  if (plan.mel_filters.size() != static_cast<size_t>(h.n_mels) * 201)
+    corrupt("The mel filter bank has the wrong size");
 
   uint64_t vocabulary = 0;
-  for (uint32_t length : plan.vocabulary_lengths) vocabulary += length;
+  for (uint32_t length : plan.vocabulary_lengths)
+    vocabulary += length;
   if (vocabulary != plan.vocabulary_bytes.size() || plan.vocabulary_lengths.empty() ||
       plan.vocabulary_lengths.size() > static_cast<size_t>(h.n_vocab)) {
     corrupt("The vocabulary is damaged");
@@ -215,11 +248,13 @@ void validate(const LoadPlan& plan) {
   std::map<std::string, Expected> required = required_tensors(h, weight_type_of(h.ftype));
   for (const PlanTensor& tensor : plan.tensors) {
     const auto expected = required.find(tensor.name);
-    if (expected == required.end()) corrupt("Tensor " + tensor.name + " is unknown or present twice");
+    if (expected == required.end())
+      corrupt("Tensor " + tensor.name + " is unknown or present twice");
     validate(tensor, expected->second, plan.sources);
     required.erase(expected);
   }
-  if (!required.empty()) corrupt("Tensor " + required.begin()->first + " is missing");
+  if (!required.empty())
+    corrupt("Tensor " + required.begin()->first + " is missing");
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

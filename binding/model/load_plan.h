@@ -41,8 +41,8 @@ struct TensorPart {
 
 struct PlanTensor {
   std::string name;
-  std::vector<int64_t> shape;  // ggml order, fastest dimension first
-  ggml_type type;              // in memory
+  std::vector<int64_t> shape; // ggml order, fastest dimension first
+  ggml_type type;             // in memory
   std::vector<TensorPart> parts;
 
   uint64_t elements() const;
@@ -58,7 +58,7 @@ struct Hyperparameters {
 
 struct LoadPlan {
   Hyperparameters hparams;
-  std::vector<float> mel_filters;  // [n_mels, 201] row-major
+  std::vector<float> mel_filters; // [n_mels, 201] row-major
   std::vector<uint8_t> vocabulary_bytes;
   std::vector<uint32_t> vocabulary_lengths;
   std::vector<PlanTensor> tensors;
@@ -67,8 +67,9 @@ struct LoadPlan {
   size_t weight_bytes() const;
 };
 
-// Checks everything that whisper.cpp relies on: the exact set of tensors with the shapes and types that follow from
-// the hyperparameters, all data inside the sources, all row sizes whole blocks. Throws Error(ERR_MODEL_CORRUPT).
+// Checks everything that whisper.cpp relies on: the exact set of tensors with the shapes and types that
+// follow from the hyperparameters, all data inside the sources, all row sizes whole blocks. Throws
+// Error(ERR_MODEL_CORRUPT).
 void validate(const LoadPlan& plan);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

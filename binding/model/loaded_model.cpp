@@ -30,13 +30,16 @@ LoadedModel::LoadedModel(const LoadPlan& plan, ContextOptions options, size_t id
   idle_.push_back(std::move(state));
 }
 
-LoadedModel::~LoadedModel() { dispose(); }
+LoadedModel::~LoadedModel() {
+  dispose();
+}
 
 std::unique_ptr<LoadedModel::Lease> LoadedModel::lease() {
   State state;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (disposed_) throw Error("ERR_DISPOSED", "The model has been disposed");
+    if (disposed_)
+      throw Error("ERR_DISPOSED", "The model has been disposed");
     leased_++;
     if (!idle_.empty()) {
       state = std::move(idle_.back());
@@ -85,9 +88,10 @@ void LoadedModel::dispose() {
   changed_.wait(lock, [this] { return leased_ == 0; });
   live_counts().states -= static_cast<int>(idle_.size());
   idle_.clear();
-  if (context_) live_counts().models--;
+  if (context_)
+    live_counts().models--;
   context_.reset();
   changed_.notify_all();
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -16,8 +16,8 @@ namespace whisper_hip {
 class LoadedModel {
  public:
   // Loads the weights. `progress` gets 0..1; a set `cancelled` makes it throw Error(ERR_CANCELLED).
-  LoadedModel(const LoadPlan& plan, ContextOptions options, size_t idle_states, const std::atomic<bool>& cancelled,
-              std::function<void(double)> progress);
+  LoadedModel(const LoadPlan& plan, ContextOptions options, size_t idle_states,
+              const std::atomic<bool>& cancelled, std::function<void(double)> progress);
   ~LoadedModel();
 
   whisper_context& context() const { return *context_; }
@@ -70,4 +70,4 @@ struct LiveCounts {
 };
 LiveCounts& live_counts();
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -14,8 +14,10 @@ namespace {
 
 std::shared_ptr<TaskCallbacks> callbacks_of(Napi::Value segments, Napi::Value progress) {
   auto callbacks = std::make_shared<TaskCallbacks>();
-  if (segments.IsFunction()) callbacks->on_segments = Napi::Persistent(segments.As<Napi::Function>());
-  if (progress.IsFunction()) callbacks->on_progress = Napi::Persistent(progress.As<Napi::Function>());
+  if (segments.IsFunction())
+    callbacks->on_segments = Napi::Persistent(segments.As<Napi::Function>());
+  if (progress.IsFunction())
+    callbacks->on_progress = Napi::Persistent(progress.As<Napi::Function>());
   return callbacks;
 }
 
@@ -24,16 +26,18 @@ std::function<void(double)> progress_reporter(Environment& environment,
                                               const std::shared_ptr<TaskCallbacks>& callbacks) {
   return [&environment, weak = std::weak_ptr<TaskCallbacks>(callbacks), last = -1](double progress) mutable {
     const int percent = static_cast<int>(std::floor(progress * 100.0));
-    if (percent <= last) return;
+    if (percent <= last)
+      return;
     last = percent;
     environment.post([weak, progress](Napi::Env env) {
       const auto alive = weak.lock();
-      if (alive && !alive->on_progress.IsEmpty()) alive->on_progress.Call({Napi::Number::New(env, progress)});
+      if (alive && !alive->on_progress.IsEmpty())
+        alive->on_progress.Call({Napi::Number::New(env, progress)});
     });
   };
 }
 
-}  // namespace
+} // namespace
 
 Napi::Function ModelObject::define(Napi::Env env) {
   return DefineClass(env, "Model",
@@ -56,17 +60,20 @@ Napi::Object ModelObject::create(Napi::Env env, std::shared_ptr<LoadedModel> mod
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {}
 
 void ModelObject::Finalize(Napi::Env env) {
-  if (model_) Napi::MemoryManagement::AdjustExternalMemory(env, -total_bytes());
+  if (model_)
+    Napi::MemoryManagement::AdjustExternalMemory(env, -total_bytes());
 }
 
 int64_t ModelObject::total_bytes() const {
   int64_t total = 0;
-  for (const auto& entry : model_->weight_bytes()) total += static_cast<int64_t>(entry.second);
+  for (const auto& entry : model_->weight_bytes())
+    total += static_cast<int64_t>(entry.second);
   return total;
 }
 
 std::shared_ptr<LoadedModel> ModelObject::model_or_throw(Napi::Env env) const {
-  if (model_) return model_;
+  if (model_)
+    return model_;
   const Napi::Error error = Napi::Error::New(env, "The model has been disposed");
   error.Set("code", Napi::String::New(env, "ERR_DISPOSED"));
   throw error;
@@ -75,7 +82,8 @@ std::shared_ptr<LoadedModel> ModelObject::model_or_throw(Napi::Env env) const {
 Napi::Value ModelObject::weight_bytes(const Napi::CallbackInfo& info) {
   const auto model = model_or_throw(info.Env());
   Napi::Object bytes = Napi::Object::New(info.Env());
-  for (const auto& entry : model->weight_bytes()) bytes.Set(entry.first, static_cast<double>(entry.second));
+  for (const auto& entry : model->weight_bytes())
+    bytes.Set(entry.first, static_cast<double>(entry.second));
   return bytes;
 }
 
@@ -93,10 +101,12 @@ Napi::Value ModelObject::transcribe(const Napi::CallbackInfo& info) {
 
   Environment& environment = Environment::of(env);
   TranscribeEvents reports;
-  reports.segments = [&environment, weak = std::weak_ptr<TaskCallbacks>(callbacks)](std::vector<SegmentResult> found) {
+  reports.segments = [&environment,
+                      weak = std::weak_ptr<TaskCallbacks>(callbacks)](std::vector<SegmentResult> found) {
     environment.post([weak, found = std::move(found)](Napi::Env posted) {
       const auto alive = weak.lock();
-      if (alive && !alive->on_segments.IsEmpty()) alive->on_segments.Call({segments_to_js(posted, found)});
+      if (alive && !alive->on_segments.IsEmpty())
+        alive->on_segments.Call({segments_to_js(posted, found)});
     });
   };
   reports.progress = progress_reporter(environment, callbacks);
@@ -114,8 +124,9 @@ Napi::Value ModelObject::detect_language(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const int threads = std::clamp(info[1].ToNumber().Int32Value(), 1, compute_threads());
   return Environment::of(env).run(
-      env, [model = model_or_throw(env), open_audio = audio_from_js(info[0].As<Napi::Object>()),
-            threads](const std::atomic<bool>& cancelled) -> Settle {
+      env,
+      [model = model_or_throw(env), open_audio = audio_from_js(info[0].As<Napi::Object>()),
+       threads](const std::atomic<bool>& cancelled) -> Settle {
         DetectedLanguage language = whisper_hip::detect_language(*model, open_audio, threads, cancelled);
         return [language = std::move(language)](Napi::Env done) -> Napi::Value {
           return language_to_js(done, language);
@@ -125,10 +136,12 @@ Napi::Value ModelObject::detect_language(const Napi::CallbackInfo& info) {
 
 Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (model_) Napi::MemoryManagement::AdjustExternalMemory(env, -total_bytes());
+  if (model_)
+    Napi::MemoryManagement::AdjustExternalMemory(env, -total_bytes());
   Napi::Object task =
       Environment::of(env).run(env, [model = std::move(model_)](const std::atomic<bool>&) -> Settle {
-        if (model) model->dispose();
+        if (model)
+          model->dispose();
         return [](Napi::Env done) { return done.Undefined(); };
       });
   return task.Get("result");
@@ -141,12 +154,14 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   ContextOptions context;
   context.use_gpu = false;
   context.flash_attention = options.Get("flashAttention").ToBoolean();
-  const auto idle_states = static_cast<size_t>(std::clamp(options.Get("idleStates").ToNumber().Int32Value(), 0, 64));
+  const auto idle_states =
+      static_cast<size_t>(std::clamp(options.Get("idleStates").ToNumber().Int32Value(), 0, 64));
   auto callbacks = callbacks_of(env.Undefined(), info[2]);
 
   Environment& environment = Environment::of(env);
   Work work = [plan = std::move(plan), context, idle_states,
-               report = progress_reporter(environment, callbacks)](const std::atomic<bool>& cancelled) -> Settle {
+               report =
+                   progress_reporter(environment, callbacks)](const std::atomic<bool>& cancelled) -> Settle {
     auto model = std::make_shared<LoadedModel>(*plan, context, idle_states, cancelled, report);
     return [model = std::move(model)](Napi::Env done) mutable -> Napi::Value {
       return ModelObject::create(done, std::move(model));
@@ -155,4 +170,4 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   return environment.run(env, std::move(work), std::move(callbacks));
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

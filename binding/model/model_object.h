@@ -31,4 +31,4 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 // loadModel(plan, options, onProgress) of lib/native.ts.
 Napi::Value load_model(const Napi::CallbackInfo& info);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -18,7 +18,8 @@ std::vector<T> copy_array(Napi::Object object, const char* name, napi_typedarray
   const auto view = value.As<Napi::TypedArray>();
   const auto* bytes = static_cast<const uint8_t*>(view.ArrayBuffer().Data()) + view.ByteOffset();
   std::vector<T> copy(view.ElementLength());
-  if (!copy.empty()) std::memcpy(copy.data(), bytes, copy.size() * sizeof(T));
+  if (!copy.empty())
+    std::memcpy(copy.data(), bytes, copy.size() * sizeof(T));
   return copy;
 }
 
@@ -33,7 +34,8 @@ double number(Napi::Object object, const char* name) {
 
 Napi::Array array(Napi::Object object, const char* name) {
   const Napi::Value value = object.Get(name);
-  if (!value.IsArray()) throw Napi::TypeError::New(object.Env(), std::string("Expected an array for ") + name);
+  if (!value.IsArray())
+    throw Napi::TypeError::New(object.Env(), std::string("Expected an array for ") + name);
   return value.As<Napi::Array>();
 }
 
@@ -52,26 +54,30 @@ PlanTensor tensor_from_js(Napi::Object object) {
   const Napi::Array shape = array(object, "shape");
   for (uint32_t i = 0; i < shape.Length(); ++i) {
     const double n = shape.Get(i).ToNumber().DoubleValue();
-    if (!(n >= 1 && n <= 1e9) || i >= 4) throw Napi::TypeError::New(object.Env(), "Expected 1 to 4 positive dimensions");
+    if (!(n >= 1 && n <= 1e9) || i >= 4)
+      throw Napi::TypeError::New(object.Env(), "Expected 1 to 4 positive dimensions");
     tensor.shape.push_back(static_cast<int64_t>(n));
   }
-  if (tensor.shape.empty()) throw Napi::TypeError::New(object.Env(), "Expected 1 to 4 positive dimensions");
+  if (tensor.shape.empty())
+    throw Napi::TypeError::New(object.Env(), "Expected 1 to 4 positive dimensions");
   const Napi::Array parts = array(object, "parts");
   for (uint32_t i = 0; i < parts.Length(); ++i) {
     const auto part = parts.Get(i).As<Napi::Object>();
-    tensor.parts.push_back({static_cast<uint32_t>(number(part, "source")), static_cast<uint64_t>(number(part, "offset")),
-                            type_of(part), static_cast<uint64_t>(number(part, "rows"))});
+    tensor.parts.push_back({static_cast<uint32_t>(number(part, "source")),
+                            static_cast<uint64_t>(number(part, "offset")), type_of(part),
+                            static_cast<uint64_t>(number(part, "rows"))});
   }
   return tensor;
 }
 
-}  // namespace
+} // namespace
 
 LoadPlan plan_from_js(Napi::Object object) {
   LoadPlan plan;
   const auto hparams = copy_array<int32_t>(object, "hyperparameters", napi_int32_array);
   static_assert(sizeof plan.hparams == 11 * sizeof(int32_t), "the legacy header has eleven numbers");
-  if (hparams.size() != 11) throw Napi::TypeError::New(object.Env(), "Expected 11 hyperparameters");
+  if (hparams.size() != 11)
+    throw Napi::TypeError::New(object.Env(), "Expected 11 hyperparameters");
   std::memcpy(&plan.hparams, hparams.data(), sizeof plan.hparams);
   plan.mel_filters = copy_array<float>(object, "melFilters", napi_float32_array);
   plan.vocabulary_bytes = copy_array<uint8_t>(object, "vocabularyBytes", napi_uint8_array);
@@ -98,4 +104,4 @@ LoadPlan plan_from_js(Napi::Object object) {
   return plan;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -15,8 +15,7 @@ constexpr size_t kChunkBytes = 4u << 20;
 constexpr uint32_t kMagic = 0x67676d6c;
 constexpr int32_t kFrequencyBins = 201;
 
-template <typename T>
-void append(std::vector<uint8_t>& bytes, const T& value) {
+template <typename T> void append(std::vector<uint8_t>& bytes, const T& value) {
   const auto* raw = reinterpret_cast<const uint8_t*>(&value);
   bytes.insert(bytes.end(), raw, raw + sizeof value);
 }
@@ -26,7 +25,7 @@ void append(std::vector<uint8_t>& bytes, const void* data, size_t length) {
   bytes.insert(bytes.end(), raw, raw + length);
 }
 
-}  // namespace
+} // namespace
 
 PlanStream::PlanStream(const LoadPlan& plan, const std::atomic<bool>& cancelled,
                        std::function<void(double)> progress)
@@ -67,12 +66,14 @@ void PlanStream::write_record(const PlanTensor& tensor) {
   append(pending_, static_cast<int32_t>(tensor.shape.size()));
   append(pending_, static_cast<int32_t>(tensor.name.size()));
   append(pending_, static_cast<int32_t>(tensor.type));
-  for (int64_t n : tensor.shape) append(pending_, static_cast<int32_t>(n));
+  for (int64_t n : tensor.shape)
+    append(pending_, static_cast<int32_t>(n));
   append(pending_, tensor.name.data(), tensor.name.size());
 }
 
 void PlanStream::read(void* out, size_t length) {
-  if (length == 0) return;
+  if (length == 0)
+    return;
   if (position_ == pending_.size()) {
     if (payload_due_) {
       payload_due_ = false;
@@ -138,17 +139,17 @@ void PlanStream::convert_rows(const TensorPart& part, const PlanTensor& tensor, 
         ggml_get_type_traits(part.type)->to_float(from, row.data(), columns);
       }
       switch (tensor.type) {
-        case GGML_TYPE_F32:
-          std::memcpy(out, row.data(), to_bytes);
-          break;
-        case GGML_TYPE_F16:
-          ggml_fp32_to_fp16_row(row.data(), reinterpret_cast<ggml_fp16_t*>(out), columns);
-          break;
-        case GGML_TYPE_BF16:
-          ggml_fp32_to_bf16_row(row.data(), reinterpret_cast<ggml_bf16_t*>(out), columns);
-          break;
-        default:
-          throw Error("ERR_INTERNAL", "Tensor " + tensor.name + " asks for a conversion that does not exist");
+      case GGML_TYPE_F32:
+        std::memcpy(out, row.data(), to_bytes);
+        break;
+      case GGML_TYPE_F16:
+        ggml_fp32_to_fp16_row(row.data(), reinterpret_cast<ggml_fp16_t*>(out), columns);
+        break;
+      case GGML_TYPE_BF16:
+        ggml_fp32_to_bf16_row(row.data(), reinterpret_cast<ggml_bf16_t*>(out), columns);
+        break;
+      default:
+        throw Error("ERR_INTERNAL", "Tensor " + tensor.name + " asks for a conversion that does not exist");
       }
     }
     advance(count * to_bytes);
@@ -156,9 +157,10 @@ void PlanStream::convert_rows(const TensorPart& part, const PlanTensor& tensor, 
 }
 
 void PlanStream::advance(size_t bytes) {
-  if (cancelled_.load(std::memory_order_relaxed)) throw Error("ERR_CANCELLED", "The load was cancelled");
+  if (cancelled_.load(std::memory_order_relaxed))
+    throw Error("ERR_CANCELLED", "The load was cancelled");
   done_bytes_ += bytes;
   progress_(static_cast<double>(done_bytes_) / static_cast<double>(total_bytes_));
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

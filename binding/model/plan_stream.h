@@ -30,13 +30,13 @@ class PlanStream {
   const LoadPlan& plan_;
   const std::atomic<bool>& cancelled_;
   std::function<void(double)> progress_;
-  std::vector<uint8_t> pending_;  // bytes that are served before the next payload
+  std::vector<uint8_t> pending_; // bytes that are served before the next payload
   size_t position_ = 0;
-  size_t next_ = 0;  // tensor whose payload or record comes next
+  size_t next_ = 0; // tensor whose payload or record comes next
   bool payload_due_ = false;
   bool asked_past_end_ = false;
   size_t total_bytes_;
   size_t done_bytes_ = 0;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

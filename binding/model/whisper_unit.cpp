@@ -24,17 +24,28 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
 #include "support/error.h"
 #include "support/log.h"
 
-// whisper_init_state() frees a whisper_batch that it never initialised when it fails early. With zeroed memory
-// that is harmless. The replacement stays inside this addon: its symbols are not exported.
+// whisper_init_state() frees a whisper_batch that it never initialised when it fails early. With zeroed
+// memory that is harmless. The replacement stays inside this addon: its symbols are not exported.
 void* operator new(size_t size) {
-  if (void* memory = std::calloc(1, size != 0 ? size : 1)) return memory;
+  if (void* memory = std::calloc(1, size != 0 ? size : 1))
+    return memory;
   throw std::bad_alloc();
 }
-void* operator new[](size_t size) { return operator new(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void* operator new[](size_t size) {
+  return operator new(size);
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, size_t) noexcept {
+  std::free(memory);
+}
 
 namespace whisper_hip {
 
@@ -45,8 +56,10 @@ static_assert(kMaxDecoders == WHISPER_MAX_DECODERS, "the header's copy of the li
 
 // whisper_free() without its crash after a failed load: the weights are freed, there is no state.
 void free_context(whisper_context* context) {
-  for (ggml_context* tensors : context->model.ctxs) ggml_free(tensors);
-  for (ggml_backend_buffer_t buffer : context->model.buffers) ggml_backend_buffer_free(buffer);
+  for (ggml_context* tensors : context->model.ctxs)
+    ggml_free(tensors);
+  for (ggml_backend_buffer_t buffer : context->model.buffers)
+    ggml_backend_buffer_free(buffer);
   delete context;
 }
 
@@ -76,33 +89,40 @@ struct Decoding {
 };
 thread_local Decoding decoding;
 
-// The no-speech probability is that of <|nospeech|> after <|startoftranscript|> (OpenAI's decoding.py). whisper.cpp
-// takes it from the first row of its logits, which it fills for the last token of the prompt only. So the row that is
-// meant is put there.
+// The no-speech probability is that of <|nospeech|> after <|startoftranscript|> (OpenAI's decoding.py).
+// whisper.cpp takes it from the first row of its logits, which it fills for the last token of the prompt
+// only. So the row that is meant is put there.
 void keep_no_speech_logits(ggml_cgraph* graph) {
   whisper_state& state = *decoding.state;
   const whisper_batch& batch = state.batch;
   for (int i = batch.n_tokens - 1; i >= 0 && batch.n_tokens > 1; --i) {
-    if (batch.token[i] != decoding.start_of_transcript) continue;
+    if (batch.token[i] != decoding.start_of_transcript)
+      continue;
     const ggml_tensor* logits = ggml_graph_node(graph, -1);
     const size_t n_vocab = logits->ne[0];
     state.logits.resize(n_vocab * batch.n_tokens);
-    ggml_backend_tensor_get(logits, state.logits.data(), i * n_vocab * sizeof(float), n_vocab * sizeof(float));
+    ggml_backend_tensor_get(logits, state.logits.data(), i * n_vocab * sizeof(float),
+                            n_vocab * sizeof(float));
     return;
   }
 }
 
-}  // namespace
+} // namespace
 
 static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   const ggml_status status = compute_graph(scheduler, graph);
   const bool decoder = decoding.state != nullptr && scheduler == decoding.state->sched_decode.sched;
-  if (status == GGML_STATUS_SUCCESS && decoder) keep_no_speech_logits(graph);
+  if (status == GGML_STATUS_SUCCESS && decoder)
+    keep_no_speech_logits(graph);
   return status;
 }
 
-void ContextDeleter::operator()(whisper_context* context) const { free_context(context); }
-void StateDeleter::operator()(whisper_state* state) const { whisper_free_state(state); }
+void ContextDeleter::operator()(whisper_context* context) const {
+  free_context(context);
+}
+void StateDeleter::operator()(whisper_state* state) const {
+  whisper_free_state(state);
+}
 
 Context load_context(whisper_model_loader& loader, const ContextOptions& options) {
   ggml_time_init();
@@ -129,8 +149,10 @@ std::map<std::string, size_t> weight_buffers(const whisper_context& context) {
 
 State create_state(whisper_context& context) {
   State state(whisper_init_state(&context));
-  if (!state) throw Error("ERR_OUT_OF_MEMORY", "The caches and compute buffers of a job could not be allocated");
-  for (size_t i = 0; whisper_sched* scheduler = schedulers(*state, i); ++i) prepare_scheduler(scheduler->sched);
+  if (!state)
+    throw Error("ERR_OUT_OF_MEMORY", "The caches and compute buffers of a job could not be allocated");
+  for (size_t i = 0; whisper_sched* scheduler = schedulers(*state, i); ++i)
+    prepare_scheduler(scheduler->sched);
   return state;
 }
 
@@ -153,13 +175,14 @@ void reset_state(whisper_state& state) {
 }
 
 void reserve_decoders(whisper_context& context, whisper_state& state, int count) {
-  if (state.kv_self_n_dec >= count) return;
+  if (state.kv_self_n_dec >= count)
+    return;
   const auto& hparams = context.model.hparams;
   // Two spare sequences: a beam is copied before its source is released.
   const int cells = GGML_PAD(hparams.n_text_ctx, 256) * (count > 1 ? count + 2 : 1);
   whisper_kv_cache cache = {};
-  if (!whisper_kv_cache_init(cache, state.backends[0], context.itype, hparams.n_text_state, hparams.n_text_layer,
-                             cells)) {
+  if (!whisper_kv_cache_init(cache, state.backends[0], context.itype, hparams.n_text_state,
+                             hparams.n_text_layer, cells)) {
     throw Error("ERR_OUT_OF_MEMORY", "The self-attention cache for " + std::to_string(count) +
                                          " sequences side by side could not be allocated");
   }
@@ -168,7 +191,9 @@ void reserve_decoders(whisper_context& context, whisper_state& state, int count)
   state.kv_self_n_dec = count;
 }
 
-const std::vector<float>& mel_filters(const whisper_context& context) { return context.model.filters.data; }
+const std::vector<float>& mel_filters(const whisper_context& context) {
+  return context.model.filters.data;
+}
 
 std::vector<float>& mel_window(whisper_state& state, int n_mels, int frames) {
   state.mel.n_mel = n_mels;
@@ -178,7 +203,9 @@ std::vector<float>& mel_window(whisper_state& state, int n_mels, int frames) {
   return state.mel.data;
 }
 
-std::vector<whisper_token>& prompt_history(whisper_state& state) { return state.prompt_past1; }
+std::vector<whisper_token>& prompt_history(whisper_state& state) {
+  return state.prompt_past1;
+}
 
 std::vector<float> language_probabilities(whisper_context& context, whisper_state& state) {
   std::vector<float> probabilities(whisper_lang_max_id() + 1, 0.0f);
@@ -186,12 +213,14 @@ std::vector<float> language_probabilities(whisper_context& context, whisper_stat
   if (whisper_lang_auto_detect_with_state(&context, &state, 0, 1, probabilities.data()) < 0) {
     return {};
   }
-  // whisper.cpp asks for every language that it knows, also those that came after this model: their token ids mean
-  // something else here.
+  // whisper.cpp asks for every language that it knows, also those that came after this model: their token ids
+  // mean something else here.
   probabilities.resize(std::min<size_t>(probabilities.size(), context.vocab.num_languages()));
   float sum = 0.0f;
-  for (float probability : probabilities) sum += probability;
-  for (float& probability : probabilities) probability /= sum;
+  for (float probability : probabilities)
+    sum += probability;
+  for (float& probability : probabilities)
+    probability /= sum;
   return probabilities;
 }
 
@@ -208,7 +237,8 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
     bool& begun = *static_cast<bool*>(data);
     const bool first = !begun;
     begun = true;
-    if (!first) mute_next_line();
+    if (!first)
+      mute_next_line();
     return first;
   };
   params.encoder_begin_callback_user_data = &started;
@@ -225,7 +255,8 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
   WindowResult result = {};
   result.status = whisper_full_with_state(&context, &state, params, nullptr, 0);
   result.seek_delta = kWindowFrames;
-  if (result.status != 0 || !started) return result;
+  if (result.status != 0 || !started)
+    return result;
 
   // The sequence that whisper.cpp chose: the best score among those that did not fail.
   int best = 0;
@@ -233,7 +264,8 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
   result.failed = true;
   for (int i = 0; i < decoders; ++i) {
     const whisper_decoder& decoder = state.decoders[i];
-    if (decoder.failed) continue;
+    if (decoder.failed)
+      continue;
     result.failed = false;
     if (best_score < decoder.sequence.score) {
       best_score = decoder.sequence.score;
@@ -246,21 +278,24 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
   result.no_speech_probability = state.no_speech_prob;
   result.seek_delta = decoder.seek_delta;
 
-  // A single timestamp at the end means that no speech follows in this window (whisper.cpp pull request 2629).
+  // A single timestamp at the end means that no speech follows in this window (whisper.cpp pull request
+  // 2629).
   const whisper_token begin = context.vocab.token_beg;
   const size_t count = tokens.size();
   const bool cut_by_limit = params.max_tokens > 0 && count > static_cast<size_t>(params.max_tokens);
   if (count > 1 && !cut_by_limit && tokens[count - 2].id < begin && tokens[count - 1].id > begin) {
     result.seek_delta = std::min(remaining, kWindowFrames);
   }
-  if (result.seek_delta <= 0) result.seek_delta = kWindowFrames;
+  if (result.seek_delta <= 0)
+    result.seek_delta = kWindowFrames;
 
   for (const whisper_segment& segment : state.result_all) {
     // Without timestamps whisper.cpp computes the start from a token that does not exist.
     const int start = params.no_timestamps ? 0 : static_cast<int>(segment.t0);
     WindowSegment copy{start, static_cast<int>(segment.t1), {}};
     for (const whisper_token_data& token : segment.tokens) {
-      if (token.id < context.vocab.token_eot) copy.tokens.push_back({token.id, token.p});
+      if (token.id < context.vocab.token_eot)
+        copy.tokens.push_back({token.id, token.p});
     }
     result.segments.push_back(std::move(copy));
   }
@@ -276,4 +311,4 @@ const std::string& token_bytes(const whisper_context& context, whisper_token tok
   return context.vocab.id_to_token.at(token);
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

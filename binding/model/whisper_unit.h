@@ -1,7 +1,7 @@
 // The one translation unit that includes whisper.cpp, and what the rest of the binding may ask of it.
 //
-// Including the unmodified source gives access to what its C API hides: freeing the weights of a failed load, the
-// schedulers (where did each node run), the decoders of the last window (score, failure), the mel buffer.
+// Including the unmodified source gives access to what its C API hides: freeing the weights of a failed load,
+// the schedulers (where did each node run), the decoders of the last window (score, failure), the mel buffer.
 #pragma once
 
 #include <cstddef>
@@ -65,7 +65,8 @@ const std::vector<float>& mel_filters(const whisper_context& context);
 // The buffer of the window that is decoded next: [n_mels, frames] row-major.
 std::vector<float>& mel_window(whisper_state& state, int n_mels, int frames);
 
-// Prompt tokens that the next window is conditioned on; after a window: what the one after it should be given.
+// Prompt tokens that the next window is conditioned on; after a window: what the one after it should be
+// given.
 std::vector<whisper_token>& prompt_history(whisper_state& state);
 
 // Language probabilities (index: whisper.cpp's language id) of the window in `state`. Encodes it.
@@ -77,22 +78,23 @@ struct WindowToken {
 };
 
 struct WindowSegment {
-  int start;  // frames of 10 ms from the start of the window
+  int start; // frames of 10 ms from the start of the window
   int end;
   std::vector<WindowToken> tokens;
 };
 
 struct WindowResult {
   int status;  // of whisper_full_with_state()
-  bool failed;  // every sequence ended in a loop or without a result
+  bool failed; // every sequence ended in a loop or without a result
   double average_log_probability;
   float no_speech_probability;
-  int seek_delta;  // frames to the next window
+  int seek_delta; // frames to the next window
   std::vector<WindowSegment> segments;
 };
 
-// Decodes one window (the mel buffer) once, at params.temperature. `remaining` is the number of frames from the
-// start of the window to the end of what shall be transcribed; `decoders` the number of sequences side by side.
+// Decodes one window (the mel buffer) once, at params.temperature. `remaining` is the number of frames from
+// the start of the window to the end of what shall be transcribed; `decoders` the number of sequences side by
+// side.
 WindowResult decode_window(whisper_context& context, whisper_state& state, whisper_full_params params,
                            int remaining, int decoders);
 
@@ -108,4 +110,4 @@ StateTimings timings(const whisper_state& state);
 // Raw bytes of a token, not necessarily valid UTF-8.
 const std::string& token_bytes(const whisper_context& context, whisper_token token);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

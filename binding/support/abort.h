@@ -1,11 +1,12 @@
-// ggml answers a failed assertion or allocation with abort(). On threads of our own it becomes an exception instead,
-// so that one failed job does not take the application along. The exception passes through C frames, which works
-// with the unwind tables that x86-64 and arm64 compilers write; what ggml was doing is lost.
+// ggml answers a failed assertion or allocation with abort(). On threads of our own it becomes an exception
+// instead, so that one failed job does not take the application along. The exception passes through C frames,
+// which works with the unwind tables that x86-64 and arm64 compilers write; what ggml was doing is lost.
 #pragma once
 
 namespace whisper_hip {
 
-// Installs the process-wide callback, and keeps ggml from forking a debugger. Call before anything of ggml runs.
+// Installs the process-wide callback, and keeps ggml from forking a debugger. Call before anything of ggml
+// runs.
 void install_abort_handler();
 
 // Allows the current thread to leave ggml by an exception while the object lives.
@@ -20,4 +21,4 @@ class AbortScope {
 // Whether ggml gave up in the current AbortScope of this thread.
 bool ggml_has_aborted();
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kMaxErrorBytes = 2048;
 thread_local LogScope* current_scope = nullptr;
 thread_local bool mute = false;
-}  // namespace
+} // namespace
 
 void route_log(int level, const char* text, void*) {
   if (mute) {
@@ -18,13 +18,16 @@ void route_log(int level, const char* text, void*) {
     return;
   }
   LogScope* scope = current_scope;
-  if (scope == nullptr || text == nullptr) return;
-  if (level != GGML_LOG_LEVEL_CONT) scope->in_error_ = level == GGML_LOG_LEVEL_ERROR;
+  if (scope == nullptr || text == nullptr)
+    return;
+  if (level != GGML_LOG_LEVEL_CONT)
+    scope->in_error_ = level == GGML_LOG_LEVEL_ERROR;
   if (scope->in_error_ && scope->errors_.size() < kMaxErrorBytes) {
     scope->errors_.append(text, 0, kMaxErrorBytes - scope->errors_.size());
   }
   for (; scope != nullptr; scope = scope->outer_) {
-    if (scope->listener_) return scope->listener_(level, text);
+    if (scope->listener_)
+      return scope->listener_(level, text);
   }
 }
 
@@ -32,9 +35,13 @@ LogScope::LogScope(LogListener listener) : listener_(std::move(listener)), outer
   current_scope = this;
 }
 
-LogScope::~LogScope() { current_scope = outer_; }
+LogScope::~LogScope() {
+  current_scope = outer_;
+}
 
-void mute_next_line() { mute = true; }
+void mute_next_line() {
+  mute = true;
+}
 
 void install_log_sink() {
   // whisper_log_set also sets ggml's sink, and whisper.cpp sets ggml's again from its own at every state
@@ -43,4 +50,4 @@ void install_log_sink() {
                   nullptr);
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

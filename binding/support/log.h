@@ -1,7 +1,7 @@
 // Log lines of ggml and whisper.cpp, routed to whoever caused them.
 //
-// The log sink of whisper.cpp is one per process, but a line belongs to the load or job whose thread printed it.
-// A thread that works for somebody holds a LogScope; lines of threads without one are dropped.
+// The log sink of whisper.cpp is one per process, but a line belongs to the load or job whose thread printed
+// it. A thread that works for somebody holds a LogScope; lines of threads without one are dropped.
 #pragma once
 
 #include <functional>
@@ -12,8 +12,8 @@ namespace whisper_hip {
 // Levels of ggml_log_level: 1 debug, 2 info, 3 warn, 4 error; 5 continues the previous line.
 using LogListener = std::function<void(int level, const char* text)>;
 
-// Receives the lines that the current thread prints while the object lives, and keeps the errors among them. Without
-// a listener of its own it passes them on to that of the scope around it.
+// Receives the lines that the current thread prints while the object lives, and keeps the errors among them.
+// Without a listener of its own it passes them on to that of the scope around it.
 class LogScope {
  public:
   explicit LogScope(LogListener listener = nullptr);
@@ -38,4 +38,4 @@ void mute_next_line();
 // Installs the process-wide sink of whisper.cpp and ggml. Idempotent.
 void install_log_sink();
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -8,7 +8,8 @@
 namespace whisper_hip {
 
 double compression_ratio(const std::string& text) {
-  if (text.empty()) return 0.0;
+  if (text.empty())
+    return 0.0;
   uLongf size = compressBound(static_cast<uLong>(text.size()));
   std::vector<Bytef> out(size);
   const auto* bytes = reinterpret_cast<const Bytef*>(text.data());
@@ -18,4 +19,4 @@ double compression_ratio(const std::string& text) {
   return static_cast<double>(text.size()) / static_cast<double>(size);
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -10,8 +10,8 @@ namespace whisper_hip {
 
 class Grammar {
  public:
-  // Throws Error(ERR_INVALID_ARGUMENT) that says what is wrong: syntax, a rule that is used but not defined, no rule
-  // of the name `start_rule`, left recursion (which whisper.cpp would follow without end).
+  // Throws Error(ERR_INVALID_ARGUMENT) that says what is wrong: syntax, a rule that is used but not defined,
+  // no rule of the name `start_rule`, left recursion (which whisper.cpp would follow without end).
   Grammar(const std::string& text, const std::string& start_rule);
 
   std::vector<const whisper_grammar_element*>& rules() { return rules_; }
@@ -23,4 +23,4 @@ class Grammar {
   size_t start_ = 0;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

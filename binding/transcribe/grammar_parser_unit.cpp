@@ -1,4 +1,5 @@
-// whisper.cpp's grammar parser reports a syntax error by printing it to stderr. Here the message is kept instead.
+// whisper.cpp's grammar parser reports a syntax error by printing it to stderr. Here the message is kept
+// instead.
 #include <cstdio>
 
 #include "transcribe/grammar_error.h"
@@ -7,13 +8,14 @@ namespace {
 
 thread_local std::string last_error;
 
-void keep_message(std::FILE*, const char*, const char*, const char* message) { last_error = message; }
+void keep_message(std::FILE*, const char*, const char*, const char* message) {
+  last_error = message;
+}
 
 // The parser's debug printer, which nothing here calls.
-template <typename... Values>
-void keep_message(std::FILE*, const char*, Values...) {}
+template <typename... Values> void keep_message(std::FILE*, const char*, Values...) {}
 
-}  // namespace
+} // namespace
 
 #define fprintf keep_message
 #include "grammar-parser.cpp"
@@ -27,4 +29,4 @@ std::string take_grammar_error() {
   return message;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

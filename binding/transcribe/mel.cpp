@@ -9,8 +9,8 @@ namespace whisper_hip {
 namespace {
 
 constexpr size_t kBlockFrames = 1024;
-constexpr int kPad = LogMel::kFftSize / 2;  // samples before the start, reflected
-constexpr float kSilence = -10.0f;          // log10(1e-10)
+constexpr int kPad = LogMel::kFftSize / 2; // samples before the start, reflected
+constexpr float kSilence = -10.0f;         // log10(1e-10)
 constexpr double kPi = 3.14159265358979323846;
 
 // Frames that are transformed side by side: every arithmetic operation works on a vector of them.
@@ -25,10 +25,10 @@ ComplexLanes multiply(const ComplexLanes& a, std::complex<float> b) {
   return {a.re * b.real() - a.im * b.imag(), a.re * b.imag() + a.im * b.real()};
 }
 
-}  // namespace
+} // namespace
 
-// A real FFT of 400 points for eight frames at once: 200 complex points (the even and odd samples), decimated in time
-// by 5, 5, 4 and 2, then separated into the spectrum of the real signal.
+// A real FFT of 400 points for eight frames at once: 200 complex points (the even and odd samples), decimated
+// in time by 5, 5, 4 and 2, then separated into the spectrum of the real signal.
 class LogMel::Fft {
  public:
   Fft() {
@@ -72,11 +72,13 @@ class LogMel::Fft {
     }
     const int radix = kRadices[stage];
     const int m = n / radix;
-    for (int r = 0; r < radix; ++r) transform(in + r * stride, stride * radix, m, stage + 1, out + r * m);
-    const int step = kFftSize / n;  // roots_[step] is the n-th root of unity
+    for (int r = 0; r < radix; ++r)
+      transform(in + r * stride, stride * radix, m, stage + 1, out + r * m);
+    const int step = kFftSize / n; // roots_[step] is the n-th root of unity
     ComplexLanes parts[5];
     for (int k = 0; k < m; ++k) {
-      for (int r = 0; r < radix; ++r) parts[r] = multiply(out[r * m + k], roots_[(r * k * step) % kFftSize]);
+      for (int r = 0; r < radix; ++r)
+        parts[r] = multiply(out[r * m + k], roots_[(r * k * step) % kFftSize]);
       for (int q = 0; q < radix; ++q) {
         ComplexLanes sum = parts[0];
         for (int r = 1; r < radix; ++r) {
@@ -101,8 +103,10 @@ LogMel::LogMel(const std::vector<float>& filters, int n_mels)
     const float* row = filters.data() + static_cast<size_t>(mel) * kFrequencyBins;
     int first = 0;
     int last = kFrequencyBins;
-    while (first < last && row[first] == 0.0f) ++first;
-    while (last > first && row[last - 1] == 0.0f) --last;
+    while (first < last && row[first] == 0.0f)
+      ++first;
+    while (last > first && row[last - 1] == 0.0f)
+      --last;
     filters_.push_back({first, std::vector<float>(row + first, row + last)});
   }
 }
@@ -121,32 +125,37 @@ void LogMel::mark_audible(const float* samples, size_t count) {
   constexpr float kTwoSteps = 2.0f / 32768.0f;
   audible_.resize((total_samples_ + count + kHop - 1) / kHop, false);
   for (size_t i = 0; i < count; ++i) {
-    if (std::fabs(samples[i]) > kTwoSteps) audible_[(total_samples_ + i) / kHop] = true;
+    if (std::fabs(samples[i]) > kTwoSteps)
+      audible_[(total_samples_ + i) / kHop] = true;
   }
 }
 
 size_t LogMel::next_audible(size_t first) const {
   const size_t end = std::min(frames(), audible_.size());
-  while (first < end && !audible_[first]) ++first;
+  while (first < end && !audible_[first])
+    ++first;
   return first < end ? first : frames();
 }
 
 void LogMel::compute_ready_frames() {
   if (!started_) {
-    if (buffer_.size() <= kPad) return;
+    if (buffer_.size() <= kPad)
+      return;
     // The first frame is centred on the first sample: what precedes it is the mirror image of what follows.
     std::vector<float> mirror(buffer_.begin() + 1, buffer_.begin() + 1 + kPad);
     std::reverse(mirror.begin(), mirror.end());
     buffer_.insert(buffer_.begin(), mirror.begin(), mirror.end());
     started_ = true;
   }
-  if (buffer_.size() < kFftSize) return;
+  if (buffer_.size() < kFftSize)
+    return;
   compute_frames((buffer_.size() - kFftSize) / kHop + 1);
 }
 
 void LogMel::finish() {
   // Audio shorter than the mirror image is completed with silence.
-  if (!started_) buffer_.resize(std::max<size_t>(buffer_.size(), kPad + 1), 0.0f);
+  if (!started_)
+    buffer_.resize(std::max<size_t>(buffer_.size(), kPad + 1), 0.0f);
   compute_ready_frames();
   // Frames that begin before the end of the audio still see some of it.
   const size_t rest = (buffer_.size() + kHop - 1) / kHop;
@@ -163,7 +172,8 @@ void LogMel::compute_frames(size_t count) {
     for (int mel = 0; mel < n_mels_; ++mel) {
       const Filter& filter = filters_[mel];
       Lanes sum = {};
-      for (size_t i = 0; i < filter.weights.size(); ++i) sum += power[filter.first + i] * filter.weights[i];
+      for (size_t i = 0; i < filter.weights.size(); ++i)
+        sum += power[filter.first + i] * filter.weights[i];
       for (int lane = 0; lane < lanes; ++lane) {
         const size_t frame = computed_ + lane;
         if (frame / kBlockFrames == blocks_.size()) {
@@ -196,4 +206,4 @@ void LogMel::window(size_t first, size_t count, float* out) const {
   }
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

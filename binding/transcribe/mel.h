@@ -1,6 +1,7 @@
 // Log-mel spectrogram of a stream of samples, as OpenAI's whisper/audio.py defines it: 400-point STFT with a
-// periodic Hann window, hop 160, power, mel filter bank, log10 clamped to 1e-10; then clamped to 8 below the maximum
-// of the whole audio and scaled by (x + 4) / 4. The samples are not kept: a frame costs n_mels floats.
+// periodic Hann window, hop 160, power, mel filter bank, log10 clamped to 1e-10; then clamped to 8 below the
+// maximum of the whole audio and scaled by (x + 4) / 4. The samples are not kept: a frame costs n_mels
+// floats.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,7 @@ namespace whisper_hip {
 class LogMel {
  public:
   static constexpr int kSampleRate = 16000;
-  static constexpr int kHop = 160;             // one frame per 10 ms
+  static constexpr int kHop = 160; // one frame per 10 ms
   static constexpr int kFftSize = 400;
   static constexpr int kFrequencyBins = kFftSize / 2 + 1;
 
@@ -29,7 +30,8 @@ class LogMel {
   size_t samples() const { return total_samples_; }
   // Frames of the audio itself: where decoding ends (whisper.cpp's n_len_org).
   size_t frames() const;
-  // The first frame at or after `first` that holds a sound: a sample beyond two steps of 16 bits. frames() if none does.
+  // The first frame at or after `first` that holds a sound: a sample beyond two steps of 16 bits. frames() if
+  // none does.
   size_t next_audible(size_t first) const;
   // Normalised frames [first, first + count) into `out`, [n_mels, count] row-major; silence beyond the end.
   void window(size_t first, size_t count, float* out) const;
@@ -48,13 +50,13 @@ class LogMel {
   int n_mels_;
   std::vector<Filter> filters_;
   std::unique_ptr<Fft> fft_;
-  std::vector<float> buffer_;  // samples from the start of the next frame on
+  std::vector<float> buffer_; // samples from the start of the next frame on
   size_t total_samples_ = 0;
   bool started_ = false;
-  std::vector<bool> audible_;  // of each hop of the audio
+  std::vector<bool> audible_; // of each hop of the audio
   float maximum_;
   size_t computed_ = 0;
-  std::vector<std::unique_ptr<float[]>> blocks_;  // kBlockFrames frames each, [frame, mel]
+  std::vector<std::unique_ptr<float[]>> blocks_; // kBlockFrames frames each, [frame, mel]
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

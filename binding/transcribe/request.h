@@ -10,39 +10,39 @@
 namespace whisper_hip {
 
 struct TranscribeRequest {
-  std::string language;  // ISO code; empty = detect
+  std::string language; // ISO code; empty = detect
   bool translate;
-  int beam_size;  // 1 = greedy
+  int beam_size; // 1 = greedy
   int best_of;
   std::vector<float> temperatures;
-  float length_penalty;  // negative = score is the mean log probability
+  float length_penalty; // negative = score is the mean log probability
   std::string initial_prompt;
   bool carry_initial_prompt;
   bool condition_on_previous_text;
   bool suppress_blank;
   bool suppress_non_speech;
   std::vector<int> suppress_tokens;
-  std::string suppress_regex;  // empty = none
-  std::string grammar;         // empty = none
+  std::string suppress_regex; // empty = none
+  std::string grammar;        // empty = none
   std::string grammar_rule;
   float grammar_penalty;
-  int max_tokens;  // 0 = no limit
+  int max_tokens; // 0 = no limit
   bool timestamps;
-  std::vector<std::pair<double, double>> clips;  // seconds; end may be infinite
+  std::vector<std::pair<double, double>> clips; // seconds; end may be infinite
   float no_speech_threshold;
   float log_probability_threshold;
-  double compression_ratio_threshold;  // infinite = off
+  double compression_ratio_threshold; // infinite = off
   int threads;
 };
 
 struct TokenResult {
   int id;
-  std::string text;  // valid UTF-8; empty while a character is incomplete
+  std::string text; // valid UTF-8; empty while a character is incomplete
   float probability;
 };
 
 struct SegmentResult {
-  double start;  // seconds from the start of the audio
+  double start; // seconds from the start of the audio
   double end;
   std::string text;
   float temperature;
@@ -53,7 +53,7 @@ struct SegmentResult {
   std::vector<TokenResult> tokens;
 };
 
-struct Phases {  // seconds
+struct Phases { // seconds
   double decode = 0, mel = 0, vad = 0, encode = 0, prompt = 0, sample = 0;
 };
 
@@ -66,4 +66,4 @@ struct TranscribeResult {
   Phases phases;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -11,9 +11,15 @@ namespace whisper_hip {
 
 namespace {
 
-std::string text(Napi::Object object, const char* name) { return object.Get(name).ToString().Utf8Value(); }
-bool flag(Napi::Object object, const char* name) { return object.Get(name).ToBoolean(); }
-double number(Napi::Object object, const char* name) { return object.Get(name).ToNumber().DoubleValue(); }
+std::string text(Napi::Object object, const char* name) {
+  return object.Get(name).ToString().Utf8Value();
+}
+bool flag(Napi::Object object, const char* name) {
+  return object.Get(name).ToBoolean();
+}
+double number(Napi::Object object, const char* name) {
+  return object.Get(name).ToNumber().DoubleValue();
+}
 int integer(Napi::Object object, const char* name, int low, int high) {
   return std::clamp(object.Get(name).ToNumber().Int32Value(), low, high);
 }
@@ -21,11 +27,12 @@ int integer(Napi::Object object, const char* name, int low, int high) {
 std::vector<double> numbers(Napi::Object object, const char* name) {
   const auto array = object.Get(name).As<Napi::Array>();
   std::vector<double> values(array.Length());
-  for (uint32_t i = 0; i < array.Length(); ++i) values[i] = array.Get(i).ToNumber().DoubleValue();
+  for (uint32_t i = 0; i < array.Length(); ++i)
+    values[i] = array.Get(i).ToNumber().DoubleValue();
   return values;
 }
 
-}  // namespace
+} // namespace
 
 TranscribeRequest request_from_js(Napi::Object options) {
   TranscribeRequest request;
@@ -36,7 +43,8 @@ TranscribeRequest request_from_js(Napi::Object options) {
   for (double temperature : numbers(options, "temperatures")) {
     request.temperatures.push_back(static_cast<float>(temperature));
   }
-  if (request.temperatures.empty()) request.temperatures.push_back(0.0f);
+  if (request.temperatures.empty())
+    request.temperatures.push_back(0.0f);
   const double length_penalty = number(options, "lengthPenalty");
   request.length_penalty = length_penalty >= 0 ? static_cast<float>(length_penalty) : -1.0f;
   request.initial_prompt = text(options, "initialPrompt");
@@ -46,7 +54,8 @@ TranscribeRequest request_from_js(Napi::Object options) {
   request.suppress_non_speech = flag(options, "suppressNonSpeech");
   for (double token : numbers(options, "suppressTokens")) {
     // The smallest vocabulary bounds the ids: nothing outside of the logits is ever written.
-    if (token >= 0 && token < 51864) request.suppress_tokens.push_back(static_cast<int>(token));
+    if (token >= 0 && token < 51864)
+      request.suppress_tokens.push_back(static_cast<int>(token));
   }
   request.suppress_regex = text(options, "suppressRegex");
   request.grammar = text(options, "grammar");
@@ -73,9 +82,12 @@ OpenAudio audio_from_js(Napi::Object source) {
     };
   }
   auto store = ByteStoreObject::store_of(source.Get("store"));
-  if (!store) throw Napi::TypeError::New(source.Env(), "Expected a byte store for store");
+  if (!store)
+    throw Napi::TypeError::New(source.Env(), "Expected a byte store for store");
   if (kind == "bytes") {
-    return [store] { return AudioStream::from_decoder(Decoder::open(ByteReader::from_store(store), "<bytes>")); };
+    return [store] {
+      return AudioStream::from_decoder(Decoder::open(ByteReader::from_store(store), "<bytes>"));
+    };
   }
   const PcmFormat format = text(source, "format") == "s16" ? PcmFormat::s16 : PcmFormat::f32;
   const int rate = integer(source, "sampleRate", 1000, 768000);
@@ -121,7 +133,8 @@ Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on
   phases.Set("prompt", result.phases.prompt);
   phases.Set("sample", result.phases.sample);
   Napi::Array operations = Napi::Array::New(env);
-  for (const std::string& operation : result.nodes.cpu_operations) operations.Set(operations.Length(), operation);
+  for (const std::string& operation : result.nodes.cpu_operations)
+    operations.Set(operations.Length(), operation);
   Napi::Object object = Napi::Object::New(env);
   object.Set("language", result.language);
   object.Set("languageProbability", result.language_probability);
@@ -137,7 +150,8 @@ Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on
 
 Napi::Object language_to_js(Napi::Env env, const DetectedLanguage& language) {
   Napi::Object all = Napi::Object::New(env);
-  for (const auto& entry : language.all) all.Set(entry.first, entry.second);
+  for (const auto& entry : language.all)
+    all.Set(entry.first, entry.second);
   Napi::Object object = Napi::Object::New(env);
   object.Set("language", language.language);
   object.Set("probability", language.probability);
@@ -145,4 +159,4 @@ Napi::Object language_to_js(Napi::Env env, const DetectedLanguage& language) {
   return object;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -7,8 +7,8 @@
 
 namespace whisper_hip {
 
-// Copies NativeTranscribeOptions (lib/native.ts), which lib/transcribe/options.ts has checked. Numbers that would hurt
-// whisper.cpp are clamped all the same.
+// Copies NativeTranscribeOptions (lib/native.ts), which lib/transcribe/options.ts has checked. Numbers that
+// would hurt whisper.cpp are clamped all the same.
 TranscribeRequest request_from_js(Napi::Object options);
 
 // A NativeAudioSource. The opener runs on the job's thread. Throws Napi::TypeError.
@@ -18,4 +18,4 @@ Napi::Array segments_to_js(Napi::Env env, const std::vector<SegmentResult>& segm
 Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on_gpu);
 Napi::Object language_to_js(Napi::Env env, const DetectedLanguage& language);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -18,22 +18,32 @@ Step look(const std::string& text, size_t at, size_t& length) {
   const uint8_t lead = byte(0);
   size_t need;
   uint8_t low = 0x80, high = 0xBF;
-  if (lead < 0x80) need = 1;
-  else if (lead >= 0xC2 && lead <= 0xDF) need = 2;
-  else if (lead >= 0xE0 && lead <= 0xEF) need = 3;
-  else if (lead >= 0xF0 && lead <= 0xF4) need = 4;
+  if (lead < 0x80)
+    need = 1;
+  else if (lead >= 0xC2 && lead <= 0xDF)
+    need = 2;
+  else if (lead >= 0xE0 && lead <= 0xEF)
+    need = 3;
+  else if (lead >= 0xF0 && lead <= 0xF4)
+    need = 4;
   else {
     length = 1;
     return Step::kInvalid;
   }
-  if (lead == 0xE0) low = 0xA0;
-  if (lead == 0xED) high = 0x9F;
-  if (lead == 0xF0) low = 0x90;
-  if (lead == 0xF4) high = 0x8F;
+  if (lead == 0xE0)
+    low = 0xA0;
+  if (lead == 0xED)
+    high = 0x9F;
+  if (lead == 0xF0)
+    low = 0x90;
+  if (lead == 0xF4)
+    high = 0x8F;
   for (size_t i = 1; i < need; ++i) {
     length = i;
-    if (at + i >= text.size()) return Step::kIncomplete;
-    if (byte(i) < low || byte(i) > high) return Step::kInvalid;
+    if (at + i >= text.size())
+      return Step::kIncomplete;
+    if (byte(i) < low || byte(i) > high)
+      return Step::kInvalid;
     low = 0x80;
     high = 0xBF;
   }
@@ -41,7 +51,7 @@ Step look(const std::string& text, size_t at, size_t& length) {
   return Step::kCharacter;
 }
 
-}  // namespace
+} // namespace
 
 std::string TextAssembler::push(const std::string& bytes) {
   pending_ += bytes;
@@ -50,9 +60,12 @@ std::string TextAssembler::push(const std::string& bytes) {
   while (at < pending_.size()) {
     size_t length;
     const Step step = look(pending_, at, length);
-    if (step == Step::kIncomplete) break;
-    if (step == Step::kCharacter) complete.append(pending_, at, length);
-    else complete += kReplacement;
+    if (step == Step::kIncomplete)
+      break;
+    if (step == Step::kCharacter)
+      complete.append(pending_, at, length);
+    else
+      complete += kReplacement;
     at += length;
   }
   pending_.erase(0, at);
@@ -60,9 +73,10 @@ std::string TextAssembler::push(const std::string& bytes) {
 }
 
 std::string TextAssembler::flush() {
-  if (pending_.empty()) return {};
+  if (pending_.empty())
+    return {};
   pending_.clear();
   return kReplacement;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

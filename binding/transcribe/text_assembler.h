@@ -1,4 +1,5 @@
-// Joins the bytes of tokens into valid UTF-8. A token may end inside a character; the rest comes with the next one.
+// Joins the bytes of tokens into valid UTF-8. A token may end inside a character; the rest comes with the
+// next one.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@ namespace whisper_hip {
 
 class TextAssembler {
  public:
-  // Takes the bytes of one token and returns the text that is complete with it: possibly none. Bytes that can never
-  // become a character are replaced by U+FFFD.
+  // Takes the bytes of one token and returns the text that is complete with it: possibly none. Bytes that can
+  // never become a character are replaced by U+FFFD.
   std::string push(const std::string& bytes);
   // The end: an incomplete character that is left becomes U+FFFD.
   std::string flush();
@@ -17,4 +18,4 @@ class TextAssembler {
   std::string pending_;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

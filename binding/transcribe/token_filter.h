@@ -23,4 +23,4 @@ class TokenFilter {
   std::vector<whisper_token> suppressed_;
 };
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -16,9 +16,9 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kWindowFrames = 3000;  // 30 s
-constexpr int kMinimumFrames = 10;   // whisper.cpp decodes nothing shorter than 100 ms
-constexpr int kEncoderGraphs = 3;    // conv, encode, cross
+constexpr int kWindowFrames = 3000; // 30 s
+constexpr int kMinimumFrames = 10;  // whisper.cpp decodes nothing shorter than 100 ms
+constexpr int kEncoderGraphs = 3;   // conv, encode, cross
 // whisper.cpp uses at most the last 224 tokens of a prompt; its tokenizer recurses with the length of a word.
 constexpr size_t kMaxPromptBytes = 4096;
 
@@ -29,7 +29,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 void check(const std::atomic<bool>& cancelled) {
-  if (cancelled.load(std::memory_order_relaxed)) throw Error("ERR_CANCELLED", "The job was cancelled");
+  if (cancelled.load(std::memory_order_relaxed))
+    throw Error("ERR_CANCELLED", "The job was cancelled");
 }
 
 // The whole audio (or its first `max_samples`) as log-mel frames.
@@ -44,7 +45,8 @@ LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samp
     const size_t count = audio->read(block.data(), std::min(block.size(), max_samples - mel.samples()));
     phases.decode += seconds_since(mark);
     mark = Clock::now();
-    if (count == 0) break;
+    if (count == 0)
+      break;
     mel.push(block.data(), count);
     phases.mel += seconds_since(mark);
     mark = Clock::now();
@@ -55,9 +57,11 @@ LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samp
 }
 
 std::vector<whisper_token> tokenize_prompt(whisper_context& context, const std::string& prompt) {
-  if (prompt.empty()) return {};
+  if (prompt.empty())
+    return {};
   size_t start = prompt.size() > kMaxPromptBytes ? prompt.size() - kMaxPromptBytes : 0;
-  while (start < prompt.size() && (static_cast<unsigned char>(prompt[start]) & 0xC0) == 0x80) ++start;
+  while (start < prompt.size() && (static_cast<unsigned char>(prompt[start]) & 0xC0) == 0x80)
+    ++start;
   const char* text = prompt.c_str() + start;
   std::vector<whisper_token> tokens(kMaxPromptBytes);
   const int count = whisper_tokenize(&context, text, tokens.data(), static_cast<int>(tokens.size()));
@@ -68,15 +72,18 @@ std::vector<whisper_token> tokenize_prompt(whisper_context& context, const std::
 std::string trimmed(const std::string& text) {
   const char* spaces = " \t\r\n";
   const size_t first = text.find_first_not_of(spaces);
-  if (first == std::string::npos) return {};
+  if (first == std::string::npos)
+    return {};
   return text.substr(first, text.find_last_not_of(spaces) - first + 1);
 }
 
 // "[BLANK_AUDIO]", "(silence)", "♪♪♪": what a model writes about audio without speech.
 bool is_annotation(const std::string& text) {
   const std::string bare = trimmed(text);
-  if (bare.size() < 2) return false;
-  const bool bracketed = (bare.front() == '[' && bare.back() == ']') || (bare.front() == '(' && bare.back() == ')');
+  if (bare.size() < 2)
+    return false;
+  const bool bracketed =
+      (bare.front() == '[' && bare.back() == ']') || (bare.front() == '(' && bare.back() == ')');
   const bool notes = bare.find_first_not_of("\xE2\x99\xAA\xAB ") == std::string::npos;
   return bracketed || notes;
 }
@@ -93,16 +100,16 @@ class Job {
  public:
   Job(LoadedModel& model, const TranscribeRequest& request, const std::atomic<bool>& cancelled,
       const TranscribeEvents& events)
-      : model_(model),
-        context_(model.context()),
-        request_(request),
-        cancelled_(cancelled),
-        events_(events),
+      : model_(model), context_(model.context()), request_(request), cancelled_(cancelled), events_(events),
         filter_(context_, request.suppress_tokens, request.suppress_regex, cancelled),
-        initial_prompt_(tokenize_prompt(context_, request.initial_prompt)),
-        compute_{&cancelled, request.threads, {}, 0} {
-    if (!request.grammar.empty()) grammar_ = std::make_unique<Grammar>(request.grammar, request.grammar_rule);
-    if (!request.carry_initial_prompt) history_ = initial_prompt_;
+        initial_prompt_(tokenize_prompt(context_, request.initial_prompt)), compute_{&cancelled,
+                                                                                     request.threads,
+                                                                                     {},
+                                                                                     0} {
+    if (!request.grammar.empty())
+      grammar_ = std::make_unique<Grammar>(request.grammar, request.grammar_rule);
+    if (!request.carry_initial_prompt)
+      history_ = initial_prompt_;
   }
 
   TranscribeResult run(const OpenAudio& open_audio) {
@@ -115,10 +122,12 @@ class Job {
     try {
       ComputeScope scope(compute_);
       settle_language(mel, clips, result);
-      for (const auto& clip : clips) decode_clip(mel, clip.first, clip.second, result.duration);
+      for (const auto& clip : clips)
+        decode_clip(mel, clip.first, clip.second, result.duration);
     } catch (...) {
       // Nobody knows what ggml left behind: this state is neither used nor freed again.
-      if (ggml_has_aborted()) lease_->abandon();
+      if (ggml_has_aborted())
+        lease_->abandon();
       throw;
     }
     const StateTimings spent = timings(lease_->state());
@@ -138,16 +147,19 @@ class Job {
     for (const auto& clip : request_.clips) {
       const int first = static_cast<int>(std::min(last, std::round(clip.first * 100.0)));
       const int end = static_cast<int>(std::min(last, std::round(clip.second * 100.0)));
-      if (first < end) frames.emplace_back(first, end);
+      if (first < end)
+        frames.emplace_back(first, end);
       total_frames_ += std::max(0, end - first);
     }
     return frames;
   }
 
-  void settle_language(const LogMel& mel, const std::vector<std::pair<int, int>>& clips, TranscribeResult& result) {
+  void settle_language(const LogMel& mel, const std::vector<std::pair<int, int>>& clips,
+                       TranscribeResult& result) {
     language_ = request_.language;
     result.language_probability = 1.0;
-    if (!whisper_is_multilingual(&context_)) language_ = "en";
+    if (!whisper_is_multilingual(&context_))
+      language_ = "en";
     const int first = first_window(mel, clips);
     if (language_.empty() && first < 0) {
       language_ = "en";
@@ -156,7 +168,8 @@ class Job {
       load_window(mel, first);
       const std::vector<float> probabilities = language_probabilities(context_, lease_->state());
       check(cancelled_);
-      if (probabilities.empty()) fail("The language could not be detected");
+      if (probabilities.empty())
+        fail("The language could not be detected");
       const auto best = std::max_element(probabilities.begin(), probabilities.end());
       language_ = whisper_lang_str(static_cast<int>(best - probabilities.begin()));
       result.language_probability = *best;
@@ -170,7 +183,8 @@ class Job {
   static int first_window(const LogMel& mel, const std::vector<std::pair<int, int>>& clips) {
     for (const auto& clip : clips) {
       const int seek = skip_silence(mel, clip.first, clip.second);
-      if (seek + kMinimumFrames < clip.second) return seek;
+      if (seek + kMinimumFrames < clip.second)
+        return seek;
     }
     return -1;
   }
@@ -178,7 +192,8 @@ class Job {
   // Windows without any sound are not decoded: models write words into silence.
   static int skip_silence(const LogMel& mel, int seek, int end) {
     const int sound = static_cast<int>(std::min<size_t>(mel.next_audible(static_cast<size_t>(seek)), end));
-    while (seek < end && sound >= std::min(seek + kWindowFrames, end)) seek = std::min(seek + kWindowFrames, end);
+    while (seek < end && sound >= std::min(seek + kWindowFrames, end))
+      seek = std::min(seek + kWindowFrames, end);
     return seek;
   }
 
@@ -193,17 +208,20 @@ class Job {
       const int sound = skip_silence(mel, seek, end);
       done_frames_ += sound - seek;
       seek = sound;
-      if (seek + kMinimumFrames >= end) break;
+      if (seek + kMinimumFrames >= end)
+        break;
       load_window(mel, seek);
       // A prompt confuses the decoder in a short rest (whisper.cpp drops it below 5 s).
-      if (seek > first && seek + 500 >= end) history_.clear();
+      if (seek > first && seek + 500 >= end)
+        history_.clear();
       Attempt attempt = decode_until_good(seek, end);
       const double limit = std::min(duration, end / 100.0);
       for (SegmentResult& segment : attempt.segments) {
         segment.end = std::min(segment.end, limit);
         segment.start = std::min(segment.start, segment.end);
       }
-      if (!attempt.segments.empty()) events_.segments(std::move(attempt.segments));
+      if (!attempt.segments.empty())
+        events_.segments(std::move(attempt.segments));
       const int step = std::min(attempt.window.seek_delta, end - seek);
       seek += step;
       done_frames_ += step;
@@ -228,8 +246,10 @@ class Job {
   // The rule of OpenAI's transcribe.py; `failed` adds whisper.cpp's own signs of a loop.
   bool needs_fallback(const Attempt& attempt) const {
     const bool improbable = attempt.window.average_log_probability < request_.log_probability_threshold;
-    if (improbable && attempt.window.no_speech_probability > request_.no_speech_threshold) return false;
-    return attempt.window.failed || improbable || attempt.compression_ratio > request_.compression_ratio_threshold;
+    if (improbable && attempt.window.no_speech_probability > request_.no_speech_threshold)
+      return false;
+    return attempt.window.failed || improbable ||
+           attempt.compression_ratio > request_.compression_ratio_threshold;
   }
 
   Attempt decode(int seek, int end, float temperature, bool encoded) {
@@ -243,8 +263,10 @@ class Job {
     compute_.skip_graphs = encoded ? kEncoderGraphs : 0;
     Attempt attempt = {decode_window(context_, state, params, end - seek, decoders), temperature, 0.0, {}};
     check(cancelled_);
-    if (attempt.window.status == -7) lease_->abandon();
-    if (attempt.window.status != 0) fail("whisper.cpp failed with status " + std::to_string(attempt.window.status));
+    if (attempt.window.status == -7)
+      lease_->abandon();
+    if (attempt.window.status != 0)
+      fail("whisper.cpp failed with status " + std::to_string(attempt.window.status));
     write_segments(seek, attempt);
     return attempt;
   }
@@ -253,7 +275,7 @@ class Job {
     whisper_full_params params =
         whisper_full_default_params(beam ? WHISPER_SAMPLING_BEAM_SEARCH : WHISPER_SAMPLING_GREEDY);
     params.print_progress = params.print_realtime = params.print_timestamps = params.print_special = false;
-    params.no_context = false;  // the history is set by hand
+    params.no_context = false; // the history is set by hand
     params.language = language_.c_str();
     params.translate = request_.translate;
     params.no_timestamps = !request_.timestamps;
@@ -265,7 +287,8 @@ class Job {
     params.logprob_thold = request_.log_probability_threshold;
     params.no_speech_thold = request_.no_speech_threshold;
     // whisper.cpp looks at the entropy of the last 32 tokens for the same purpose as the compression ratio.
-    if (std::isinf(request_.compression_ratio_threshold)) params.entropy_thold = -1.0f;
+    if (std::isinf(request_.compression_ratio_threshold))
+      params.entropy_thold = -1.0f;
     params.greedy.best_of = decoders;
     params.beam_search.beam_size = decoders;
     if (request_.carry_initial_prompt && !initial_prompt_.empty()) {
@@ -295,12 +318,15 @@ class Job {
         segment.text += text;
         segment.tokens.push_back({token.id, std::move(text), token.probability});
       }
-      if (&window == &attempt.window.segments.back()) segment.text += assembler.flush();
+      if (&window == &attempt.window.segments.back())
+        segment.text += assembler.flush();
       whole += segment.text;
-      if (!trimmed(segment.text).empty()) attempt.segments.push_back(std::move(segment));
+      if (!trimmed(segment.text).empty())
+        attempt.segments.push_back(std::move(segment));
     }
     attempt.compression_ratio = compression_ratio(trimmed(whole));
-    // whisper.cpp drops an improbable text where no speech is likely; a text about the silence is as little wanted.
+    // whisper.cpp drops an improbable text where no speech is likely; a text about the silence is as little
+    // wanted.
     if (attempt.window.no_speech_probability > request_.no_speech_threshold) {
       auto& segments = attempt.segments;
       segments.erase(std::remove_if(segments.begin(), segments.end(),
@@ -330,7 +356,7 @@ class Job {
   TokenFilter filter_;
   std::unique_ptr<Grammar> grammar_;
   std::vector<whisper_token> initial_prompt_;
-  std::vector<whisper_token> history_;  // what the next window is conditioned on
+  std::vector<whisper_token> history_; // what the next window is conditioned on
   LogScope log_;
   ComputeJob compute_;
   std::unique_ptr<LoadedModel::Lease> lease_;
@@ -340,7 +366,7 @@ class Job {
   int done_frames_ = 0;
 };
 
-}  // namespace
+} // namespace
 
 TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, const TranscribeRequest& request,
                             const std::atomic<bool>& cancelled, const TranscribeEvents& events) {
@@ -349,12 +375,14 @@ TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, con
 
 DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, int threads,
                                  const std::atomic<bool>& cancelled) {
-  if (!whisper_is_multilingual(&model.context())) return {"en", 1.0, {{"en", 1.0}}};
+  if (!whisper_is_multilingual(&model.context()))
+    return {"en", 1.0, {{"en", 1.0}}};
   Phases phases;
   const LogMel mel = read_mel(model, open_audio, 30 * LogMel::kSampleRate, cancelled, phases);
   if (mel.frames() <= kMinimumFrames) {
-    throw Error("ERR_INVALID_ARGUMENT", "Expected at least 100 ms of audio to detect a language in but received " +
-                                            std::to_string(mel.samples() / 16) + " ms");
+    throw Error("ERR_INVALID_ARGUMENT",
+                "Expected at least 100 ms of audio to detect a language in but received " +
+                    std::to_string(mel.samples() / 16) + " ms");
   }
   const auto lease = model.lease();
   ComputeJob compute{&cancelled, threads, {}, 0};
@@ -363,7 +391,8 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   mel.window(0, kWindowFrames, window.data());
   const std::vector<float> probabilities = language_probabilities(model.context(), lease->state());
   check(cancelled);
-  if (probabilities.empty()) throw Error("ERR_INTERNAL", "The language could not be detected");
+  if (probabilities.empty())
+    throw Error("ERR_INTERNAL", "The language could not be detected");
 
   DetectedLanguage result;
   for (size_t i = 0; i < probabilities.size(); ++i) {
@@ -376,4 +405,4 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   return result;
 }
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

@@ -15,14 +15,14 @@ namespace whisper_hip {
 
 struct TranscribeEvents {
   std::function<void(std::vector<SegmentResult>)> segments;
-  std::function<void(double)> progress;  // 0..1 of the audio
+  std::function<void(double)> progress; // 0..1 of the audio
 };
 
 // Opens the audio; runs on the job's thread.
 using OpenAudio = std::function<std::unique_ptr<AudioStream>()>;
 
-// Runs on the calling thread. Throws Error(ERR_CANCELLED) within one graph node of `cancelled` being set, the errors
-// of the audio and ERR_INVALID_ARGUMENT for a bad grammar or regular expression.
+// Runs on the calling thread. Throws Error(ERR_CANCELLED) within one graph node of `cancelled` being set, the
+// errors of the audio and ERR_INVALID_ARGUMENT for a bad grammar or regular expression.
 TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, const TranscribeRequest& request,
                             const std::atomic<bool>& cancelled, const TranscribeEvents& events);
 
@@ -36,4 +36,4 @@ struct DetectedLanguage {
 DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, int threads,
                                  const std::atomic<bool>& cancelled);
 
-}  // namespace whisper_hip
+} // namespace whisper_hip

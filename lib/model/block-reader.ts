@@ -78,6 +78,10 @@ export class BlockReader {
     return this.#view.getUint32(this.advance(4), true)
   }
 
+  peekU32(): number {
+    return this.#view.getUint32(this.#next, true)
+  }
+
   i32(): number {
     return this.#view.getInt32(this.advance(4), true)
   }

@@ -47,7 +47,7 @@ export class VocabularyPacker {
   readonly #name: string
   readonly #lengths: Uint32Array
   #bytes = new Uint8Array(1 << 19)
-  #count = 0
+  #added = 0
   #used = 0
   #hasSpace = false
 
@@ -55,6 +55,11 @@ export class VocabularyPacker {
   constructor(name: string, count: number) {
     this.#name = name
     this.#lengths = new Uint32Array(count)
+  }
+
+  /** Number of tokens that it was made for. */
+  get count(): number {
+    return this.#lengths.length
   }
 
   /**
@@ -66,7 +71,7 @@ export class VocabularyPacker {
     if (length > MAX_TOKEN_BYTES) {
       throw corrupt(
         this.#name,
-        `token ${this.#count} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`,
+        `token ${this.#added} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`,
       )
     }
     if (this.#used + length > this.#bytes.byteLength) this.#grow()
@@ -74,7 +79,7 @@ export class VocabularyPacker {
     // A call of set() costs more than a token has bytes.
     for (let from = start, to = this.#used; from < end; from++, to++) bytes[to] = source[from] as number
     this.#used += length
-    this.#lengths[this.#count++] = length
+    this.#lengths[this.#added++] = length
     if (length === 1 && source[start] === 0x20) this.#hasSpace = true
   }
 

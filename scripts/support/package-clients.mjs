@@ -37,7 +37,8 @@ export async function filesOf(source, paths, scratch) {
     await extractDeb(await fetchDeb(source.package, scratch), join(scratch, 'tree'))
     return readAll(join(scratch, 'tree', source.root), paths)
   }
-  const archive = source.type === 'npm' ? await fetchSource(source, scratch) : await fetchSdist(source, scratch)
+  const archive =
+    source.type === 'npm' ? await fetchSource(source, scratch) : await fetchSdist(source, scratch)
   const members = paths.map((path) => `${source.root}/${path}`)
   const contents = await readArchive(archive, (member) => members.includes(member))
   return members.map((member) => {
@@ -117,12 +118,19 @@ async function fetchSdist(source, scratch) {
   const how = ['--no-build-isolation', '--use-pep517', '--no-cache-dir', '--no-input']
   const quiet = ['--disable-pip-version-check', '--progress-bar=off', '-q']
   try {
-    await start('python3', ['-m', 'pip', 'download', ...quiet, ...how, ...which, '--dest', scratch], scratch, {
-      PYTHONPATH: backend,
-    })
+    await start(
+      'python3',
+      ['-m', 'pip', 'download', ...quiet, ...how, ...which, '--dest', scratch],
+      scratch,
+      {
+        PYTHONPATH: backend,
+      },
+    )
   } catch (error) {
     throw new BuildError(
-      isMissing(error) ? 'python3 was not found' : `pip could not download ${source.package}: ${lastLines(error)}`,
+      isMissing(error)
+        ? 'python3 was not found'
+        : `pip could not download ${source.package}: ${lastLines(error)}`,
     )
   }
   return join(scratch, await fileWith(scratch, '.tar.gz'))

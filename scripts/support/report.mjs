@@ -25,6 +25,7 @@ export const BUILD_REPORT_FILE = 'build-report.json'
  * @returns {BuildReport}
  */
 export function makeReport({ root, configuration, toolchain, hip, portable, sourcesHash }) {
+  const hipModule = configuration.modules.find((name) => name === 'libggml-hip.so') ?? null
   return {
     whisperHip: packageVersion(root),
     whisperCpp: configuration.whisperCpp,
@@ -33,11 +34,11 @@ export function makeReport({ root, configuration, toolchain, hip, portable, sour
       addon: 'whisper_hip.node',
       base: configuration.base,
       cpu: configuration.modules.filter((name) => name.startsWith('libggml-cpu')),
-      hip: hip.build ? 'libggml-hip.so' : null,
+      hip: hipModule,
     },
     hip: {
-      built: hip.build,
-      reason: hip.build ? 'OK' : 'NOT_COMPILED',
+      built: hipModule !== null,
+      reason: hipModule === null ? 'NOT_COMPILED' : 'OK',
       message: hip.message,
       hipVersion: configuration.hipVersion || null,
       gpuTargets: hip.gpuTargets,

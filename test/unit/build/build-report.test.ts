@@ -17,30 +17,24 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 const hip = { build: false, message: 'No ROCm here.', rocm: null, gpuTargets: [] }
+const configuration = {
+  whisperCpp: '1.9.1',
+  ggml: '0.15.1',
+  base: 'libggml-base-whisper-hip-0.1.0.so',
+  modules: ['libggml-cpu-x64.so', 'libggml-cpu-haswell.so'],
+  hipVersion: '',
+  flags: '-O3',
+}
+const toolchain = {
+  c: 'gcc',
+  cxx: 'g++',
+  compiler: 'g++ 12',
+  cmake: 'cmake',
+  cmakeVersion: '3.25.1',
+  generator: 'Ninja',
+}
 const report = (changes: Partial<Parameters<typeof makeReport>[0]> = {}): BuildReport =>
-  makeReport({
-    root: '.',
-    configuration: {
-      whisperCpp: '1.9.1',
-      ggml: '0.15.1',
-      base: 'libggml-base-whisper-hip-0.1.0.so',
-      modules: ['libggml-cpu-x64.so', 'libggml-cpu-haswell.so'],
-      hipVersion: '',
-      flags: '-O3',
-    },
-    toolchain: {
-      c: 'gcc',
-      cxx: 'g++',
-      compiler: 'g++ 12',
-      cmake: 'cmake',
-      cmakeVersion: '3.25.1',
-      generator: 'Ninja',
-    },
-    hip,
-    portable: true,
-    sourcesHash: 'abc',
-    ...changes,
-  })
+  makeReport({ root: '.', configuration, toolchain, hip, portable: true, sourcesHash: 'abc', ...changes })
 const write = (content: unknown) =>
   writeFileSync(
     join(folder, BUILD_REPORT_FILE),
@@ -60,7 +54,10 @@ describe('readBuildReport', () => {
     })
 
     const rocm = { root: '/opt/rocm', version: '6.4.0', compiler: 'clang++' }
-    const withHip = report({ hip: { build: true, message: 'Yes.', rocm, gpuTargets: ['gfx1100'] } })
+    const planned = { build: true, message: 'Yes.', rocm, gpuTargets: ['gfx1100'] }
+    expect(report({ hip: planned }).hip).toMatchObject({ built: false, reason: 'NOT_COMPILED' })
+    const modules = [...configuration.modules, 'libggml-hip.so']
+    const withHip = report({ hip: planned, configuration: { ...configuration, modules } })
     write(withHip)
     expect(readBuildReport(folder)).toMatchObject({
       built: { hip: 'libggml-hip.so' },
