@@ -290,9 +290,7 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
     result.seek_delta = kWindowFrames;
 
   for (const whisper_segment& segment : state.result_all) {
-    // Without timestamps whisper.cpp computes the start from a token that does not exist.
-    const int start = params.no_timestamps ? 0 : static_cast<int>(segment.t0);
-    WindowSegment copy{start, static_cast<int>(segment.t1), {}};
+    WindowSegment copy{static_cast<int>(segment.t0), static_cast<int>(segment.t1), {}};
     for (const whisper_token_data& token : segment.tokens) {
       if (token.id < context.vocab.token_eot)
         copy.tokens.push_back({token.id, token.p});

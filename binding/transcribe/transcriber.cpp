@@ -311,7 +311,8 @@ class Job {
     std::string whole;
     for (const WindowSegment& window : attempt.window.segments) {
       SegmentResult segment = {};
-      segment.start = (seek + window.start) / 100.0;
+      // A token without any timestamp probability gives a start before the window.
+      segment.start = (seek + std::max(window.start, 0)) / 100.0;
       segment.end = (seek + window.end) / 100.0;
       for (const WindowToken& token : window.tokens) {
         std::string text = assembler.push(token_bytes(context_, token.id));

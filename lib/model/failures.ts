@@ -3,7 +3,7 @@ import { WhisperHipError } from '../errors.ts'
 /** The file contradicts itself or ends too early. */
 export function corrupt(name: string, problem: string, cause?: unknown): WhisperHipError {
   return new WhisperHipError('ERR_MODEL_CORRUPT', `The model '${name}' is damaged: ${problem}`, {
-    advice: ['Fetch or convert the model again, and compare its checksum with the publisher’s'],
+    advice: ['Fetch or convert the model again, and compare its checksum with the published one'],
     cause,
   })
 }

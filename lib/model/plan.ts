@@ -54,7 +54,7 @@ export interface PlanTensor {
   name: string
   /** ggml order, fastest dimension first. */
   shape: number[]
-  /** Type in memory: F32 for 1-D, bias and positional tensors, F16 (F32 in an all-F32 model) for convolutions, `weightType` else. */
+  /** Type in memory: F32 for 1-D, bias and positional tensors, F16 for convolutions, `weightType` else. */
   type: GgmlType
   /** Stacked along the rows; rows add up to elements / shape[0]. */
   parts: TensorPart[]

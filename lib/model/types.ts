@@ -72,7 +72,7 @@ export interface ModelInfo {
   weightType: string
   /** What was converted on the way into memory. */
   conversions: readonly string[]
-  /** Size of the model's files in bytes. */
+  /** Size of the file with the weights in bytes. */
   fileBytes: number
   /** Bytes of all weights in memory. */
   memoryBytes: number

@@ -61,7 +61,7 @@ export interface Segment {
 export interface Token {
   /** Number in the model's vocabulary. */
   id: number
-  /** Text of the token; where a character spans several tokens, the first of them has all of it. */
+  /** Text of the token; where a character spans several tokens, the last of them has all of it. */
   text: string
   /** 0..1 */
   probability: number
@@ -94,7 +94,10 @@ export interface RunStats {
   wallSeconds: number
   /** `audioSeconds / wallSeconds`: above 1 is faster than the speech. */
   realTimeFactor: number
-  /** Seconds spent in each phase; `decode` is the decoding of the audio file, `ffmpeg` included. */
+  /**
+   * Seconds spent in each phase: `decode` decoding the audio file, `ffmpeg` included; `mel` spectrogram; `vad` voice activity (0: not
+   * in this version); `encode` encoder; `prompt` decoder passes over prompts of 16 tokens or more; `sample` decoding and choosing tokens.
+   */
   phases: { decode: number; mel: number; vad: number; encode: number; prompt: number; sample: number }
 }
 
@@ -110,7 +113,7 @@ export type Clip = { start: number; end?: number } | readonly [start: number, en
 export interface TranscribeOptions {
   /**
    * Language of the speech: an ISO 639 code such as `de`, an English name such as `German`, or `auto` to detect it
-   * from the first 30 seconds. An English-only model knows `en` alone.
+   * from the first 30 seconds that are not silent. An English-only model knows `en` alone.
    * @defaultValue `'auto'`
    */
   language?: string

@@ -11,6 +11,7 @@ const javascript = {
   allowJs: true,
   checkJs: true,
   exactOptionalPropertyTypes: false,
+  noImplicitAny: false,
   skipLibCheck: true,
   useUnknownInCatchVariables: false,
   typeRoots: [join(packageRoot, 'node_modules/@types')],

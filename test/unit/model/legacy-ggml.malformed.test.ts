@@ -1,7 +1,14 @@
+import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { readModel } from '../../../lib/model/formats/index.ts'
 import { GgmlType } from '../../../lib/model/plan.ts'
-import { assembleGgml, type GgmlField, type GgmlParts, ggmlParts } from '../../fixtures/ggml-builder.ts'
+import {
+  assembleGgml,
+  GGML_FIELDS,
+  type GgmlField,
+  type GgmlParts,
+  ggmlParts,
+} from '../../fixtures/ggml-builder.ts'
 import { generator } from '../../fixtures/tiny-model.ts'
 import { failureOf, outcomeOf, withFlippedBit } from './support.ts'
 
@@ -193,6 +200,26 @@ describe('a sound ggml file that this version does not run: ERR_MODEL_UNSUPPORTE
     const error = await failureOf(readModel(assembleGgml({ ...parts, ...make() }).bytes))
     expect(error.message).toContain(message)
     expect(error.code).toBe('ERR_MODEL_UNSUPPORTED')
+  })
+})
+
+describe('any value of a field', () => {
+  it('is damaged, or describes the same tensors', async () => {
+    const view = new DataView(quick.bytes.buffer)
+    const value = fc.oneof(fc.integer(), fc.integer({ min: -2, max: 130 }))
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: GGML_FIELDS.length - 1 }), value, async (index, number) => {
+        const field = GGML_FIELDS[index] as GgmlField
+        const original = parts.header[field]
+        view.setInt32(4 + 4 * index, number, true)
+        const outcome = await outcomeOf(quick.bytes)
+        view.setInt32(4 + 4 * index, original, true)
+        const dividesState = field.endsWith('_head') && number > 0 && 64 % number === 0
+        const same = number === original || dividesState
+        expect(outcome, `${field} = ${number}`).toBe(same ? 'plan' : 'ERR_MODEL_CORRUPT')
+      }),
+      { numRuns: 500 },
+    )
   })
 })
 

@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { closePlan, readModel } from '../../../lib/model/formats/index.ts'
@@ -154,6 +154,17 @@ describe('reading', () => {
     const reading = readModel(bytes, controller.signal)
     controller.abort(reason)
     await expect(reading).rejects.toBe(reason)
+  })
+
+  it('answers at once for a file of 6 GB', async () => {
+    const path = join(temporaryFolder(), 'sparse.bin')
+    writeFileSync(path, bytes)
+    truncateSync(path, 6e9)
+    const start = performance.now()
+    const error = await failureOf(readModel(path))
+    expect(performance.now() - start).toBeLessThan(1000)
+    expect(error.code).toBe('ERR_MODEL_CORRUPT')
+    expect(error.message).toContain(`at byte ${bytes.length} is no header of a tensor`)
   })
 
   it('closes the file after a failure', async () => {
