@@ -7,6 +7,7 @@
 
 #include "support/abort.h"
 #include "support/error.h"
+#include "support/js_error.h"
 #include "support/log.h"
 
 namespace whisper_hip {
@@ -23,7 +24,7 @@ void run_call(napi_env env, napi_value, void*, void* data) {
   if (env == nullptr)
     return;
   try {
-    (*call)(Napi::Env(env));
+    with_js_errors(env, [&] { (*call)(Napi::Env(env)); });
   } catch (const Napi::Error& error) {
     error.ThrowAsJavaScriptException();
   }
@@ -41,8 +42,9 @@ struct Environment::Task {
   std::shared_ptr<TaskCallbacks> callbacks;
   // The outcome: a value to make, or an error.
   Settle settle;
-  std::string code;
-  std::string message;
+  // Until something else is known: what can be said without memory.
+  std::string code = "ERR_OUT_OF_MEMORY";
+  std::string message = "Memory could not be allocated";
 };
 
 int Environment::live_tasks() {
@@ -69,6 +71,11 @@ Environment::Environment(Napi::Env env) {
   // Hooks run in the reverse order of their registration: after the queue's own was added, so before it is
   // closed.
   env.AddCleanupHook([](Environment* self) { self->close(); }, this);
+  // process.exit() and an uncaught exception leave the main thread without running the hooks, and then
+  // destroy what the threads use.
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const auto on_exit = Napi::Function::New(env, [this](const Napi::CallbackInfo&) { close(); });
+  process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), on_exit});
 }
 
 Environment::~Environment() {
@@ -89,12 +96,17 @@ void Environment::close() {
 }
 
 void Environment::post(Call call) {
-  auto* data = new Call(std::move(call));
-  if (napi_call_threadsafe_function(queue_, data, napi_tsfn_nonblocking) != napi_ok)
-    delete data;
+  post(std::make_unique<Call>(std::move(call)));
+}
+
+void Environment::post(std::unique_ptr<Call> call) {
+  if (napi_call_threadsafe_function(queue_, call.get(), napi_tsfn_nonblocking) == napi_ok)
+    (void)call.release();
 }
 
 Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks) {
+  if (closed_)
+    throw js_error(env, "ERR_DISPOSED", "No work can be started while the process exits");
   auto task = std::make_shared<Task>(env);
   task->callbacks = std::move(callbacks);
 
@@ -111,9 +123,12 @@ Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCall
     napi_ref_threadsafe_function(env, queue_);
   tasks_.insert(task);
   try {
-    task->thread = std::thread([this, task, work = std::move(work)] { execute(task, work); });
+    auto done = std::make_unique<Call>([this, task](Napi::Env after) { settle(after, task); });
+    task->thread = std::thread([this, task, work = std::move(work), done = std::move(done)]() mutable {
+      execute(task, work);
+      post(std::move(done));
+    });
   } catch (const std::system_error& error) {
-    task->code = "ERR_OUT_OF_MEMORY";
     task->message = std::string("A thread for the work could not be started: ") + error.what();
     settle(env, task);
   }
@@ -121,23 +136,18 @@ Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCall
 }
 
 void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) {
-  {
-    LogScope log([this](int level, const char* text) { this->log(level, text); });
-    AbortScope abort;
-    try {
-      task->settle = work(task->cancelled);
-    } catch (const Error& error) {
-      task->code = error.code;
-      task->message = error.what();
-    } catch (const std::bad_alloc&) {
-      task->code = "ERR_OUT_OF_MEMORY";
-      task->message = "Memory could not be allocated";
-    } catch (const std::exception& error) {
-      task->code = "ERR_INTERNAL";
-      task->message = error.what();
-    }
+  LogScope log([this](int level, const char* text) { this->log(level, text); });
+  AbortScope abort;
+  try {
+    task->settle = work(task->cancelled);
+  } catch (const Error& error) {
+    task->code = error.code;
+    task->message = error.what();
+  } catch (const std::bad_alloc&) {
+  } catch (const std::exception& error) {
+    task->code = "ERR_INTERNAL";
+    task->message = error.what();
   }
-  post([this, task](Napi::Env env) { settle(env, task); });
 }
 
 void Environment::settle(Napi::Env env, const std::shared_ptr<Task>& task) {
@@ -146,13 +156,13 @@ void Environment::settle(Napi::Env env, const std::shared_ptr<Task>& task) {
   tasks_.erase(task);
   if (tasks_.empty())
     napi_unref_threadsafe_function(env, queue_);
-  if (task->settle) {
-    task->deferred.Resolve(task->settle(env));
-    return;
+  try {
+    if (task->settle)
+      return task->deferred.Resolve(with_js_errors(env, [&] { return task->settle(env); }));
+    throw js_error(env, task->code, task->message);
+  } catch (const Napi::Error& error) {
+    task->deferred.Reject(error.Value());
   }
-  const Napi::Error error = Napi::Error::New(env, task->message);
-  error.Set("code", Napi::String::New(env, task->code));
-  task->deferred.Reject(error.Value());
 }
 
 void Environment::log(int level, const char* text) {

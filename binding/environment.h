@@ -50,6 +50,7 @@ class Environment {
  private:
   struct Task;
   explicit Environment(Napi::Env env);
+  void post(std::unique_ptr<std::function<void(Napi::Env)>> call);
   void execute(const std::shared_ptr<Task>& task, const Work& work);
   void settle(Napi::Env env, const std::shared_ptr<Task>& task);
   void log(int level, const char* text);

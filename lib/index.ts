@@ -5,7 +5,7 @@ export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
 export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'
 export { type ListedModel, listModels } from './model/download/index.ts'
 export { loadModel } from './model/load.ts'
-export type { Model } from './model/model.ts'
+export { Model } from './model/model.ts'
 export type {
   DetectedLanguage,
   LoadOptions,

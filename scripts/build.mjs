@@ -6,7 +6,7 @@
  *
  * Environment:
  *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU are found; hip: or fail
- *   WHISPER_HIP_GPU_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
+ *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
  *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
  *   CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, HIPCXX, ROCM_PATH, CMAKE_BUILD_PARALLEL_LEVEL   as usual
  */

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "environment.h"
+#include "support/js_error.h"
 
 namespace whisper_hip {
 
@@ -65,10 +66,8 @@ Napi::Value ByteStoreObject::append(const Napi::CallbackInfo& info) {
   try {
     store_->append(bytes, view.ByteLength());
   } catch (const std::bad_alloc&) {
-    const Napi::Error error = Napi::Error::New(env, "Memory for " + std::to_string(view.ByteLength()) +
-                                                        " more bytes could not be allocated");
-    error.Set("code", Napi::String::New(env, "ERR_OUT_OF_MEMORY"));
-    throw error;
+    throw js_error(env, "ERR_OUT_OF_MEMORY",
+                   "Memory for " + std::to_string(view.ByteLength()) + " more bytes could not be allocated");
   }
   return Napi::Number::New(env, -1);
 }

@@ -8,6 +8,7 @@
 #include <deque>
 #include <fstream>
 #include <mutex>
+#include <new>
 #include <thread>
 
 #include "ggml-cpu.h"
@@ -18,6 +19,7 @@ namespace whisper_hip {
 namespace {
 
 thread_local ComputeJob* current_job = nullptr;
+std::atomic<bool> broken{false};
 
 template <typename Function> Function backend_function(ggml_backend_t backend, const char* name) {
   ggml_backend_dev_t device = ggml_backend_get_device(backend);
@@ -45,7 +47,11 @@ ggml_threadpool* shared_pool(ggml_backend_t cpu_backend) {
       throw Error("ERR_INTERNAL", "The CPU module exports no ggml_threadpool_new");
     ggml_threadpool_params params = ggml_threadpool_params_default(compute_threads());
     params.poll = 0; // between graphs the threads sleep instead of spinning
-    pool = create(&params);
+    try {
+      pool = create(&params);
+    } catch (const Error&) {
+      pool = nullptr; // it asserts that its threads start
+    }
     if (pool == nullptr)
       throw Error("ERR_OUT_OF_MEMORY", "The compute threads could not be started");
   }
@@ -210,16 +216,20 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   struct Leave {
     ~Leave() { cpu_turnstile().leave(); }
   } leave;
-  // An assertion that was turned into an exception leaves the other threads of the pool waiting for this one.
-  static std::atomic<bool> poisoned{false};
-  if (poisoned)
+  if (broken)
     throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
   try {
     return ggml_backend_sched_graph_compute(scheduler, graph);
+  } catch (const std::bad_alloc&) {
+    throw; // of the working memory, before the threads began
   } catch (...) {
-    poisoned = true;
+    broken = true;
     throw;
   }
+}
+
+bool compute_is_broken() {
+  return broken;
 }
 
 } // namespace whisper_hip

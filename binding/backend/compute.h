@@ -53,4 +53,8 @@ void prepare_scheduler(ggml_backend_sched_t scheduler);
 // Takes the place of ggml_backend_sched_graph_compute() inside whisper.cpp.
 ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
 
+// Whether an assertion of ggml, turned into an exception, has left the threads of the pool waiting in the
+// middle of a graph: for ever, and with its memory in use.
+bool compute_is_broken();
+
 } // namespace whisper_hip

@@ -16,6 +16,13 @@ foreach(directory IN LISTS CMAKE_JS_INC)
   add_compile_options("-ffile-prefix-map=${directory}=include")
 endforeach()
 
+# glibc ends the process when a thread finds no memory for the thread-local data of a module; with this model each thread
+# starts with room for them. Other C libraries cannot load such a module at run time.
+check_cxx_source_compiles("#include <cstdlib>\n#ifndef __GLIBC__\n#error\n#endif\nint main() { return 0; }" HAVE_GLIBC)
+if(HAVE_GLIBC)
+  add_compile_options(-ftls-model=initial-exec)
+endif()
+
 check_cxx_compiler_flag(-ftrivial-auto-var-init=zero HAVE_AUTO_VAR_INIT)
 check_cxx_compiler_flag(-fstack-protector-strong HAVE_STACK_PROTECTOR)
 set(CMAKE_REQUIRED_FLAGS "-O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")

@@ -1,7 +1,7 @@
 # The HIP module (libggml-hip.so). Asked for and not possible is an error, never a build without it.
 if(WHISPER_HIP_HIP)
   if(NOT GPU_TARGETS)
-    message(FATAL_ERROR "WHISPER_HIP_HIP is on and GPU_TARGETS is empty: name the GPU architectures, e.g. -DGPU_TARGETS=gfx1030;gfx1100 (WHISPER_HIP_GPU_TARGETS with scripts/build.mjs)")
+    message(FATAL_ERROR "WHISPER_HIP_HIP is on and GPU_TARGETS is empty: name the GPU architectures, e.g. -DGPU_TARGETS=gfx1030;gfx1100 (WHISPER_HIP_TARGETS with scripts/build.mjs)")
   endif()
   foreach(target IN LISTS GPU_TARGETS)
     if(NOT target MATCHES "^gfx[0-9]+[0-9a-f]$")

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/compute.h"
 #include "model/plan_stream.h"
 #include "support/error.h"
 
@@ -32,6 +33,18 @@ LoadedModel::LoadedModel(const LoadPlan& plan, ContextOptions options, size_t id
 
 LoadedModel::~LoadedModel() {
   dispose();
+}
+
+void LoadedModel::Lease::abandon() {
+  (void)state_.release();
+  live_counts().states--;
+}
+
+void LoadedModel::Lease::discard() {
+  if (compute_is_broken())
+    return abandon(); // threads may still read and write it
+  free_interrupted_state(std::move(state_));
+  live_counts().states--;
 }
 
 std::unique_ptr<LoadedModel::Lease> LoadedModel::lease() {

@@ -34,10 +34,20 @@ class LoadedModel {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     whisper_state& state() { return *state_; }
+    // Calls `work` with the state. A state that an exception came out of is not used again.
+    template <typename Work> auto use(Work work) {
+      try {
+        return work(*state_);
+      } catch (...) {
+        discard();
+        throw;
+      }
+    }
     // After whisper_full() returned -7 whisper.cpp has already freed the state.
-    void abandon() { (void)state_.release(); }
+    void abandon();
 
    private:
+    void discard();
     LoadedModel& model_;
     State state_;
   };

@@ -5,7 +5,7 @@
 
 #include "environment.h"
 #include "model/plan_from_js.h"
-#include "support/error.h"
+#include "support/js_error.h"
 #include "transcribe/request_from_js.h"
 
 namespace whisper_hip {
@@ -74,9 +74,7 @@ int64_t ModelObject::total_bytes() const {
 std::shared_ptr<LoadedModel> ModelObject::model_or_throw(Napi::Env env) const {
   if (model_)
     return model_;
-  const Napi::Error error = Napi::Error::New(env, "The model has been disposed");
-  error.Set("code", Napi::String::New(env, "ERR_DISPOSED"));
-  throw error;
+  throw js_error(env, "ERR_DISPOSED", "The model has been disposed");
 }
 
 Napi::Value ModelObject::weight_bytes(const Napi::CallbackInfo& info) {
@@ -149,7 +147,8 @@ Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {
 
 Napi::Value load_model(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  auto plan = std::make_shared<LoadPlan>(plan_from_js(info[0].As<Napi::Object>()));
+  auto plan = with_js_errors(
+      env, [&] { return std::make_shared<LoadPlan>(plan_from_js(info[0].As<Napi::Object>())); });
   const auto options = info[1].As<Napi::Object>();
   ContextOptions context;
   context.use_gpu = false;

@@ -23,10 +23,10 @@ std::vector<T> copy_array(Napi::Object object, const char* name, napi_typedarray
   return copy;
 }
 
-double number(Napi::Object object, const char* name) {
+double number(Napi::Object object, const char* name, double most = 9007199254740991.0) {
   const Napi::Value value = object.Get(name);
   const double result = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
-  if (!(result >= 0 && result <= 9007199254740991.0) || result != std::floor(result)) {
+  if (!(result >= 0 && result <= most) || result != std::floor(result)) {
     throw Napi::TypeError::New(object.Env(), std::string("Expected a non-negative integer for ") + name);
   }
   return result;
@@ -63,7 +63,7 @@ PlanTensor tensor_from_js(Napi::Object object) {
   const Napi::Array parts = array(object, "parts");
   for (uint32_t i = 0; i < parts.Length(); ++i) {
     const auto part = parts.Get(i).As<Napi::Object>();
-    tensor.parts.push_back({static_cast<uint32_t>(number(part, "source")),
+    tensor.parts.push_back({static_cast<uint32_t>(number(part, "source", UINT32_MAX)),
                             static_cast<uint64_t>(number(part, "offset")), type_of(part),
                             static_cast<uint64_t>(number(part, "rows"))});
   }

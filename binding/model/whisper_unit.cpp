@@ -18,18 +18,28 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
 #undef discrete_distribution
 #undef ggml_backend_sched_graph_compute
 
+#include <cfloat>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "support/error.h"
 #include "support/log.h"
 
 // whisper_init_state() frees a whisper_batch that it never initialised when it fails early. With zeroed
 // memory that is harmless. The replacement stays inside this addon: its symbols are not exported.
+//
+// It also shows where whisper_init_state() puts its state, which is lost otherwise when an exception ends it.
+static thread_local whisper_state** new_state = nullptr;
+
 void* operator new(size_t size) {
-  if (void* memory = std::calloc(1, size != 0 ? size : 1))
-    return memory;
-  throw std::bad_alloc();
+  void* memory = std::calloc(1, size != 0 ? size : 1);
+  if (memory == nullptr)
+    throw std::bad_alloc();
+  if (new_state != nullptr && size == sizeof(whisper_state)) {
+    *std::exchange(new_state, nullptr) = static_cast<whisper_state*>(memory);
+  }
+  return memory;
 }
 void* operator new[](size_t size) {
   return operator new(size);
@@ -148,12 +158,27 @@ std::map<std::string, size_t> weight_buffers(const whisper_context& context) {
 }
 
 State create_state(whisper_context& context) {
-  State state(whisper_init_state(&context));
+  whisper_state* unfinished = nullptr;
+  new_state = &unfinished;
+  State state;
+  try {
+    state.reset(whisper_init_state(&context));
+  } catch (...) {
+    new_state = nullptr;
+    whisper_free_state(unfinished);
+    throw;
+  }
   if (!state)
     throw Error("ERR_OUT_OF_MEMORY", "The caches and compute buffers of a job could not be allocated");
   for (size_t i = 0; whisper_sched* scheduler = schedulers(*state, i); ++i)
     prepare_scheduler(scheduler->sched);
   return state;
+}
+
+void free_interrupted_state(State state) {
+  // A CPU backend that failed to enlarge its working memory has freed it, and would free it again. What it is
+  // itself is small.
+  state->backends.clear();
 }
 
 std::string compute_device(const whisper_state& state) {
@@ -219,6 +244,8 @@ std::vector<float> language_probabilities(whisper_context& context, whisper_stat
   float sum = 0.0f;
   for (float probability : probabilities)
     sum += probability;
+  if (!(sum > 0.0f && sum <= FLT_MAX))
+    throw_damaged_model();
   for (float& probability : probabilities)
     probability /= sum;
   return probabilities;
@@ -244,13 +271,9 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
   params.encoder_begin_callback_user_data = &started;
 
   struct Scope {
-    ~Scope() {
-      decoding = {};
-      beam_search = false;
-    }
+    ~Scope() { decoding = {}; }
   } scope;
   decoding = {&state, context.vocab.token_sot};
-  beam_search = params.strategy == WHISPER_SAMPLING_BEAM_SEARCH;
 
   WindowResult result = {};
   result.status = whisper_full_with_state(&context, &state, params, nullptr, 0);
@@ -303,6 +326,10 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
 StateTimings timings(const whisper_state& state) {
   return {state.t_encode_us * 1e-6, state.t_prompt_us * 1e-6, (state.t_decode_us + state.t_batchd_us) * 1e-6,
           state.t_sample_us * 1e-6};
+}
+
+void throw_damaged_model() {
+  throw Error("ERR_MODEL_CORRUPT", "The model computes values that are not numbers: its weights are damaged");
 }
 
 const std::string& token_bytes(const whisper_context& context, whisper_token token) {

@@ -46,6 +46,9 @@ std::map<std::string, size_t> weight_buffers(const whisper_context& context);
 // Throws Error(ERR_OUT_OF_MEMORY).
 State create_state(whisper_context& context);
 
+// Frees a state in whose use an exception was thrown.
+void free_interrupted_state(State state);
+
 // Name of the device that computes: "CPU", "ROCm0".
 std::string compute_device(const whisper_state& state);
 
@@ -106,6 +109,9 @@ struct StateTimings {
   double sample;
 };
 StateTimings timings(const whisper_state& state);
+
+// Throws the Error(ERR_MODEL_CORRUPT) of weights that lead to NaN or infinity.
+[[noreturn]] void throw_damaged_model();
 
 // Raw bytes of a token, not necessarily valid UTF-8.
 const std::string& token_bytes(const whisper_context& context, whisper_token token);

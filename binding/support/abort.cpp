@@ -1,6 +1,7 @@
 #include "support/abort.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "ggml.h"
@@ -11,7 +12,6 @@ namespace whisper_hip {
 namespace {
 
 thread_local bool may_throw = false;
-thread_local bool aborted = false;
 
 bool concerns_memory(const std::string& message) {
   for (const char* sign : {"alloc", "mem_buffer", "GGML_ASSERT(buffer", "out of memory"}) {
@@ -24,7 +24,6 @@ bool concerns_memory(const std::string& message) {
 void on_abort(const char* text) {
   if (!may_throw)
     return; // ggml aborts the process
-  aborted = true;
   const std::string message = text != nullptr ? text : "";
   if (concerns_memory(message))
     throw Error("ERR_OUT_OF_MEMORY", "ggml could not allocate memory: " + message);
@@ -40,15 +39,19 @@ void install_abort_handler() {
 
 AbortScope::AbortScope() {
   may_throw = true;
-  aborted = false;
 }
 
 AbortScope::~AbortScope() {
   may_throw = false;
 }
 
-bool ggml_has_aborted() {
-  return aborted;
+void throw_on_lost_buffer(const char* text) {
+  static constexpr char kReport[] = "ggml_gallocr_reserve_n_impl: failed to allocate ";
+  if (!may_throw || text == nullptr || std::strncmp(text, kReport, sizeof kReport - 1) != 0)
+    return;
+  const std::string what(text + sizeof kReport - 1); // e.g. "CPU buffer of size 94777088\n"
+  throw Error("ERR_OUT_OF_MEMORY",
+              "Memory for computing could not be allocated: " + what.substr(0, what.find('\n')));
 }
 
 } // namespace whisper_hip

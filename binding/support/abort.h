@@ -18,7 +18,8 @@ class AbortScope {
   AbortScope& operator=(const AbortScope&) = delete;
 };
 
-// Whether ggml gave up in the current AbortScope of this thread.
-bool ggml_has_aborted();
+// ggml reports a compute buffer that it could not allocate, and then uses it all the same: the report is the
+// place to stop it. Call with every line that it logs; throws Error(ERR_OUT_OF_MEMORY) inside an AbortScope.
+void throw_on_lost_buffer(const char* text);
 
 } // namespace whisper_hip

@@ -193,12 +193,14 @@ size_t LogMel::frames() const {
   return total_samples_ < static_cast<size_t>(kPad) ? 0 : 1 + (total_samples_ - kPad) / kHop;
 }
 
-void LogMel::window(size_t first, size_t count, float* out) const {
+void LogMel::window(size_t first, size_t count, size_t end, float* out) const {
+  // The frames that reach beyond the last sample belong to the end of the audio.
+  const size_t known = end < frames() ? end : computed_;
   const float floor = maximum_ - 8.0f;
   for (size_t i = 0; i < count; ++i) {
     const size_t frame = first + i;
     const float* values =
-        frame < computed_ ? blocks_[frame / kBlockFrames].get() + (frame % kBlockFrames) * n_mels_ : nullptr;
+        frame < known ? blocks_[frame / kBlockFrames].get() + (frame % kBlockFrames) * n_mels_ : nullptr;
     for (int mel = 0; mel < n_mels_; ++mel) {
       const float value = values != nullptr ? values[mel] : kSilence;
       out[mel * count + i] = (std::max(value, floor) + 4.0f) / 4.0f;

@@ -11,6 +11,9 @@ namespace whisper_hip {
 
 namespace {
 
+// Below it the most probable token is sampled anyway, and scores divided by it overflow.
+constexpr float kLowestSampling = 1e-3f;
+
 std::string text(Napi::Object object, const char* name) {
   return object.Get(name).ToString().Utf8Value();
 }
@@ -41,7 +44,8 @@ TranscribeRequest request_from_js(Napi::Object options) {
   request.beam_size = integer(options, "beamSize", 1, kMaxDecoders);
   request.best_of = integer(options, "bestOf", 1, kMaxDecoders);
   for (double temperature : numbers(options, "temperatures")) {
-    request.temperatures.push_back(static_cast<float>(temperature));
+    request.temperatures.push_back(
+        temperature > 0 ? std::max(static_cast<float>(temperature), kLowestSampling) : 0.0f);
   }
   if (request.temperatures.empty())
     request.temperatures.push_back(0.0f);

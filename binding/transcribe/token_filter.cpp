@@ -1,5 +1,7 @@
 #include "transcribe/token_filter.h"
 
+#include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <regex>
 
@@ -10,7 +12,8 @@ namespace whisper_hip {
 namespace {
 
 // libstdc++ matches by backtracking unless it is told to keep the time polynomial; it then refuses
-// back-references.
+// back-references. Backtracking takes exponential time on expressions such as (a|a)*b, and a stack that grows
+// with the token.
 #ifdef __GLIBCXX__
 constexpr auto kBounded = std::regex_constants::__polynomial;
 #else
@@ -19,15 +22,21 @@ constexpr auto kBounded = std::regex_constants::ECMAScript;
 
 } // namespace
 
-TokenFilter::TokenFilter(const whisper_context& context, const std::vector<int>& tokens,
-                         const std::string& regex, const std::atomic<bool>& cancelled)
-    : suppressed_(tokens.begin(), tokens.end()) {
-  if (regex.empty())
-    return;
+TokenFilter::TokenFilter(whisper_context& context, const std::vector<int>& tokens, const std::string& regex,
+                         const std::atomic<bool>& cancelled)
+    : suppressed_(tokens.begin(), tokens.end()), end_(whisper_token_eot(&context)),
+      first_timestamp_(whisper_token_beg(&context)), n_vocab_(whisper_n_vocab(&context)),
+      seconds_per_timestamp_(WHISPER_CHUNK_SIZE / static_cast<float>(whisper_n_audio_ctx(&context))) {
+  suppressed_.erase(std::remove(suppressed_.begin(), suppressed_.end(), end_), suppressed_.end());
+  if (!regex.empty())
+    suppress_matching(context, regex, cancelled);
+}
+
+void TokenFilter::suppress_matching(const whisper_context& context, const std::string& regex,
+                                    const std::atomic<bool>& cancelled) {
   try {
     const std::regex expression(regex, std::regex::ECMAScript | std::regex::optimize | kBounded);
-    const whisper_token end = whisper_token_eot(const_cast<whisper_context*>(&context));
-    for (whisper_token token = 0; token < end; ++token) {
+    for (whisper_token token = 0; token < end_; ++token) {
       if (cancelled.load(std::memory_order_relaxed))
         throw Error("ERR_CANCELLED", "The job was cancelled");
       if (std::regex_match(token_bytes(context, token), expression))
@@ -40,14 +49,34 @@ TokenFilter::TokenFilter(const whisper_context& context, const std::vector<int>&
 }
 
 void TokenFilter::install(whisper_full_params& params) {
-  if (suppressed_.empty())
-    return;
-  params.logits_filter_callback = [](whisper_context*, whisper_state*, const whisper_token_data*, int,
-                                     float* logits, void* data) {
-    for (whisper_token token : static_cast<TokenFilter*>(data)->suppressed_)
-      logits[token] = -INFINITY;
+  suppress_blank_ = params.suppress_blank;
+  first_choices_ =
+      first_timestamp_ + 1 + static_cast<int>(std::round(params.max_initial_ts / seconds_per_timestamp_));
+  params.logits_filter_callback = [](whisper_context*, whisper_state*, const whisper_token_data*,
+                                     int n_tokens, float* logits, void* self) {
+    static_cast<TokenFilter*>(self)->apply(logits, n_tokens == 0);
   };
   params.logits_filter_callback_user_data = this;
+}
+
+void TokenFilter::apply(float* logits, bool is_first) {
+  bool damaged = false;
+  for (int i = 0; i < n_vocab_; ++i)
+    damaged |= !(logits[i] <= FLT_MAX);
+  // Only whisper.cpp's rule for the first token forbids the end.
+  damaged |= logits[end_] == -INFINITY && !(is_first && suppress_blank_);
+  if (damaged) {
+    damaged_ = true;
+    std::fill(logits, logits + n_vocab_, -INFINITY);
+  }
+  for (whisper_token token : suppressed_)
+    logits[token] = -INFINITY;
+
+  const int choices = is_first ? std::min(first_choices_, n_vocab_) : n_vocab_;
+  const bool has_choice =
+      std::any_of(logits, logits + choices, [](float logit) { return logit > -INFINITY; });
+  if (!has_choice)
+    logits[end_] = 0.0f;
 }
 
 } // namespace whisper_hip

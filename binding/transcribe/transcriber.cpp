@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cmath>
 
-#include "support/abort.h"
 #include "support/error.h"
 #include "support/log.h"
 #include "transcribe/compression_ratio.h"
@@ -119,17 +118,10 @@ class Job {
     result.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
     const auto clips = clip_frames(mel);
     lease_ = model_.lease();
-    try {
-      ComputeScope scope(compute_);
-      settle_language(mel, clips, result);
-      for (const auto& clip : clips)
-        decode_clip(mel, clip.first, clip.second, result.duration);
-    } catch (...) {
-      // Nobody knows what ggml left behind: this state is neither used nor freed again.
-      if (ggml_has_aborted())
-        lease_->abandon();
-      throw;
-    }
+    ComputeScope scope(compute_);
+    settle_language(mel, clips, result);
+    for (const auto& clip : clips)
+      decode_clip(mel, clip.first, clip.second, result.duration);
     const StateTimings spent = timings(lease_->state());
     result.phases.encode = spent.encode;
     result.phases.prompt = spent.prompt;
@@ -160,13 +152,14 @@ class Job {
     result.language_probability = 1.0;
     if (!whisper_is_multilingual(&context_))
       language_ = "en";
-    const int first = first_window(mel, clips);
-    if (language_.empty() && first < 0) {
+    const std::pair<int, int> first = first_window(mel, clips);
+    if (language_.empty() && first.first < 0) {
       language_ = "en";
       result.language_probability = 0.0;
     } else if (language_.empty()) {
-      load_window(mel, first);
-      const std::vector<float> probabilities = language_probabilities(context_, lease_->state());
+      load_window(mel, first.first, first.second);
+      const std::vector<float> probabilities =
+          lease_->use([this](whisper_state& state) { return language_probabilities(context_, state); });
       check(cancelled_);
       if (probabilities.empty())
         fail("The language could not be detected");
@@ -179,14 +172,14 @@ class Job {
     result.language = language_;
   }
 
-  // Where decoding will begin; -1 when there is nothing to decode.
-  static int first_window(const LogMel& mel, const std::vector<std::pair<int, int>>& clips) {
+  // Where decoding will begin, and the end of its clip; { -1, -1 } when there is nothing to decode.
+  static std::pair<int, int> first_window(const LogMel& mel, const std::vector<std::pair<int, int>>& clips) {
     for (const auto& clip : clips) {
       const int seek = skip_silence(mel, clip.first, clip.second);
       if (seek + kMinimumFrames < clip.second)
-        return seek;
+        return {seek, clip.second};
     }
-    return -1;
+    return {-1, -1};
   }
 
   // Windows without any sound are not decoded: models write words into silence.
@@ -197,9 +190,10 @@ class Job {
     return seek;
   }
 
-  void load_window(const LogMel& mel, int seek) {
+  // The window at `seek`; what lies at or after `end`, the end of the clip, is silence to the model.
+  void load_window(const LogMel& mel, int seek, int end) {
     std::vector<float>& window = mel_window(lease_->state(), model_.hparams().n_mels, kWindowFrames);
-    mel.window(static_cast<size_t>(seek), kWindowFrames, window.data());
+    mel.window(static_cast<size_t>(seek), kWindowFrames, static_cast<size_t>(end), window.data());
   }
 
   void decode_clip(const LogMel& mel, int first, int end, double duration) {
@@ -210,7 +204,7 @@ class Job {
       seek = sound;
       if (seek + kMinimumFrames >= end)
         break;
-      load_window(mel, seek);
+      load_window(mel, seek, end);
       // A prompt confuses the decoder in a short rest (whisper.cpp drops it below 5 s).
       if (seek > first && seek + 500 >= end)
         history_.clear();
@@ -261,8 +255,12 @@ class Job {
     prompt_history(state) = history_;
 
     compute_.skip_graphs = encoded ? kEncoderGraphs : 0;
-    Attempt attempt = {decode_window(context_, state, params, end - seek, decoders), temperature, 0.0, {}};
+    WindowResult window = lease_->use(
+        [&](whisper_state& own) { return decode_window(context_, own, params, end - seek, decoders); });
+    Attempt attempt = {std::move(window), temperature, 0.0, {}};
     check(cancelled_);
+    if (filter_.found_damage())
+      throw_damaged_model();
     if (attempt.window.status == -7)
       lease_->abandon();
     if (attempt.window.status != 0)
@@ -389,8 +387,9 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   ComputeJob compute{&cancelled, threads, {}, 0};
   ComputeScope scope(compute);
   std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
-  mel.window(0, kWindowFrames, window.data());
-  const std::vector<float> probabilities = language_probabilities(model.context(), lease->state());
+  mel.window(0, kWindowFrames, mel.frames(), window.data());
+  const std::vector<float> probabilities =
+      lease->use([&model](whisper_state& state) { return language_probabilities(model.context(), state); });
   check(cancelled);
   if (probabilities.empty())
     throw Error("ERR_INTERNAL", "The language could not be detected");

@@ -21,11 +21,19 @@ type Magic = readonly [offset: number, ...alternatives: string[]]
 const signatures: readonly { magic: readonly Magic[]; decoder: Sniffed['decoder']; found: string }[] = [
   {
     magic: [
-      [0, 'RIFF', 'RF64', 'BW64'],
+      [0, 'RIFF', 'RF64'],
       [8, 'WAVE'],
     ],
     decoder: 'native',
     found: 'a WAV file',
+  },
+  {
+    magic: [
+      [0, 'BW64'],
+      [8, 'WAVE'],
+    ],
+    decoder: 'ffmpeg',
+    found: 'a BW64 file',
   },
   { magic: [[0, 'fLaC']], decoder: 'native', found: 'a FLAC file' },
   {

@@ -43,6 +43,12 @@ export async function prepareAudio(
   return prepared
 }
 
+/** Whether audio arrives at the pace of somebody else. */
+export function isStreamed(input: AudioInput): boolean {
+  if (typeof input !== 'object' || input === null || types.isTypedArray(input)) return false
+  return 'stream' in input ? !(input instanceof Blob) : isChunkStream(input)
+}
+
 function prepare(input: unknown, native: Native, signal: AbortSignal): Promise<PreparedAudio> {
   if (typeof input === 'string' || input instanceof URL) return prepareFile(input, native, signal)
   if (typeof input !== 'object' || input === null) throw notAudio(input)

@@ -1,28 +1,12 @@
+import { dirname, join } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
 import type { NativeBackends } from '../native.ts'
 import { addon, type LoadedAddon, loadBackends } from './addon.ts'
-import { listGpus } from './devices.ts'
+import type { BuildReport } from './build-report.ts'
+import { type HipBuild, modulePath, notCompiled } from './preflight/module.ts'
+import { type Preflight, preflight } from './preflight/preflight.ts'
+import { REASONS } from './preflight/reasons.ts'
 import type { BackendInfo, BackendReason } from './types.ts'
-
-/** Variables that change which device is used, or how. */
-const VARIABLES = [
-  'AMD_LOG_LEVEL',
-  'CUDA_VISIBLE_DEVICES',
-  'GGML_CUDA_DISABLE_GRAPHS',
-  'GGML_CUDA_ENABLE_UNIFIED_MEMORY',
-  'GPU_DEVICE_ORDINAL',
-  'HIP_VISIBLE_DEVICES',
-  'HSA_ENABLE_DXG_DETECTION',
-  'HSA_ENABLE_SDMA',
-  'HSA_OVERRIDE_GFX_VERSION',
-  'HSA_XNACK',
-  'LD_LIBRARY_PATH',
-  'ROCBLAS_TENSILE_LIBPATH',
-  'ROCBLAS_USE_HIPBLASLT',
-  'ROCM_PATH',
-  'ROCR_VISIBLE_DEVICES',
-  'WHISPER_HIP_BUILD',
-]
 
 /** Whether and why the GPU would be used, with what to do about it. */
 export interface Decision {
@@ -32,53 +16,44 @@ export interface Decision {
   advice: readonly string[]
 }
 
-/** What a model would run on, from the build alone: nothing of HIP is touched. */
-export function decide({ report }: LoadedAddon): Decision {
-  if (!report.hip.built) {
-    return {
-      active: 'cpu',
-      reason: 'NOT_COMPILED',
-      message: `This build of whisper-hip has no HIP backend: ${report.hip.message}`,
-      advice: [
-        'Install ROCm 6.1 or newer with its development files, then build again: WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
-        "To use the CPU on purpose and without this message, load the model with { backend: 'cpu' }",
-      ],
-    }
-  }
-  return {
-    active: 'cpu',
-    reason: 'NOT_SUPPORTED_YET',
-    message: 'The HIP backend is built, but this version of whisper-hip does not use it yet',
-    advice: ["Load the model with { backend: 'cpu' }"],
-  }
+/**
+ * What a model would run on: nothing of HIP is loaded.
+ * @param device the option of `loadModel()`
+ */
+export async function decide(loaded: LoadedAddon, device?: number | string): Promise<Decision> {
+  const build = hipBuild(loaded.report, loaded.path)
+  // Without HIP nothing else matters: no device is opened, which could wake up a sleeping GPU.
+  if (modulePath(build, process.env) === null) return { active: 'cpu', ...notCompiled(build) }
+  return decisionOf(await preflight({ build, device }))
 }
 
 /**
- * What a model loaded now would run on, why, and what to do about it. Loads the backend modules to be able to name them.
- * Never rejects: a failure is part of the answer.
+ * What a model loaded now would run on, why, and what to do about it. Loads the backend modules to be able to name them, and
+ * looks at the machine without loading anything of ROCm. Never rejects: a failure is part of the answer.
  */
 export async function backendInfo(): Promise<BackendInfo> {
-  let loaded: LoadedAddon
-  let backends: NativeBackends
+  let loaded: LoadedAddon | null = null
+  let backends: NativeBackends | null = null
+  let failure: Decision | null = null
   try {
     loaded = addon()
     backends = await loadBackends()
   } catch (error) {
-    return describe(null, null, nativeMissing(error))
+    failure = nativeMissing(error)
   }
-  return describe(loaded, backends, decide(loaded))
-}
-
-async function describe(
-  loaded: LoadedAddon | null,
-  backends: NativeBackends | null,
-  decision: Decision,
-): Promise<BackendInfo> {
   const report = loaded?.report
+  const found = await preflight({
+    build: failure === null && loaded ? hipBuild(loaded.report, loaded.path) : null,
+  })
+  const decision = failure ?? decisionOf(found)
   return {
     ...decision,
+    notes: found.notes,
     device: null,
-    devices: await listGpus(decision.reason),
+    devices: found.devices.map((device) => ({
+      ...device,
+      reason: device.reason === 'OK' ? decision.reason : device.reason,
+    })),
     build: report
       ? {
           hip: report.hip.built,
@@ -90,11 +65,32 @@ async function describe(
           portable: report.portable,
         }
       : null,
-    rocm: null,
+    rocm: found.rocm,
     libraries: { addon: loaded?.path ?? null, cpu: backends?.cpu.path ?? null, hip: null },
-    environment: environment(),
+    environment: found.environment,
     probe: null,
     components: { encoder: 'cpu', decoder: 'cpu', vad: 'cpu', mel: 'cpu' },
+  }
+}
+
+function hipBuild({ hip, built }: BuildReport, addonPath: string): HipBuild {
+  return {
+    message: hip.message,
+    module: built.hip === null ? null : join(dirname(addonPath), built.hip),
+    hipVersion: hip.hipVersion,
+    gpuTargets: hip.gpuTargets,
+  }
+}
+
+function decisionOf({ reason, message, advice, candidate }: Preflight): Decision {
+  if (reason !== 'OK') return { active: 'cpu', reason, message, advice }
+  const gpu =
+    candidate === null ? 'the GPU of Windows' : `${candidate.device.name} (${candidate.device.pciId})`
+  return {
+    active: 'cpu',
+    reason: 'NOT_SUPPORTED_YET',
+    message: `Nothing speaks against ${gpu}, but this version does not run the GPU probe yet`,
+    advice: REASONS.NOT_SUPPORTED_YET.advice.map(({ text }) => text),
   }
 }
 
@@ -104,15 +100,6 @@ function nativeMissing(error: unknown): Decision {
     active: 'cpu',
     reason: 'NATIVE_MISSING',
     message: error instanceof Error ? error.message : String(error),
-    advice: known?.advice ?? ['Build it here: npm rebuild whisper-hip'],
+    advice: known?.advice ?? REASONS.NATIVE_MISSING.advice.map(({ text }) => text),
   }
-}
-
-function environment(): Record<string, string> {
-  const set: Record<string, string> = {}
-  for (const name of VARIABLES) {
-    const value = process.env[name]
-    if (value !== undefined) set[name] = value
-  }
-  return set
 }

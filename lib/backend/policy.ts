@@ -7,14 +7,18 @@ let warned = false
 
 /**
  * What a model that is loaded with this policy runs on.
+ * @param device the GPU that was asked for
  * @throws {@link WhisperHipError} `ERR_BACKEND_UNAVAILABLE` when the GPU is required and cannot be used
  */
-export function applyPolicy(policy: 'auto' | 'hip' | 'cpu'): Decision {
+export async function applyPolicy(
+  policy: 'auto' | 'hip' | 'cpu',
+  device?: number | string,
+): Promise<Decision> {
   if (policy === 'cpu') {
     const reason: BackendReason = 'GPU_DISABLED_BY_OPTION'
     return { active: 'cpu', reason, message: 'The CPU was asked for', advice: [] }
   }
-  const decision = decide(addon())
+  const decision = await decide(addon(), device)
   if (decision.active === 'cpu' && policy === 'hip') {
     throw new WhisperHipError(
       'ERR_BACKEND_UNAVAILABLE',

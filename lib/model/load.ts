@@ -76,7 +76,7 @@ function parseLoadOptions(options: unknown): ParsedLoadOptions {
 
 async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Model> {
   options.signal?.throwIfAborted()
-  const decision = applyPolicy(options.backend)
+  const decision = await applyPolicy(options.backend, options.device)
   const { native } = addon()
   const [{ computeThreads }, located] = await Promise.all([loadBackends(), locateModel(input, options)])
   options.signal?.throwIfAborted()

@@ -1,4 +1,4 @@
-import { prepareAudio } from '../audio/sources.ts'
+import { isStreamed, prepareAudio } from '../audio/sources.ts'
 import type { NativeAddon, NativeEvents, NativeModel, NativeResult, NativeSegment } from '../native.ts'
 import { type ModelFacts, type ParsedTranscribeOptions, parseTranscribeOptions } from './options.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -45,9 +45,15 @@ async function beginJob(
   events: JobEvents,
   signal: AbortSignal,
 ): Promise<Job> {
-  const { source, decodeSeconds } = await prepareAudio(audio, addon, signal)
   const collector = new SegmentCollector(maxSegmentLength, events)
-  const task = await scheduler.start(() => model.transcribe(source, native, collector), signal)
+  const prepare = () => prepareAudio(audio, addon, signal)
+  // What comes at its own pace is read before the job takes a place; what takes memory or a program waits until it has one.
+  let prepared = isStreamed(audio) ? await prepare() : undefined
+  const task = await scheduler.start(async () => {
+    prepared ??= await prepare()
+    return model.transcribe(prepared.source, native, collector)
+  }, signal)
+  const decodeSeconds = prepared?.decodeSeconds ?? 0
   return {
     result: task.result.then((result) => ({
       ...collector.collected(),

@@ -29,13 +29,16 @@ export class Scheduler {
    * @returns the running task
    * @throws `signal.reason`, or what `start` throws
    */
-  async start<T>(start: () => NativeTask<T>, signal: AbortSignal): Promise<NativeTask<T>> {
+  async start<T>(
+    start: () => NativeTask<T> | Promise<NativeTask<T>>,
+    signal: AbortSignal,
+  ): Promise<NativeTask<T>> {
     signal.throwIfAborted()
     if (this.#running >= this.#concurrency) await this.#turn(signal)
     else this.#running++
     try {
       signal.throwIfAborted()
-      const task = start()
+      const task = await start()
       task.result.then(this.#release, this.#release)
       return task
     } catch (error) {

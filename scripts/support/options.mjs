@@ -70,11 +70,11 @@ export function planHip({ mode }, env) {
   const wrong = targets.find((target) => !/^gfx\d+[0-9a-f]$/.test(target))
   if (wrong)
     throw new BuildError(
-      `Expected names such as gfx1100 for WHISPER_HIP_GPU_TARGETS but received '${wrong}'.`,
+      `Expected names such as gfx1100 for WHISPER_HIP_TARGETS but received '${wrong}'.`,
     )
   if (targets.length === 0)
     return refuse(
-      'This machine has no AMD GPU; set WHISPER_HIP_GPU_TARGETS to compile for others, e.g. gfx1100.',
+      'This machine has no AMD GPU; set WHISPER_HIP_TARGETS to compile for others, e.g. gfx1100.',
     )
   return {
     build: true,

@@ -65,13 +65,13 @@ function hipVersion(root, env) {
 }
 
 /**
- * The architectures to compile for: `WHISPER_HIP_GPU_TARGETS`, else those of the GPUs in this machine.
+ * The architectures to compile for: `WHISPER_HIP_TARGETS`, else those of the GPUs in this machine.
  * @param {NodeJS.ProcessEnv} env
  * @param {string} nodes folder of the kernel's GPU topology
  * @returns {string[]}
  */
 export function gpuTargets(env = process.env, nodes = KFD_NODES) {
-  const named = env.WHISPER_HIP_GPU_TARGETS?.split(/[;,\s]+/).filter(Boolean)
+  const named = env.WHISPER_HIP_TARGETS?.split(/[;,\s]+/).filter(Boolean)
   if (named?.length) return named
   const found = readFolder(nodes).map((node) => gfxName(join(nodes, node, 'properties')))
   return [...new Set(found.filter((name) => name !== null))].sort()

@@ -25,7 +25,7 @@ describe('sniff', () => {
   it.each([
     ['RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0', 'native', 'a WAV file'],
     ['RF64\xff\xff\xff\xffWAVE', 'native', 'a WAV file'],
-    ['BW64\xff\xff\xff\xffWAVE', 'native', 'a WAV file'],
+    ['BW64\xff\xff\xff\xffWAVE', 'ffmpeg', 'a BW64 file'],
     ['fLaC\0\0\0\x22', 'native', 'a FLAC file'],
     [`OggS${'\0'.repeat(24)}\x01vorbis`, 'native', 'an Ogg Vorbis file'],
     [`OggS${'\0'.repeat(24)}OpusHead`, 'ffmpeg', 'an Ogg Opus file'],

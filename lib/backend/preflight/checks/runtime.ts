@@ -1,0 +1,95 @@
+import { dirname } from 'node:path'
+import { installCommand } from '../distribution.ts'
+import type { Gpu } from '../gpus.ts'
+import { type Finding, finding, label, type Machine } from '../machine.ts'
+import type { MissingLibrary, Mixture } from '../runtime.ts'
+import { hasKernels, listKernels } from '../tensile.ts'
+import { effectiveGfx, overrideOf, suggestion } from './selection.ts'
+
+/** Checks of ROCm's libraries and files. */
+
+export function checkRuntime(machine: Machine): Finding | null {
+  const { runtime, module } = machine
+  if (runtime === null || module === null) return null
+  const hipVersion = module.hipVersion === null ? {} : { hipVersion: module.hipVersion }
+  const builtWith = module.hipVersion === null ? '' : `, built with HIP ${module.hipVersion},`
+  const [first] = runtime.missing
+  if (first === undefined) {
+    if (runtime.mixture === null) return null
+    return finding(
+      machine,
+      'HIP_RUNTIME_VERSION_MISMATCH',
+      describeMixture(runtime.mixture),
+      ['mixture'],
+      hipVersion,
+    )
+  }
+  const other = runtime.missing.find(
+    (library) => library.elsewhere === null && library.otherVersions.length > 0,
+  )
+  if (other !== undefined && first.elsewhere === null) {
+    const by = other.neededBy === module.library.path ? `The HIP module${builtWith}` : other.neededBy
+    return finding(
+      machine,
+      'HIP_RUNTIME_VERSION_MISMATCH',
+      `${by} needs ${other.soname}, and this machine has ${other.otherVersions.join(', ')}`,
+      [],
+      hipVersion,
+    )
+  }
+  return missingFinding(first, machine)
+}
+
+function missingFinding(first: MissingLibrary, machine: Machine): Finding {
+  const { runtime, distribution, module } = machine
+  const names = runtime?.missing.map(({ soname }) => soname).join(', ')
+  const by = first.neededBy === module?.library.path ? 'the HIP module' : first.neededBy
+  if (first.elsewhere !== null) {
+    const folder = dirname(first.elsewhere)
+    return finding(
+      machine,
+      'HIP_RUNTIME_MISSING',
+      `The loader does not find ${first.soname}, which ${by} needs, although it is in ${folder}`,
+      ['installed elsewhere', ...(runtime?.cacheIsOld ? (['cache is old'] as const) : [])],
+      { folder },
+    )
+  }
+  const install = installCommand(distribution, runtime?.wanted ?? [])
+  return finding(
+    machine,
+    'HIP_RUNTIME_MISSING',
+    `The loader does not find ${names}, which ${by} needs: ROCm is not installed, or not as a whole`,
+    [],
+    install === null ? {} : { install },
+  )
+}
+
+function describeMixture(mixture: Mixture): string {
+  if (mixture.kind === 'two versions')
+    return `Two versions of one library would be loaded: ${mixture.path}, and ${mixture.otherSoname}, which ${mixture.neededBy} needs`
+  return `${mixture.path} needs the function ${mixture.symbol}, which ${mixture.providers.join(' and ')} does not have: they come from different releases of ROCm`
+}
+
+export function checkKernels(gpu: Gpu, machine: Machine): Finding | null {
+  const { root, tensile } = machine
+  const chip = effectiveGfx(gpu, machine)
+  if (tensile === null || chip === null || hasKernels(root, tensile, chip)) return null
+  const override = overrideOf(gpu, machine)
+  const { situations, facts } = suggestion(gpu, machine)
+  if (tensile.isNamed) situations.push('named kernels')
+  if (override !== null) situations.push('override')
+  const others = listKernels(root, tensile)
+  const content = !root.exists(tensile.folder)
+    ? 'the folder does not exist'
+    : others.length === 0
+      ? 'there are none'
+      : `there are some for ${others.join(', ')}`
+  const named = tensile.isNamed ? ', which ROCBLAS_TENSILE_LIBPATH names' : ''
+  return finding(
+    machine,
+    'ROCBLAS_KERNELS_MISSING',
+    `rocBLAS has no kernels for ${chip}, as which ROCm takes ${label(gpu)}, in ${tensile.folder}${named}: ${content}`,
+    situations,
+    { chip, ...facts, ...(override === null ? {} : { variable: override.variable }) },
+  )
+}

@@ -1,0 +1,232 @@
+import { existsSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { BackendReason, GpuDevice } from '../types.ts'
+import { advise } from './advice.ts'
+import { checkDriver, checkKfd, checkRenderNode, checkTopology } from './checks/kernel.ts'
+import { checkKernels, checkRuntime } from './checks/runtime.ts'
+import {
+  checkCode,
+  checkOverride,
+  checkVisibility,
+  effectiveGfx,
+  pin,
+  selectionNotes,
+} from './checks/selection.ts'
+import { checkWsl } from './checks/wsl.ts'
+import { relevantEnvironment } from './environment.ts'
+import type { Gpu } from './gpus.ts'
+import { type Finding, finding, label, type Machine, readMachine } from './machine.ts'
+import { type HipBuild, type HipModule, modulePath, notCompiled, readModule } from './module.ts'
+import { allowedGpus, byPreference } from './select.ts'
+import { Sysroot } from './sysroot.ts'
+
+export interface PreflightInput {
+  /** What the build report says of HIP; null when there is no addon. */
+  build: HipBuild | null
+  /** The option of `loadModel()`. */
+  device?: number | string | undefined
+  /** @defaultValue `process.env` */
+  environment?: NodeJS.ProcessEnv
+  /** @defaultValue those of this process */
+  platform?: string
+  arch?: string
+}
+
+/** The GPU that may be tried. */
+export interface Candidate {
+  device: GpuDevice
+  /** Variables to set before HIP starts, in the parent as in a child: HIP then sees no other GPU. */
+  pin: Readonly<Record<string, string>>
+}
+
+export interface Preflight {
+  /** `OK` when nothing speaks against trying the GPU. */
+  reason: BackendReason
+  message: string
+  advice: readonly string[]
+  /** Further problems, and what was done about harmless ones. */
+  notes: readonly Finding[]
+  /** Every AMD GPU in the order of PCI addresses. */
+  devices: readonly GpuDevice[]
+  /** Null unless the reason is `OK`; also null in WSL, which shows no GPU before HIP starts. */
+  candidate: Candidate | null
+  /** What the loader would give the module, or null. */
+  rocm: { runtimeVersion: string | null; libraries: readonly { soname: string; path: string }[] } | null
+  /** The HIP module and the chips that it has code for, or null. */
+  module: { path: string; targets: readonly string[] | null } | null
+  environment: Readonly<Record<string, string>>
+}
+
+type Check = (gpu: Gpu, machine: Machine) => Finding | null
+
+/** What the kernel must offer; without its driver none of it can be there. */
+const KERNEL_CHECKS: readonly Check[] = [checkKfd, checkTopology, checkRenderNode]
+
+/** In the order in which the problems have to be solved. */
+const USER_CHECKS: readonly Check[] = [
+  checkVisibility,
+  (_, machine) => checkRuntime(machine),
+  checkOverride,
+  checkCode,
+  checkKernels,
+]
+
+const ARCHITECTURES = ['x64', 'arm64']
+/** The libraries that a report of ROCm names; the others come with the system. */
+const ROCM = /^lib(amdhip64|rocblas|hipblas|hipblaslt|rocsolver|hsa-runtime64|amd_comgr)\.so/
+
+/**
+ * Finds out whether a GPU can be tried, or the one reason why not, without loading anything of ROCm, starting a process, or
+ * writing anything. Takes a few milliseconds; only device nodes are opened, without blocking the event loop. Never rejects.
+ */
+export async function preflight(input: PreflightInput): Promise<Preflight> {
+  const environment = input.environment ?? process.env
+  try {
+    return await examine(input, environment)
+  } catch (error) {
+    return {
+      reason: 'UNKNOWN',
+      message: `The machine cannot be examined: ${error instanceof Error ? error.message : String(error)}`,
+      advice: advise('UNKNOWN', new Set(), {}),
+      notes: [],
+      devices: [],
+      candidate: null,
+      rocm: null,
+      module: null,
+      environment: relevantEnvironment(environment),
+    }
+  }
+}
+
+async function examine(
+  { build, device, platform = process.platform, arch = process.arch }: PreflightInput,
+  environment: NodeJS.ProcessEnv,
+): Promise<Preflight> {
+  const path = build === null ? null : modulePath(build, environment)
+  const folder = environment.WHISPER_HIP_SYSROOT || '/'
+  const root = new Sysroot(folder, path === null ? [] : [dirname(path)])
+  const module = build === null || path === null ? null : readModule(root, path, build, environment, arch)
+  const readable = typeof module === 'string' ? null : module
+  const machine = await readMachine(root, environment, arch, readable)
+  const problem =
+    checkSysroot(folder, machine) ??
+    checkPlatform(platform, machine) ??
+    checkBuild(build, path, module, machine)
+  const verdict = judge(machine, problem, device)
+  const libraries = machine.runtime?.libraries.filter(({ soname }) => ROCM.test(soname)) ?? []
+  return {
+    ...verdict,
+    rocm: libraries.length === 0 ? null : { runtimeVersion: machine.runtime?.version ?? null, libraries },
+    module: readable && { path: readable.library.path, targets: readable.targets },
+    environment: relevantEnvironment(environment),
+  }
+}
+
+function checkSysroot(folder: string, machine: Machine): Finding | null {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return null
+  return finding(machine, 'UNKNOWN', `WHISPER_HIP_SYSROOT=${JSON.stringify(folder)} is not a folder`)
+}
+
+function checkPlatform(platform: string, machine: Machine): Finding | null {
+  if (platform === 'linux' && ARCHITECTURES.includes(machine.arch)) return null
+  return finding(machine, 'UNSUPPORTED_PLATFORM', `There is no ROCm for ${platform} on ${machine.arch}`)
+}
+
+/** @param module the module, or what is wrong with it */
+function checkBuild(
+  build: HipBuild | null,
+  path: string | null,
+  module: HipModule | string | null,
+  machine: Machine,
+): Finding | null {
+  if (build === null) return finding(machine, 'NATIVE_MISSING', 'The addon is not loaded')
+  if (path === null) return notCompiled(build)
+  if (typeof module !== 'string') return null
+  const isNamed = Boolean(machine.environment.WHISPER_HIP_LIBRARY)
+  return finding(
+    machine,
+    'BACKEND_LIBRARY_MISSING',
+    `The HIP module ${path}${isNamed ? ', which WHISPER_HIP_LIBRARY names,' : ''} ${module}`,
+    isNamed ? ['named module'] : [],
+  )
+}
+
+type Verdict = Pick<Preflight, 'reason' | 'message' | 'advice' | 'notes' | 'devices' | 'candidate'>
+
+/** @param problem what holds for all GPUs, before anything is said of one */
+function judge(machine: Machine, problem: Finding | null, device: number | string | undefined): Verdict {
+  const findings = new Map(machine.gpus.map((gpu) => [gpu, problemsOf(gpu, machine)]))
+  const describe = (gpu: Gpu) => describeGpu(gpu, machine, findings.get(gpu)?.[0] ?? problem)
+  const devices = machine.gpus.map(describe)
+  const because = (all: readonly Finding[]): Verdict => {
+    const [first = unknown(machine), ...notes] = withoutRepetition(all)
+    return { ...first, notes, devices, candidate: null }
+  }
+
+  if (machine.gpus.length === 0) {
+    const others = [problem, ...withoutGpu(machine)].filter((other) => other !== null)
+    if (others.length > 0) return because(others)
+    const message = 'Nothing speaks against trying the GPU of Windows'
+    return { reason: 'OK', message, advice: [], notes: [], devices, candidate: null }
+  }
+  const allowed = problem === null ? allowedGpus(machine, device) : byPreference(machine.gpus)
+  if (!Array.isArray(allowed)) return because([allowed])
+  const chosen = problem === null ? allowed.find((gpu) => findings.get(gpu)?.length === 0) : undefined
+  if (chosen === undefined) {
+    const best = allowed[0]
+    return because([...(problem ? [problem] : []), ...((best && findings.get(best)) ?? [])])
+  }
+  const better = allowed.slice(0, allowed.indexOf(chosen)).flatMap((gpu) => findings.get(gpu)?.[0] ?? [])
+  return {
+    reason: 'OK',
+    message: `Nothing speaks against trying ${label(chosen)}`,
+    advice: [],
+    notes: [...better, ...selectionNotes(chosen, machine)],
+    devices,
+    candidate: { device: describe(chosen), pin: pin(chosen, machine) },
+  }
+}
+
+function problemsOf(gpu: Gpu, machine: Machine): Finding[] {
+  const driver = checkDriver(gpu, machine)
+  const checks = [...(driver === null ? KERNEL_CHECKS : []), ...USER_CHECKS]
+  return [...(driver === null ? [] : [driver]), ...checks.flatMap((check) => check(gpu, machine) ?? [])]
+}
+
+/** On a machine that shows no GPU. */
+function withoutGpu(machine: Machine): Finding[] {
+  if (machine.surroundings.wsl !== null)
+    return [checkWsl(machine), checkRuntime(machine)].filter((problem) => problem !== null)
+  return [
+    finding(
+      machine,
+      'NO_AMD_GPU',
+      'This machine has no AMD GPU: neither /sys/bus/pci/devices nor /sys/class/kfd shows one',
+    ),
+  ]
+}
+
+/** A later check can find what an earlier one has said already. */
+function withoutRepetition(findings: readonly Finding[]): Finding[] {
+  return findings.filter(
+    ({ reason }, index) => findings.findIndex((other) => other.reason === reason) === index,
+  )
+}
+
+function unknown(machine: Machine): Finding {
+  return finding(machine, 'UNKNOWN', 'The GPU cannot be used, and no check says why')
+}
+
+function describeGpu(gpu: Gpu, machine: Machine, problem: Finding | null): GpuDevice {
+  return {
+    index: gpu.index,
+    name: gpu.name,
+    gfx: gpu.kfd?.gfx ?? null,
+    gfxEffective: effectiveGfx(gpu, machine),
+    pciId: gpu.pciId,
+    integrated: gpu.integrated,
+    memoryTotal: gpu.memoryTotal,
+    memoryFree: gpu.memoryFree,
+    reason: problem?.reason ?? 'OK',
+  }
+}

@@ -1,0 +1,41 @@
+import type { ReasonText } from '../advice.ts'
+
+const ASK = "Ask backendInfo() why, or load the model with { backend: 'hip' }, which never runs on the CPU"
+
+export const runReasons = {
+  OK: {
+    meaning: 'The GPU is used.',
+    cause: 'Nothing is wrong.',
+    advice: [],
+  },
+  GPU_DISABLED_BY_OPTION: {
+    meaning: 'The caller chose the CPU.',
+    cause: "The model was loaded with `{ backend: 'cpu' }`.",
+    advice: [],
+  },
+  MODEL_NOT_ON_GPU: {
+    meaning: 'The weights do not lie in the memory of the GPU.',
+    cause: 'The model was loaded when the GPU could not be used.',
+    advice: [{ text: ASK }],
+  },
+  OPS_ON_CPU: {
+    meaning: 'Some operations ran on the CPU.',
+    cause: 'The HIP backend does not support them for the shapes and types of this model.',
+    advice: [{ text: ASK }],
+  },
+  NO_GPU_WORK_DONE: {
+    meaning: 'Nothing was computed: there was no speech or no audio.',
+    cause: 'The audio is empty or too short, or voice activity detection took everything out.',
+    advice: [{ text: 'Check with a recording of speech' }],
+  },
+  CONTEXT_POISONED: {
+    meaning: 'An earlier failure left the GPU in an unknown state for this process.',
+    cause: 'ggml gave up in the middle of a computation, most often for want of memory.',
+    advice: [{ text: 'Start the process again' }],
+  },
+  UNKNOWN: {
+    meaning: 'None of the other reasons.',
+    cause: 'The message has what is known.',
+    advice: [{ text: 'Report it with what `whisper-hip doctor --markdown` prints' }],
+  },
+} as const satisfies Record<string, ReasonText>

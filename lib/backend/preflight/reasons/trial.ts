@@ -1,0 +1,57 @@
+import type { ReasonText } from '../advice.ts'
+
+export const trialReasons = {
+  HIP_INIT_FAILED: {
+    meaning: 'HIP answered with an error while starting.',
+    cause: 'The error that HIP gives is in the message.',
+    advice: [
+      { text: 'See whether ROCm itself finds the GPU: rocminfo' },
+      { text: 'Look for what the driver says: sudo dmesg | grep -i -E "kfd|amdgpu"' },
+    ],
+  },
+  OUT_OF_MEMORY: {
+    meaning: 'The GPU has too little free memory.',
+    cause: 'The model, its caches and what other programs hold do not fit together.',
+    advice: [
+      { text: 'Load a smaller or a quantised model' },
+      { text: 'End other programs that use the GPU, or choose another GPU with { device }' },
+      { text: 'For a GPU in the processor, give it more memory in the firmware' },
+    ],
+  },
+  GPU_FAULT: {
+    meaning: 'The GPU or its driver reported a fault.',
+    cause:
+      'Firmware, driver and ROCm do not fit, or `HSA_OVERRIDE_GFX_VERSION` makes the GPU run foreign code.',
+    advice: [
+      { text: 'Unset HSA_OVERRIDE_GFX_VERSION if it is set' },
+      { text: 'Update the kernel, its firmware files and ROCm' },
+      { text: 'Restart the machine: after a fault the GPU may not recover' },
+    ],
+  },
+  PROBE_CRASHED: {
+    meaning: 'The process that tried the GPU died.',
+    cause: 'The message has the last step, the signal and the end of what the process wrote.',
+    advice: [
+      { text: 'Update ROCm and the driver to one release' },
+      { text: 'Report it with what `whisper-hip doctor --markdown` prints' },
+    ],
+  },
+  PROBE_TIMEOUT: {
+    meaning: 'The process that tried the GPU did not end in time.',
+    cause:
+      'The GPU or its driver hangs. It is not tried again by itself, since that can make the machine hang.',
+    advice: [
+      { text: 'Restart the machine' },
+      { text: 'For gfx1151 use ROCm 7.2 or newer, and firmware whose MES is not 0x83' },
+      { text: 'Update the kernel, its firmware files and ROCm' },
+    ],
+  },
+  NUMERIC_MISMATCH: {
+    meaning: 'The GPU computed wrong numbers.',
+    cause: 'The module was compiled wrongly for this chip, or firmware and ROCm do not fit.',
+    advice: [
+      { text: 'Unset HSA_OVERRIDE_GFX_VERSION if it is set' },
+      { text: 'Update ROCm and build again: WHISPER_HIP_BUILD=hip npm rebuild whisper-hip' },
+    ],
+  },
+} as const satisfies Record<string, ReasonText>
