@@ -40,7 +40,7 @@ const SECTIONS = [
   },
   {
     title: 'The backend',
-    names: ['backendInfo', 'BackendInfo', 'BackendReason', 'GpuDevice', 'assertGpu'],
+    names: ['backendInfo', 'BackendInfo', 'BackendReason', 'BackendNote', 'GpuDevice', 'assertGpu'],
   },
   { title: 'Errors', names: ['WhisperHipError', 'ErrorCode', 'ErrorDetails'] },
   { title: 'The log', names: ['setLogger', 'LogEntry', 'LogLevel', 'LogSink'] },

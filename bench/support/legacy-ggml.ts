@@ -59,7 +59,9 @@ function converted(stored: Uint8Array, from: GgmlType, to: GgmlType, name: strin
     throw new TypeError(`${name} would have to be converted from type ${from} to type ${to}`)
   }
   const halves = new DataView(stored.buffer, stored.byteOffset, stored.byteLength)
-  return bytesOf(Float32Array.from({ length: stored.byteLength / 2 }, (_, i) => half(halves.getUint16(2 * i, true))))
+  return bytesOf(
+    Float32Array.from({ length: stored.byteLength / 2 }, (_, i) => half(halves.getUint16(2 * i, true))),
+  )
 }
 
 /** Value of an IEEE 754 half. */

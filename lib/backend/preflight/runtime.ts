@@ -33,9 +33,9 @@ export interface Runtime {
   cacheIsOld: boolean
 }
 
-/** Libraries that every Node process has already loaded. */
-const IN_EVERY_PROCESS =
-  /^(ld-linux[-\w]*|linux-vdso|lib(c|m|dl|pthread|rt|util|gcc_s|stdc\+\+|atomic))\.so\.\d+$/
+/** Libraries that are loaded before a HIP module: those of every Node process, and ggml's core, which the addon needs too. */
+const ALREADY_LOADED =
+  /^(ld-linux[-\w]*|linux-vdso|lib(c|m|dl|pthread|rt|util|gcc_s|stdc\+\+|atomic|ggml-base))\.so(\.\d+)?$/
 const ROCM_LIBRARY =
   /^(lib(?:amdhip64|rocblas|hipblas|hipblaslt|rocsolver|hsa-runtime64|amd_comgr|rocdxg))\.so\.\d+$/
 const MOST_LIBRARIES = 300
@@ -57,7 +57,7 @@ export function findRuntime(
   const queue: Library[] = [module]
   for (let library = queue.shift(); library !== undefined; library = queue.shift()) {
     for (const soname of library.needed) {
-      if (neededBy.has(soname) || IN_EVERY_PROCESS.test(soname) || found.size >= MOST_LIBRARIES) continue
+      if (neededBy.has(soname) || ALREADY_LOADED.test(soname) || found.size >= MOST_LIBRARIES) continue
       neededBy.set(soname, library)
       const next = loader.find(soname, library)
       if (next === null) missing.push({ soname, by: library })
@@ -101,7 +101,7 @@ export function findAnywhere(
 }
 
 /** Where ROCm is installed to, newest first. */
-export function candidateFolders(root: Sysroot, environment: NodeJS.ProcessEnv): string[] {
+function candidateFolders(root: Sysroot, environment: NodeJS.ProcessEnv): string[] {
   const named = [environment.ROCM_PATH, environment.HIP_PATH].filter((path) => path?.startsWith('/'))
   const versions = (folder: string, pattern: RegExp) =>
     root

@@ -119,7 +119,7 @@ describe('build and packaging', () => {
 
   it('UNKNOWN when the process has lost its working folder, which a relative path needs', async () => {
     const machine = healthyMachine()
-    vi.spyOn(process, 'cwd').mockImplementation(() => {
+    const cwd = vi.spyOn(process, 'cwd').mockImplementation(() => {
       throw new Error('ENOENT: uv_cwd')
     })
     const relative = await look(machine, { environment: { WHISPER_HIP_LIBRARY: 'libggml-hip.so' } })
@@ -129,7 +129,7 @@ describe('build and packaging', () => {
     })
     expect(relative.environment.WHISPER_HIP_LIBRARY).toBe('libggml-hip.so')
     expect(await reasonOf(machine, { environment: { LD_LIBRARY_PATH: 'here:' } })).toBe('OK')
-    vi.restoreAllMocks()
+    cwd.mockRestore()
   })
 
   it('UNKNOWN when the made machine is not there', async () => {

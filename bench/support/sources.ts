@@ -1,0 +1,4 @@
+/** What the benchmarks take from the sources of the library and its tests, bundled by {@link importSources}. */
+export { obtainModel } from '../../lib/model/download/index.ts'
+export { wordErrorRate } from '../../test/fixtures/wer.ts'
+export { writeLegacyGgml } from './legacy-ggml.ts'
