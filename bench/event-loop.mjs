@@ -8,7 +8,8 @@ import { printTable } from './support/table.mjs'
  * @param {{ runs: number, threads: number }} settings
  */
 export async function measureEventLoop({ recordings }, { runs, threads }) {
-  const gaps = { idle: /** @type {number[]} */ ([]), loading: [], transcribing: [] }
+  /** @type {Record<'idle' | 'loading' | 'transcribing', number[]>} */
+  const gaps = { idle: [], loading: [], transcribing: [] }
   const job = { model: 0, recording: recordings.minute, options: { language: 'en', threads } }
   for (let run = 0; run < runs; run++) {
     const session = openSession()

@@ -168,18 +168,23 @@ void LogMel::compute_frames(size_t count) {
   Lanes power[kFrequencyBins];
   for (size_t done = 0; done < count; done += kLanes) {
     const int lanes = static_cast<int>(std::min<size_t>(kLanes, count - done));
-    fft_->power(buffer_.data() + done * kHop, lanes, power);
+    const float* samples = buffer_.data() + done * kHop;
+    // Hours of digital silence cost next to nothing.
+    const bool silent = std::all_of(samples, samples + (lanes - 1) * kHop + kFftSize,
+                                    [](float sample) { return sample == 0.0f; });
+    if (!silent)
+      fft_->power(samples, lanes, power);
     for (int mel = 0; mel < n_mels_; ++mel) {
       const Filter& filter = filters_[mel];
       Lanes sum = {};
-      for (size_t i = 0; i < filter.weights.size(); ++i)
+      for (size_t i = 0; !silent && i < filter.weights.size(); ++i)
         sum += power[filter.first + i] * filter.weights[i];
       for (int lane = 0; lane < lanes; ++lane) {
         const size_t frame = computed_ + lane;
         if (frame / kBlockFrames == blocks_.size()) {
           blocks_.push_back(std::make_unique<float[]>(kBlockFrames * n_mels_));
         }
-        const float value = std::log10(std::max(sum[lane], 1e-10f));
+        const float value = silent ? kSilence : std::log10(std::max(sum[lane], 1e-10f));
         maximum_ = std::max(maximum_, value);
         blocks_[frame / kBlockFrames][(frame % kBlockFrames) * n_mels_ + mel] = value;
       }

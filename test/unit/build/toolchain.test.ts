@@ -115,7 +115,7 @@ describe('HIP', () => {
   }
 
   it('is planned for the named targets', () => {
-    const env = { ...rocm(), WHISPER_HIP_GPU_TARGETS: 'gfx1100; gfx90a' }
+    const env = { ...rocm(), WHISPER_HIP_TARGETS: 'gfx1100; gfx90a' }
     for (const mode of ['auto', 'hip'] as const)
       expect(planHip({ mode }, env)).toEqual({
         build: true,
@@ -140,7 +140,7 @@ describe('HIP', () => {
   ])(
     'is refused with %s when asked for, and left out with the reason when not',
     (_kind, prepare, message) => {
-      const env = { PATH: process.env.PATH, WHISPER_HIP_GPU_TARGETS: 'gfx1100', ...prepare() }
+      const env = { PATH: process.env.PATH, WHISPER_HIP_TARGETS: 'gfx1100', ...prepare() }
       expect(() => planHip({ mode: 'hip' }, env)).toThrow(/^WHISPER_HIP_BUILD=hip, but/)
       expect(() => planHip({ mode: 'hip' }, env)).toThrow(message)
       const plan = planHip({ mode: 'auto' }, env)
@@ -150,8 +150,8 @@ describe('HIP', () => {
   )
 
   it('refuses a target that is none, whatever the mode', () => {
-    const env = { ...rocm(), WHISPER_HIP_GPU_TARGETS: 'gfx1100;rdna3' }
-    expect(() => planHip({ mode: 'auto' }, env)).toThrow(/for WHISPER_HIP_GPU_TARGETS but received 'rdna3'/)
+    const env = { ...rocm(), WHISPER_HIP_TARGETS: 'gfx1100;rdna3' }
+    expect(() => planHip({ mode: 'auto' }, env)).toThrow(/for WHISPER_HIP_TARGETS but received 'rdna3'/)
   })
 
   it('reads the targets of the GPUs in the machine', () => {
