@@ -36,7 +36,7 @@ void validate(const Hyperparameters& h) {
   expect_range("n_text_head", h.n_text_head, 1, 64);
   expect_range("n_audio_layer", h.n_audio_layer, 1, 64);
   expect_range("n_text_layer", h.n_text_layer, 1, 64);
-  expect_range("n_text_ctx", h.n_text_ctx, 16, 448);
+  expect_range("n_text_ctx", h.n_text_ctx, 32, 448);
   expect_range("n_mels", h.n_mels, 80, 128);
   if (h.n_audio_state % h.n_audio_head != 0 || h.n_text_state % h.n_text_head != 0) {
     corrupt("The model's attention heads do not divide its width");

@@ -54,7 +54,7 @@ PlanTensor tensor_from_js(Napi::Object object) {
   const Napi::Array shape = array(object, "shape");
   for (uint32_t i = 0; i < shape.Length(); ++i) {
     const double n = shape.Get(i).ToNumber().DoubleValue();
-    if (!(n >= 1 && n <= 1e9) || i >= 4)
+    if (!(n >= 1 && n <= 1e9) || n != std::floor(n) || i >= 4)
       throw Napi::TypeError::New(object.Env(), "Expected 1 to 4 positive dimensions");
     tensor.shape.push_back(static_cast<int64_t>(n));
   }
