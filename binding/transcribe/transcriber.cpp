@@ -307,12 +307,16 @@ class Job {
   void write_segments(int seek, Attempt& attempt) {
     TextAssembler assembler;
     std::string whole;
+    int written = 0;
     for (const WindowSegment& window : attempt.window.segments) {
       SegmentResult segment = {};
       // A token without any timestamp probability gives a start before the window.
       segment.start = (seek + std::max(window.start, 0)) / 100.0;
       segment.end = (seek + window.end) / 100.0;
       for (const WindowToken& token : window.tokens) {
+        // Without timestamps whisper.cpp decodes one token more than it was allowed.
+        if (request_.max_tokens > 0 && written++ >= request_.max_tokens)
+          break;
         std::string text = assembler.push(token_bytes(context_, token.id));
         segment.text += text;
         segment.tokens.push_back({token.id, std::move(text), token.probability});

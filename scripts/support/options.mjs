@@ -69,13 +69,9 @@ export function planHip({ mode }, env) {
   const targets = gpuTargets(env)
   const wrong = targets.find((target) => !/^gfx\d+[0-9a-f]$/.test(target))
   if (wrong)
-    throw new BuildError(
-      `Expected names such as gfx1100 for WHISPER_HIP_TARGETS but received '${wrong}'.`,
-    )
+    throw new BuildError(`Expected names such as gfx1100 for WHISPER_HIP_TARGETS but received '${wrong}'.`)
   if (targets.length === 0)
-    return refuse(
-      'This machine has no AMD GPU; set WHISPER_HIP_TARGETS to compile for others, e.g. gfx1100.',
-    )
+    return refuse('This machine has no AMD GPU; set WHISPER_HIP_TARGETS to compile for others, e.g. gfx1100.')
   return {
     build: true,
     message: `Compiled for ${targets.join(', ')} with HIP ${rocm.version}.`,

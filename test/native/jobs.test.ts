@@ -3,10 +3,10 @@ import { addon } from '../../lib/backend/addon.ts'
 import { loadModel, type Model } from '../../lib/index.ts'
 import { cpu, expectNothingLeft, greedy, hum, pause, rejection, speaking, withModel } from './support.ts'
 
-const bytes = speaking({ script: [{ text: ' One. Two. Three.', start: 0, end: 29 }] })
-const sentence = 'One. Two. Three.'
-/** Long enough to be caught in the act: 20 windows. */
-const long = hum(600)
+const sentence = 'The quick brown fox jumps over the lazy dog, and the dog sleeps on.'
+const bytes = speaking({ script: [{ text: ` ${sentence}`, start: 0, end: 29 }] })
+/** Long enough to be caught in the act: 5 windows. */
+const long = hum(150)
 const brief = hum(5)
 
 let model: Model
@@ -58,7 +58,7 @@ describe('jobs on one model', () => {
     const running = [model.transcribe(long, greedy), model.transcribe(long, greedy)]
     const waiting = model.transcribe(brief, greedy)
     const last = model.transcribe(brief, greedy)
-    await pause(50)
+    while (counters().tasks < 2) await pause(1)
     waiting.cancel(reason)
     expect(await rejection(waiting)).toBe(reason)
     expect(counters().tasks).toBe(2)
