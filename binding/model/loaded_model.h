@@ -20,13 +20,15 @@ class LoadedModel {
               const std::atomic<bool>& cancelled, std::function<void(double)> progress);
   ~LoadedModel();
 
+  // To be used by the holder of a lease.
   whisper_context& context() const { return *context_; }
   const Hyperparameters& hparams() const { return hparams_; }
   const std::map<std::string, size_t>& weight_bytes() const { return weight_bytes_; }
   const std::string& device() const { return device_; }
   bool on_gpu() const { return on_gpu_; }
 
-  // A state for one job; goes back to the pool (or is freed) when the lease ends.
+  // A state for one job, and the right to use context(); goes back to the pool (or is freed) when the lease
+  // ends.
   class Lease {
    public:
     Lease(LoadedModel& model, State state) : model_(model), state_(std::move(state)) {}

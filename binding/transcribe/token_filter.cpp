@@ -48,6 +48,13 @@ void TokenFilter::suppress_matching(const whisper_context& context, const std::s
   }
 }
 
+void TokenFilter::suppress_nul(const whisper_context& context) {
+  for (whisper_token token = 0; token < end_; ++token) {
+    if (token_bytes(context, token).find('\0') != std::string::npos)
+      suppressed_.push_back(token);
+  }
+}
+
 void TokenFilter::install(whisper_full_params& params) {
   suppress_blank_ = params.suppress_blank;
   first_choices_ =

@@ -18,6 +18,9 @@ class TokenFilter {
   TokenFilter(whisper_context& context, const std::vector<int>& tokens, const std::string& regex,
               const std::atomic<bool>& cancelled);
 
+  // whisper.cpp's grammars see a token up to its first NUL, and let one that begins with it pass.
+  void suppress_nul(const whisper_context& context);
+
   // Must outlive the parameters, of which it uses suppress_blank and max_initial_ts.
   void install(whisper_full_params& params);
 

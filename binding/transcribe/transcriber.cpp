@@ -99,14 +99,17 @@ class Job {
  public:
   Job(LoadedModel& model, const TranscribeRequest& request, const std::atomic<bool>& cancelled,
       const TranscribeEvents& events)
-      : model_(model), context_(model.context()), request_(request), cancelled_(cancelled), events_(events),
+      : model_(model), lease_(model.lease()), context_(model.context()), request_(request),
+        cancelled_(cancelled), events_(events),
         filter_(context_, request.suppress_tokens, request.suppress_regex, cancelled),
         initial_prompt_(tokenize_prompt(context_, request.initial_prompt)), compute_{&cancelled,
                                                                                      request.threads,
                                                                                      {},
                                                                                      0} {
-    if (!request.grammar.empty())
+    if (!request.grammar.empty()) {
       grammar_ = std::make_unique<Grammar>(request.grammar, request.grammar_rule);
+      filter_.suppress_nul(context_);
+    }
     if (!request.carry_initial_prompt)
       history_ = initial_prompt_;
   }
@@ -117,7 +120,6 @@ class Job {
     const LogMel mel = read_mel(model_, open_audio, SIZE_MAX, cancelled_, result.phases);
     result.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
     const auto clips = clip_frames(mel);
-    lease_ = model_.lease();
     ComputeScope scope(compute_);
     settle_language(mel, clips, result);
     for (const auto& clip : clips)
@@ -352,6 +354,7 @@ class Job {
   }
 
   LoadedModel& model_;
+  std::unique_ptr<LoadedModel::Lease> lease_; // from the start: it keeps the context
   whisper_context& context_;
   const TranscribeRequest& request_;
   const std::atomic<bool>& cancelled_;
@@ -362,7 +365,6 @@ class Job {
   std::vector<whisper_token> history_; // what the next window is conditioned on
   LogScope log_;
   ComputeJob compute_;
-  std::unique_ptr<LoadedModel::Lease> lease_;
   std::string language_;
   bool reuse_encoding_ = false;
   int total_frames_ = 0;
@@ -378,6 +380,7 @@ TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, con
 
 DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, int threads,
                                  const std::atomic<bool>& cancelled) {
+  const auto lease = model.lease();
   if (!whisper_is_multilingual(&model.context()))
     return {"en", 1.0, {{"en", 1.0}}};
   Phases phases;
@@ -387,7 +390,6 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
                 "Expected at least 100 ms of audio to detect a language in but received " +
                     std::to_string(mel.samples() / 16) + " ms");
   }
-  const auto lease = model.lease();
   ComputeJob compute{&cancelled, threads, {}, 0};
   ComputeScope scope(compute);
   std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
