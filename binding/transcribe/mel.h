@@ -33,8 +33,8 @@ class LogMel {
   // The first frame at or after `first` that holds a sound: a sample beyond two steps of 16 bits. frames() if
   // none does.
   size_t next_audible(size_t first) const;
-  // Normalised frames [first, first + count) into `out`, [n_mels, count] row-major. Silence from frame `end` on, where
-  // frames() is the end of the audio.
+  // Normalised frames [first, first + count) into `out`, [n_mels, count] row-major. Silence from frame `end`
+  // on, where frames() is the end of the audio.
   void window(size_t first, size_t count, size_t end, float* out) const;
 
  private:
