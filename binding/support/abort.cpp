@@ -1,7 +1,9 @@
 #include "support/abort.h"
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <string>
 
 #include "ggml.h"
@@ -21,9 +23,17 @@ bool concerns_memory(const std::string& message) {
   return false;
 }
 
+// Of another copy of this addon with the same ggml: the threads that may throw can be its own.
+ggml_abort_callback_t previous_callback = nullptr;
+
 void on_abort(const char* text) {
-  if (!may_throw)
-    return; // ggml aborts the process
+  if (!may_throw) {
+    // When it returns, ggml aborts the process.
+    if (previous_callback != nullptr)
+      return previous_callback(text);
+    std::fprintf(stderr, "whisper-hip: ggml gave up: %s\n", text != nullptr ? text : "");
+    return;
+  }
   const std::string message = text != nullptr ? text : "";
   if (concerns_memory(message))
     throw Error("ERR_OUT_OF_MEMORY", "ggml could not allocate memory: " + message);
@@ -34,7 +44,8 @@ void on_abort(const char* text) {
 
 void install_abort_handler() {
   setenv("GGML_NO_BACKTRACE", "1", 1);
-  ggml_set_abort_callback(on_abort);
+  static std::once_flag once;
+  std::call_once(once, [] { previous_callback = ggml_set_abort_callback(on_abort); });
 }
 
 AbortScope::AbortScope() {

@@ -66,7 +66,7 @@ describe('the event loop turns', () => {
   })
 
   it.each([1, 3])('while %d transcriptions run', async (count) => {
-    const audio = hum(60)
+    const audio = hum(30)
     await withModel(talking, async (model) => {
       await expectSmoothness(() =>
         Promise.all(Array.from({ length: count }, () => model.transcribe(audio, { ...greedy, beamSize: 2 }))),

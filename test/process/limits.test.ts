@@ -1,0 +1,45 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { makeMaterials, runChild } from './child.ts'
+
+beforeAll(makeMaterials)
+
+/** One arena for all threads: each other one would reserve 64 MiB of address space, at times. */
+const env = { MALLOC_ARENA_MAX: '1' }
+
+/** KiB of address space that Node and the loaded addon have anyway, and that a load and a transcription reach. */
+async function spaceOf(script: string): Promise<number> {
+  const { stdout } = await runChild('space.cjs', [script], { env })
+  return Number(stdout)
+}
+
+describe('a limit of memory', () => {
+  it('anywhere below what is needed is an error, never the end, and nothing is lost by trying', async () => {
+    // Node itself ends when it cannot grow its heap.
+    const enough = (await spaceOf('idle')) + 160_000
+    const full = await spaceOf('full')
+    const codes = new Set<string>()
+    const steps = 12
+    for (let step = 0; step < steps; step++) {
+      const limit = Math.round(enough + ((full - enough) * step) / steps)
+      const { stdout, ...ended } = await runChild('limited.cjs', [], { env, before: `ulimit -v ${limit};` })
+      expect(ended, `ulimit -v ${limit}`).toMatchObject({ code: 0, signal: null, stderr: '' })
+      const outcome = JSON.parse(stdout)
+      expect(outcome.errors, `ulimit -v ${limit}`).toEqual([])
+      // A single state takes more than 28 MiB.
+      expect(outcome.growth, `ulimit -v ${limit}`).toBeLessThan(80)
+      for (const code of outcome.codes) codes.add(code)
+    }
+    expect([...codes]).toEqual(['ERR_OUT_OF_MEMORY'])
+  })
+
+  it('that is reached by running jobs fails these jobs, and the model goes on', async () => {
+    const margins = ['20', '40', '60', '100', '150', '250']
+    const { stdout, ...ended } = await runChild('tightened.cjs', margins, { env })
+    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' })
+    const outcomes = JSON.parse(stdout)
+    const last = outcomes.pop()
+    expect(last).toBe('T')
+    const all = outcomes.flatMap(([, texts]: [number, string[]]) => texts)
+    expect(new Set(all)).toEqual(new Set(['ERR_OUT_OF_MEMORY', last]))
+  })
+})
