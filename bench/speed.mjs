@@ -13,27 +13,15 @@ const program = fileURLToPath(new URL('support/once.mjs', import.meta.url))
  * @param {{ runs: number, threads: number }} settings
  */
 export async function measureSpeed({ cli, ggml, recordings, wordErrorRate }, { runs, threads }) {
-  const session = openSession()
-  await session.do({ type: 'load' })
   for (const [length, recording] of Object.entries(recordings)) {
     for (const beamSize of [5, 1]) {
+      // A new one each time: it tells the most memory that it ever used.
+      const session = openSession()
+      await session.do({ type: 'load' })
       const options = { language: 'en', beamSize, threads }
       // whisper-cli conditions on the previous text unless the context is 0 tokens long; the library does not.
-      const flags = [
-        '-m',
-        ggml,
-        '-l',
-        'en',
-        '-t',
-        `${threads}`,
-        '-bs',
-        `${beamSize}`,
-        '-bo',
-        '5',
-        '-mc',
-        '0',
-        '-np',
-      ]
+      const search = ['-bs', `${beamSize}`, '-bo', '5', '-mc', '0']
+      const flags = ['-m', ggml, '-l', 'en', '-t', `${threads}`, ...search, '-np']
       const subjects = [
         {
           name: 'whisper-hip, new process',
@@ -56,11 +44,11 @@ export async function measureSpeed({ cli, ggml, recordings, wordErrorRate }, { r
         })),
       ]
       const results = await interleave(subjects, runs)
+      session.close()
       const title = `${length}, ${beamSize === 1 ? 'greedy' : `beam ${beamSize}`}, ${threads} threads, ${runs} runs`
       print(title, results, wordErrorRate)
     }
   }
-  session.close()
 }
 
 /**

@@ -83,6 +83,8 @@ async function measure(task) {
 }
 
 if (isMain(import.meta.url)) {
+  // Before anything is measured: Node reads modules without giving the event loop a turn.
+  library()
   process.on('message', async (task) => {
     const answer = await measure(/** @type {Task} */ (task)).catch((error) => ({
       error: String(error?.stack),

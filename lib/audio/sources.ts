@@ -43,6 +43,25 @@ export async function prepareAudio(
   return prepared
 }
 
+/**
+ * Remembers how long audio in memory is now. The returned check throws `ERR_INVALID_ARGUMENT` when it has been transferred or resized
+ * since: a job that waits for its turn would take what is left for all there was.
+ */
+export function watchMemory(input: unknown): () => void {
+  const held = lengthInMemory(input)
+  return () => {
+    const left = lengthInMemory(input)
+    if (left === held) return
+    throw invalidArgument(`the ${held} bytes that were there when the job was started`, 'audio', left)
+  }
+}
+
+/** Bytes of what is copied later; `undefined` for what is no memory of the caller. */
+function lengthInMemory(input: unknown): number | undefined {
+  const memory = typeof input === 'object' && input !== null && 'samples' in input ? input.samples : input
+  return ArrayBuffer.isView(memory) || types.isAnyArrayBuffer(memory) ? memory.byteLength : undefined
+}
+
 /** Whether audio arrives at the pace of somebody else. */
 export function isStreamed(input: AudioInput): boolean {
   if (typeof input !== 'object' || input === null || types.isTypedArray(input)) return false

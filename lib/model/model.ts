@@ -47,7 +47,8 @@ export class Model implements AsyncDisposable {
    * Transcribes audio. Starts at once, or when a place is free.
    *
    * @returns a promise of the result that is also an async iterable of segments. It rejects with `ERR_INVALID_ARGUMENT`,
-   * `ERR_AUDIO_DECODE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_OUT_OF_MEMORY`, `ERR_DISPOSED`, or `signal.reason`
+   * `ERR_AUDIO_DECODE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_OUT_OF_MEMORY`, `ERR_DISPOSED`, `ERR_MODEL_CORRUPT` (weights that are no numbers), or
+   * `signal.reason`
    */
   transcribe(audio: AudioInput, options: TranscribeOptions = {}): Transcription {
     return startTranscription(

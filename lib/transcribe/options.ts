@@ -176,9 +176,12 @@ function parseTemperatures(value: unknown, name: string): number[] {
 }
 
 function parseTokens(value: unknown, vocabularySize: number): number[] {
-  return checkArray(value, 'suppressTokens').map((token, i) =>
-    checkInteger(token, `suppressTokens[${i}]`, -1, vocabularySize - 1),
-  )
+  const endOfText = vocabularySize === 51_864 ? 50_256 : 50_257
+  return checkArray(value, 'suppressTokens').map((token, i) => {
+    const name = `suppressTokens[${i}]`
+    if (token === endOfText) throw invalidArgument('a token other than the end of the text', name, token)
+    return checkInteger(token, name, -1, vocabularySize - 1)
+  })
 }
 
 function parseGrammar(

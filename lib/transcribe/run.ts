@@ -1,4 +1,4 @@
-import { isStreamed, prepareAudio } from '../audio/sources.ts'
+import { isStreamed, prepareAudio, watchMemory } from '../audio/sources.ts'
 import type { NativeAddon, NativeEvents, NativeModel, NativeResult, NativeSegment } from '../native.ts'
 import { type ModelFacts, type ParsedTranscribeOptions, parseTranscribeOptions } from './options.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -29,11 +29,12 @@ export function startTranscription(runner: Runner, audio: AudioInput, options: u
     return new TranscriptionJob({ start: () => Promise.reject(error) })
   }
   const { signal, onProgress, onSegment } = parsed
+  const checkMemory = watchMemory(audio)
   return new TranscriptionJob({
     signals: signal === undefined ? [runner.disposal] : [runner.disposal, signal],
     onProgress,
     onSegment,
-    start: (events, aborted) => beginJob(runner, audio, parsed, events, aborted),
+    start: (events, aborted) => beginJob(runner, audio, parsed, events, aborted, checkMemory),
   })
 }
 
@@ -44,9 +45,13 @@ async function beginJob(
   { native, maxSegmentLength }: ParsedTranscribeOptions,
   events: JobEvents,
   signal: AbortSignal,
+  checkMemory = watchMemory(audio),
 ): Promise<Job> {
   const collector = new SegmentCollector(maxSegmentLength, events)
-  const prepare = () => prepareAudio(audio, addon, signal)
+  const prepare = () => {
+    checkMemory()
+    return prepareAudio(audio, addon, signal)
+  }
   // What comes at its own pace is read before the job takes a place; what takes memory or a program waits until it has one.
   let prepared = isStreamed(audio) ? await prepare() : undefined
   const task = await scheduler.start(async () => {

@@ -1,3 +1,4 @@
+import { watchMemory } from '../audio/sources.ts'
 import { checkOptions } from '../check.ts'
 import { loadModel, loadOptionNames } from '../model/load.ts'
 import type { LoadOptions, LoadProgress, ModelInput } from '../model/types.ts'
@@ -27,8 +28,9 @@ const oneCallLoadOptions = loadOptionNames.filter(
  * {@link Model.transcribe} do
  */
 export function transcribe(audio: AudioInput, options: OneCallOptions): Transcription {
+  const checkMemory = watchMemory(audio)
   return new TranscriptionJob({
-    start: (events, signal) => start(audio, options, events, signal),
+    start: (events, signal) => start(audio, options, events, signal, checkMemory),
     ...callbacks(options),
   })
 }
@@ -44,6 +46,7 @@ async function start(
   options: unknown,
   events: JobEvents,
   signal: AbortSignal,
+  checkMemory: () => void,
 ): Promise<Job> {
   const {
     model: input,
@@ -71,6 +74,12 @@ async function start(
     target[name] = value
   }
   const model = await loadModel(input as ModelInput, load)
+  try {
+    checkMemory()
+  } catch (error) {
+    await model.dispose()
+    throw error
+  }
   const transcription = model.transcribe(audio, run)
   return {
     result: finish(transcription, events, model),

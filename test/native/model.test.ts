@@ -170,6 +170,27 @@ describe('audio', () => {
     })
   })
 
+  it('refuses samples that were transferred before their turn came', async () => {
+    await withModel(async (model) => {
+      for (const audio of [tone(1), { samples: tone(1), sampleRate: 16_000, channels: 1 }]) {
+        const transcription = model.transcribe(audio, quick)
+        const samples = audio instanceof Float32Array ? audio : audio.samples
+        structuredClone(samples, { transfer: [samples.buffer as ArrayBuffer] })
+        await expect(transcription).rejects.toMatchObject({
+          code: 'ERR_INVALID_ARGUMENT',
+          message: expect.stringContaining('64000 bytes'),
+        })
+      }
+    })
+  })
+
+  it('refuses to suppress the end of the text', async () => {
+    await withModel(async (model) => {
+      const error = await model.transcribe(tone(1), { suppressTokens: [50_257] }).catch((reason) => reason)
+      expect(error).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', message: expect.stringContaining('50257') })
+    })
+  })
+
   it.each([
     ['a missing file', 'missing.wav', undefined],
     ['an empty file', 'empty.wav', ''],
