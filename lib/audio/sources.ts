@@ -56,10 +56,14 @@ export function watchMemory(input: unknown): () => void {
   }
 }
 
-/** Bytes of what is copied later; `undefined` for what is no memory of the caller. */
+/** Bytes of what is copied later; `undefined` for what is no memory of the caller, or cannot be looked at: {@link prepareAudio} says so. */
 function lengthInMemory(input: unknown): number | undefined {
-  const memory = typeof input === 'object' && input !== null && 'samples' in input ? input.samples : input
-  return ArrayBuffer.isView(memory) || types.isAnyArrayBuffer(memory) ? memory.byteLength : undefined
+  try {
+    const memory = typeof input === 'object' && input !== null && 'samples' in input ? input.samples : input
+    return ArrayBuffer.isView(memory) || types.isAnyArrayBuffer(memory) ? memory.byteLength : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether audio arrives at the pace of somebody else. */

@@ -138,7 +138,6 @@ describe('transcribe', () => {
     { suppressRegex: /a/gi },
     { grammar: 'root ::= "a"', grammarRule: 'a b' },
     { initialPrompt: 'a\0b' },
-    { initialPrompt: 'a'.repeat(10_001) },
     { vad: true },
     { timestamps: 'word' },
     { beemSize: 5 },
@@ -146,6 +145,13 @@ describe('transcribe', () => {
     await withModel(bytes, async (model) => {
       expect(await rejection(model.transcribe(hum(1), options as never))).toMatchObject(invalid)
       expect(addon().native.counters().tasks).toBe(0)
+    })
+  })
+
+  it('with a prompt of more than 10000 characters is refused', async () => {
+    await withModel(bytes, async (model) => {
+      const options = { initialPrompt: 'a'.repeat(10_001) }
+      expect(await rejection(model.transcribe(hum(1), options))).toMatchObject(invalid)
     })
   })
 

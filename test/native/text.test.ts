@@ -101,10 +101,12 @@ describe('text', () => {
   })
 })
 
+const allTokens = Array.from({ length: 51_864 }, (_, id) => id)
+
 describe('when no token is left to choose from', () => {
   it.each([
     ['an expression that matches all', { suppressRegex: '[\\s\\S]*' }],
-    ['all numbers', { suppressTokens: Array.from({ length: 51_864 }, (_, id) => id) }],
+    ['all numbers but the end of the text', { suppressTokens: allTokens.filter((id) => id !== 50_256) }],
   ])('because of %s, the text is empty', async (_, options) => {
     await withModel(babbling, async (model) => {
       for (const way of ways) {
