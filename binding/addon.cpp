@@ -34,6 +34,9 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
 
   exports.Set("build", build_constants(env));
   exports.Set("loadBackends", Napi::Function::New<load_backends>(env, "loadBackends"));
+  exports.Set("loadHip", Napi::Function::New<load_hip>(env, "loadHip"));
+  exports.Set("hipState", Napi::Function::New<hip_state>(env, "hipState"));
+  exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("setLogSink", Napi::Function::New<set_log_sink>(env, "setLogSink"));
   exports.Set("ByteStore", environment.byte_store_constructor.Value());
   exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));

@@ -45,6 +45,7 @@ struct Environment::Task {
   // Until something else is known: what can be said without memory.
   std::string code = "ERR_OUT_OF_MEMORY";
   std::string message = "Memory could not be allocated";
+  std::string reason;
 };
 
 int Environment::live_tasks() {
@@ -143,6 +144,7 @@ void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) {
   } catch (const Error& error) {
     task->code = error.code;
     task->message = error.what();
+    task->reason = error.reason;
   } catch (const std::bad_alloc&) {
   } catch (const std::exception& error) {
     task->code = "ERR_INTERNAL";
@@ -159,7 +161,7 @@ void Environment::settle(Napi::Env env, const std::shared_ptr<Task>& task) {
   try {
     if (task->settle)
       return task->deferred.Resolve(with_js_errors(env, [&] { return task->settle(env); }));
-    throw js_error(env, task->code, task->message);
+    throw js_error(env, task->code, task->message, task->reason);
   } catch (const Napi::Error& error) {
     task->deferred.Reject(error.Value());
   }

@@ -1,3 +1,5 @@
+import { generalAdvice } from './backend/preflight/advice.ts'
+import type { BackendReason } from './backend/types.ts'
 import { type ErrorCode, WhisperHipError } from './errors.ts'
 
 /** A stack trace of now, to be shown with an error that arises later in another turn of the event loop. */
@@ -25,7 +27,11 @@ function fromNative(error: unknown): WhisperHipError | undefined {
     return new WhisperHipError('ERR_INTERNAL', 'The job ended before it was done', { cause: error })
   }
   if (!nativeCodes.has(error.code)) return undefined
-  return new WhisperHipError(error.code as ErrorCode, error.message, { cause: error })
+  const reason = 'reason' in error ? (error.reason as BackendReason) : undefined
+  return new WhisperHipError(error.code as ErrorCode, error.message, {
+    cause: error,
+    ...(reason === undefined ? {} : { reason, advice: generalAdvice(reason) }),
+  })
 }
 
 const nativeCodes: ReadonlySet<string> = new Set<ErrorCode>([
@@ -35,6 +41,7 @@ const nativeCodes: ReadonlySet<string> = new Set<ErrorCode>([
   'ERR_AUDIO_DECODE',
   'ERR_AUDIO_UNSUPPORTED',
   'ERR_BACKEND_UNAVAILABLE',
+  'ERR_GPU_NOT_USED',
   'ERR_NATIVE_MISSING',
   'ERR_OUT_OF_MEMORY',
   'ERR_DISPOSED',

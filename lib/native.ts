@@ -12,6 +12,19 @@ export interface NativeAddon {
    * @param cpuModules absolute paths of the CPU modules; the one with the best score for this CPU is used.
    */
   loadBackends(cpuModules: string[]): Promise<NativeBackends>
+  /**
+   * Sets environment variables, then loads a HIP module by absolute path, once per process: later calls get the same answer, and
+   * reject when they ask for something else. Rejects with what the loader or HIP says.
+   */
+  loadHip(path: string, variables: Record<string, string>): Promise<NativeHip>
+  /** The HIP module of this process, the variables that were set for it as they were before, and the failure after which the GPU is not used. */
+  hipState(): { path: string | null; replaced: Record<string, string | null>; failure: string | null }
+  /**
+   * Tries a GPU, in a child process made for it: blocks, may hang or die. Writes a line of JSON before and after each stage.
+   * @param pciId the device to try; the first one when it is empty or not found
+   * @param descriptor the open file to write to
+   */
+  probe(cpuModules: string[], hipModule: string, pciId: string, descriptor: number): void
   /** Receives the log lines of this environment's own loads and jobs (level: 1 debug, 2 info, 3 warn, 4 error). */
   setLogSink(sink: ((level: number, text: string) => void) | null): void
   ByteStore: new () => NativeByteStore
@@ -30,6 +43,24 @@ export interface NativeBackends {
   cpu: { path: string; name: string; failures: { path: string; error: string }[] }
   /** Threads of the compute pool that all models and jobs of the process share. */
   computeThreads: number
+}
+
+export interface NativeHip {
+  path: string
+  /** In the order of ggml's GPU ordinals. */
+  devices: NativeHipDevice[]
+}
+
+/** A GPU as HIP shows it. */
+export interface NativeHipDevice {
+  /** ggml's name, e.g. `ROCm0`. */
+  name: string
+  description: string
+  /** e.g. `0000:03:00.0`; empty when unknown. */
+  pciId: string
+  /** Bytes. */
+  memoryFree: number
+  memoryTotal: number
 }
 
 /** Bytes in native memory, filled chunk by chunk from JS (each call copies). */
@@ -82,8 +113,12 @@ export interface NativeLoadPlan {
 }
 
 export interface NativeLoadOptions {
-  /** Only 'cpu' until a HIP module is part of the build. */
-  backend: 'cpu'
+  /** 'hip' needs {@link NativeAddon.loadHip} to have been called. */
+  backend: 'hip' | 'cpu'
+  /** Place in {@link NativeHip.devices}. */
+  device: number
+  /** Whether a run on the GPU may compute what the GPU does not support on the CPU. */
+  allowPartial: boolean
   flashAttention: boolean
   /** How many idle states are kept for the next jobs. */
   idleStates: number

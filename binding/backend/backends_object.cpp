@@ -5,6 +5,9 @@
 
 #include "backend/compute.h"
 #include "backend/cpu_module.h"
+#include "backend/gpu_state.h"
+#include "backend/hip_module.h"
+#include "backend/probe.h"
 #include "environment.h"
 
 namespace whisper_hip {
@@ -18,12 +21,75 @@ Napi::Object build_constants(Napi::Env env) {
   return build;
 }
 
+namespace {
+
+std::vector<std::string> texts(Napi::Value value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<std::string> all;
+  for (uint32_t i = 0; i < array.Length(); ++i)
+    all.push_back(array.Get(i).ToString().Utf8Value());
+  return all;
+}
+
+Napi::Object to_js(Napi::Env env, const HipModule& module) {
+  Napi::Array devices = Napi::Array::New(env);
+  for (const HipDevice& device : module.devices) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", device.name);
+    entry.Set("description", device.description);
+    entry.Set("pciId", device.pci_id);
+    entry.Set("memoryFree", static_cast<double>(device.memory_free));
+    entry.Set("memoryTotal", static_cast<double>(device.memory_total));
+    devices.Set(devices.Length(), entry);
+  }
+  Napi::Object hip = Napi::Object::New(env);
+  hip.Set("path", module.path);
+  hip.Set("devices", devices);
+  return hip;
+}
+
+} // namespace
+
+Napi::Value load_hip(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string path = info[0].As<Napi::String>();
+  const auto object = info[1].As<Napi::Object>();
+  Variables variables;
+  for (const auto& entry : object)
+    variables.emplace_back(entry.first.ToString(), static_cast<Napi::Value>(entry.second).ToString());
+  Napi::Object task = Environment::of(env).run(env, [path, variables](const std::atomic<bool>&) -> Settle {
+    const HipModule& module = load_hip_module(path, variables);
+    return [&module](Napi::Env done) -> Napi::Value { return to_js(done, module); };
+  });
+  return task.Get("result");
+}
+
+Napi::Value hip_state(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const HipModule* module = loaded_hip_module();
+  const std::string failure = gpu_failure();
+  Napi::Object replaced = Napi::Object::New(env);
+  if (module != nullptr) {
+    for (const auto& [name, before] : module->replaced)
+      replaced.Set(name, before.second ? Napi::String::New(env, before.first) : env.Null());
+  }
+  Napi::Object state = Napi::Object::New(env);
+  state.Set("replaced", replaced);
+  state.Set("path", module == nullptr ? env.Null() : Napi::String::New(env, module->path));
+  state.Set("failure", failure.empty() ? env.Null() : Napi::String::New(env, failure));
+  return state;
+}
+
+Napi::Value probe(const Napi::CallbackInfo& info) {
+  const std::string module = info[1].As<Napi::String>();
+  const std::string pci_id = info[2].As<Napi::String>();
+  run_probe(texts(info[0]), module, pci_id, info[3].As<Napi::Number>());
+  return info.Env().Undefined();
+}
+
 Napi::Value load_backends(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const auto array = info[0].As<Napi::Array>();
-  std::vector<std::string> paths;
-  for (uint32_t i = 0; i < array.Length(); ++i)
-    paths.push_back(array.Get(i).ToString().Utf8Value());
+  const std::vector<std::string> paths = texts(info[0]);
 
   Napi::Object task = Environment::of(env).run(env, [paths](const std::atomic<bool>&) -> Settle {
     const CpuModule& module = load_cpu_module(paths);

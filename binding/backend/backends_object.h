@@ -10,4 +10,13 @@ Napi::Object build_constants(Napi::Env env);
 // loadBackends(cpuModules) of lib/native.ts.
 Napi::Value load_backends(const Napi::CallbackInfo& info);
 
+// loadHip(path, variables) of lib/native.ts.
+Napi::Value load_hip(const Napi::CallbackInfo& info);
+
+// hipState() of lib/native.ts.
+Napi::Value hip_state(const Napi::CallbackInfo& info);
+
+// probe(cpuModules, hipModule, pciId, descriptor) of lib/native.ts.
+Napi::Value probe(const Napi::CallbackInfo& info);
+
 } // namespace whisper_hip

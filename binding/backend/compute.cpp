@@ -133,6 +133,19 @@ bool is_cancelled(void*) {
   return current_job != nullptr && current_job->cancelled->load(std::memory_order_relaxed);
 }
 
+// A node of the graph that the scheduler gave to the CPU, or null.
+const ggml_tensor* first_on_cpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    ggml_tensor* node = ggml_graph_node(graph, i);
+    if (!does_work(node->op))
+      continue;
+    ggml_backend_t backend = ggml_backend_sched_get_tensor_backend(scheduler, node);
+    if (backend == nullptr || is_cpu(backend))
+      return node;
+  }
+  return nullptr;
+}
+
 int physical_cores(const cpu_set_t& allowed) {
   std::set<std::string> cores;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
@@ -207,9 +220,17 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
       set_threads(backend, job->threads);
     }
   }
-  // The first backend is where the graph runs; a GPU graph leaves the CPU pool to others.
+  // A graph that runs on the GPU as a whole leaves the CPU pool to others.
   if (!is_cpu(ggml_backend_sched_get_backend(scheduler, 0))) {
-    return ggml_backend_sched_graph_compute(scheduler, graph);
+    const ggml_tensor* node = first_on_cpu(scheduler, graph);
+    if (node == nullptr)
+      return ggml_backend_sched_graph_compute(scheduler, graph);
+    if (job->gpu_only) {
+      throw Error("ERR_GPU_NOT_USED",
+                  std::string("The GPU does not support the operation ") + ggml_op_desc(node) + " (" +
+                      node->name + ") of this model, which would run on the CPU",
+                  "OPS_ON_CPU");
+    }
   }
   if (!cpu_turnstile().enter(job->cancelled))
     return GGML_STATUS_ABORTED;

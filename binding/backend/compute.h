@@ -28,6 +28,8 @@ struct ComputeJob {
   const std::atomic<bool>* cancelled; // asked between graph nodes
   int threads;                        // 1..compute_threads()
   NodeCounts counts;
+  // Whether a graph of a GPU model that needs the CPU for a part is refused instead of computed.
+  bool gpu_only = false;
   // Graphs of the encoder pass that are skipped because their result is already in the cross-attention cache.
   int skip_graphs = 0;
 };
@@ -50,7 +52,8 @@ int compute_threads();
 // Prepares the backends of a scheduler (pool, abort check) and arms the node counter.
 void prepare_scheduler(ggml_backend_sched_t scheduler);
 
-// Takes the place of ggml_backend_sched_graph_compute() inside whisper.cpp.
+// Takes the place of ggml_backend_sched_graph_compute() inside whisper.cpp. Throws Error(ERR_GPU_NOT_USED)
+// for a graph that `gpu_only` refuses, before anything is computed.
 ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
 
 // Whether an assertion of ggml, turned into an exception, has left the threads of the pool waiting in the

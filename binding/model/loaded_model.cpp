@@ -1,10 +1,13 @@
 #include "model/loaded_model.h"
 
+#include <cstring>
 #include <utility>
 
 #include "backend/compute.h"
+#include "backend/gpu_state.h"
 #include "model/plan_stream.h"
 #include "support/error.h"
+#include "support/log.h"
 
 namespace whisper_hip {
 
@@ -15,20 +18,54 @@ LiveCounts& live_counts() {
 
 LoadedModel::LoadedModel(const LoadPlan& plan, ContextOptions options, size_t idle_states,
                          const std::atomic<bool>& cancelled, std::function<void(double)> progress)
-    : hparams_(plan.hparams), idle_states_(idle_states) {
+    : hparams_(plan.hparams), on_gpu_(options.use_gpu), gpu_only_(options.gpu_only),
+      idle_states_(idle_states) {
   validate(plan);
   options.weight_bytes = plan.weight_bytes();
+  if (on_gpu_)
+    require_sound_gpu();
+  try {
+    load(plan, options, cancelled, std::move(progress));
+  } catch (const Abort& abort) {
+    after(abort);
+    if (on_gpu_) {
+      (void)context_.release();
+      throw Error(abort.code, abort.what(), "CONTEXT_POISONED");
+    }
+    throw;
+  } catch (const Error& error) {
+    if (on_gpu_ && std::strcmp(error.code, "ERR_OUT_OF_MEMORY") == 0)
+      throw Error(error.code, error.what(), "OUT_OF_MEMORY");
+    throw;
+  }
+}
+
+void LoadedModel::load(const LoadPlan& plan, const ContextOptions& options,
+                       const std::atomic<bool>& cancelled, std::function<void(double)> progress) {
   PlanStream stream(plan, cancelled, std::move(progress));
   whisper_model_loader loader = stream.loader();
   context_ = load_context(loader, options);
   weight_bytes_ = weight_buffers(*context_);
   // The first state is made now: what it needs is part of what loading promises, and it knows the device.
+  LogScope log;
   State state = create_state(*context_);
   device_ = compute_device(*state);
-  on_gpu_ = computes_on_gpu(*state);
+  // whisper.cpp goes on without a GPU that cannot be started, and dies later of the weights that lie on it.
+  if (on_gpu_ && !computes_on_gpu(*state))
+    throw Error("ERR_BACKEND_UNAVAILABLE", "The GPU could not be started: " + logged_errors(),
+                "HIP_INIT_FAILED");
   live_counts().models++;
   live_counts().states++;
   idle_.push_back(std::move(state));
+}
+
+void LoadedModel::after(const Abort& abort) const {
+  if (on_gpu_)
+    poison_gpu(abort.what());
+}
+
+bool LoadedModel::is_poisoned() const {
+  return on_gpu_ && !gpu_failure().empty();
 }
 
 LoadedModel::~LoadedModel() {
@@ -41,13 +78,15 @@ void LoadedModel::Lease::abandon() {
 }
 
 void LoadedModel::Lease::discard() {
-  if (compute_is_broken())
-    return abandon(); // threads may still read and write it
+  if (compute_is_broken() || model_.is_poisoned())
+    return abandon(); // threads or the GPU may still read and write it
   free_interrupted_state(std::move(state_));
   live_counts().states--;
 }
 
 std::unique_ptr<LoadedModel::Lease> LoadedModel::lease() {
+  if (on_gpu_)
+    require_sound_gpu();
   State state;
   {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -66,10 +105,20 @@ std::unique_ptr<LoadedModel::Lease> LoadedModel::lease() {
     }
     reset_state(*state);
     return std::make_unique<Lease>(*this, std::move(state));
+  } catch (const Abort& abort) {
+    after(abort);
+    give_back(std::move(state));
+    throw;
   } catch (...) {
     give_back(std::move(state));
     throw;
   }
+}
+
+// After a failure of the GPU freeing its memory would end the process: it is left to the driver.
+void LoadedModel::free_state(State state) const {
+  if (is_poisoned())
+    (void)state.release();
 }
 
 void LoadedModel::give_back(State state) {
@@ -83,7 +132,7 @@ void LoadedModel::give_back(State state) {
     }
   }
   if (surplus) {
-    surplus.reset();
+    free_state(std::move(surplus));
     live_counts().states--;
   }
   // Last of all: dispose() frees the weights as soon as nobody holds a lease.
@@ -100,9 +149,13 @@ void LoadedModel::dispose() {
   }
   changed_.wait(lock, [this] { return leased_ == 0; });
   live_counts().states -= static_cast<int>(idle_.size());
+  for (State& state : idle_)
+    free_state(std::move(state));
   idle_.clear();
   if (context_)
     live_counts().models--;
+  if (is_poisoned())
+    (void)context_.release();
   context_.reset();
   changed_.notify_all();
 }

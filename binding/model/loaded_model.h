@@ -10,6 +10,7 @@
 
 #include "model/load_plan.h"
 #include "model/whisper_unit.h"
+#include "support/error.h"
 
 namespace whisper_hip {
 
@@ -26,6 +27,7 @@ class LoadedModel {
   const std::map<std::string, size_t>& weight_bytes() const { return weight_bytes_; }
   const std::string& device() const { return device_; }
   bool on_gpu() const { return on_gpu_; }
+  bool gpu_only() const { return gpu_only_; }
 
   // A state for one job, and the right to use context(); goes back to the pool (or is freed) when the lease
   // ends.
@@ -36,10 +38,17 @@ class LoadedModel {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     whisper_state& state() { return *state_; }
-    // Calls `work` with the state. A state that an exception came out of is not used again.
+    // Calls `work` with the state. A state that an exception came out of is not used again; when ggml gave up
+    // on the GPU, neither is the GPU.
     template <typename Work> auto use(Work work) {
       try {
         return work(*state_);
+      } catch (const Abort& abort) {
+        model_.after(abort);
+        discard();
+        if (model_.on_gpu())
+          throw Error(abort.code, abort.what(), "CONTEXT_POISONED");
+        throw;
       } catch (...) {
         discard();
         throw;
@@ -53,7 +62,7 @@ class LoadedModel {
     LoadedModel& model_;
     State state_;
   };
-  // Throws Error(ERR_DISPOSED | ERR_OUT_OF_MEMORY).
+  // Throws Error(ERR_DISPOSED | ERR_OUT_OF_MEMORY | ERR_BACKEND_UNAVAILABLE).
   std::unique_ptr<Lease> lease();
 
   // Refuses new jobs, waits for the running ones and frees everything. Not on the JS thread.
@@ -61,12 +70,19 @@ class LoadedModel {
 
  private:
   void give_back(State state);
+  // What ggml left behind on a GPU is never touched again.
+  void after(const Abort& abort) const;
+  bool is_poisoned() const;
+  void free_state(State state) const;
+  void load(const LoadPlan& plan, const ContextOptions& options, const std::atomic<bool>& cancelled,
+            std::function<void(double)> progress);
 
   Hyperparameters hparams_;
   Context context_;
   std::map<std::string, size_t> weight_bytes_;
   std::string device_;
-  bool on_gpu_ = false;
+  bool on_gpu_;
+  bool gpu_only_;
   size_t idle_states_;
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -151,7 +151,9 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
       env, [&] { return std::make_shared<LoadPlan>(plan_from_js(info[0].As<Napi::Object>())); });
   const auto options = info[1].As<Napi::Object>();
   ContextOptions context;
-  context.use_gpu = false;
+  context.use_gpu = options.Get("backend").ToString().Utf8Value() == "hip";
+  context.gpu_device = std::max(options.Get("device").ToNumber().Int32Value(), 0);
+  context.gpu_only = context.use_gpu && !options.Get("allowPartial").ToBoolean();
   context.flash_attention = options.Get("flashAttention").ToBoolean();
   const auto idle_states =
       static_cast<size_t>(std::clamp(options.Get("idleStates").ToNumber().Int32Value(), 0, 64));

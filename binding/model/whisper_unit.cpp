@@ -163,6 +163,11 @@ State create_state(whisper_context& context) {
   State state;
   try {
     state.reset(whisper_init_state(&context));
+  } catch (const Abort&) {
+    new_state = nullptr;
+    if (!context.params.use_gpu) // what a GPU may still use is left alone
+      whisper_free_state(unfinished);
+    throw;
   } catch (...) {
     new_state = nullptr;
     whisper_free_state(unfinished);

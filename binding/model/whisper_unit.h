@@ -30,7 +30,9 @@ using State = std::unique_ptr<whisper_state, StateDeleter>;
 
 struct ContextOptions {
   bool use_gpu = false;
-  int gpu_device = 0;
+  int gpu_device = 0; // place in HipModule::devices
+  // Refuse to compute what would need the CPU beside the GPU.
+  bool gpu_only = false;
   bool flash_attention = true;
   // Bytes of all weights, tried before anything is loaded.
   size_t weight_bytes = 0;

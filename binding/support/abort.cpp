@@ -8,6 +8,7 @@
 
 #include "ggml.h"
 #include "support/error.h"
+#include "support/log.h"
 
 namespace whisper_hip {
 
@@ -34,10 +35,14 @@ void on_abort(const char* text) {
     std::fprintf(stderr, "whisper-hip: ggml gave up: %s\n", text != nullptr ? text : "");
     return;
   }
-  const std::string message = text != nullptr ? text : "";
+  // A backend logs what went wrong before it gives up, and then says only where.
+  std::string message = text != nullptr ? text : "";
+  const std::string before = logged_errors();
+  if (!before.empty())
+    message += ": " + before;
   if (concerns_memory(message))
-    throw Error("ERR_OUT_OF_MEMORY", "ggml could not allocate memory: " + message);
-  throw Error("ERR_INTERNAL", "ggml gave up: " + message);
+    throw Abort("ERR_OUT_OF_MEMORY", "ggml could not allocate memory: " + message);
+  throw Abort("ERR_INTERNAL", "ggml gave up: " + message);
 }
 
 } // namespace

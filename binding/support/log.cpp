@@ -40,6 +40,15 @@ LogScope::~LogScope() {
   current_scope = outer_;
 }
 
+std::string logged_errors() {
+  if (current_scope == nullptr)
+    return {};
+  std::string lines = current_scope->errors();
+  while (!lines.empty() && lines.back() == '\n')
+    lines.pop_back();
+  return lines;
+}
+
 void mute_next_line() {
   mute = true;
 }

@@ -32,6 +32,9 @@ class LogScope {
   LogScope* outer_;
 };
 
+// The error lines of the innermost scope of this thread, without the line end; empty without a scope.
+std::string logged_errors();
+
 // Drops the next line of this thread: for the message of an end that is wanted.
 void mute_next_line();
 

@@ -105,6 +105,7 @@ class Job {
         initial_prompt_(tokenize_prompt(context_, request.initial_prompt)), compute_{&cancelled,
                                                                                      request.threads,
                                                                                      {},
+                                                                                     model.gpu_only(),
                                                                                      0} {
     if (!request.grammar.empty()) {
       grammar_ = std::make_unique<Grammar>(request.grammar, request.grammar_rule);
@@ -390,7 +391,7 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
                 "Expected at least 100 ms of audio to detect a language in but received " +
                     std::to_string(mel.samples() / 16) + " ms");
   }
-  ComputeJob compute{&cancelled, threads, {}, 0};
+  ComputeJob compute{&cancelled, threads, {}, model.gpu_only(), 0};
   ComputeScope scope(compute);
   std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
   mel.window(0, kWindowFrames, mel.frames(), window.data());

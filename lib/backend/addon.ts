@@ -42,10 +42,15 @@ let backends: Promise<NativeBackends> | undefined
 /** Loads the backend modules beside the addon, once. Rejects with `ERR_NATIVE_MISSING` when there is none for this CPU. */
 export function loadBackends(): Promise<NativeBackends> {
   backends ??= (async () => {
-    const { native, path, report } = addon()
-    return native.loadBackends(report.built.cpu.map((file) => join(dirname(path), file)))
+    const loaded = addon()
+    return loaded.native.loadBackends(cpuModulePaths(loaded))
   })()
   return backends
+}
+
+/** Absolute paths of the CPU modules beside the addon. */
+export function cpuModulePaths({ path, report }: LoadedAddon): string[] {
+  return report.built.cpu.map((file) => join(dirname(path), file))
 }
 
 function load(): LoadedAddon {

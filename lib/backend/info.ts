@@ -1,58 +1,71 @@
-import { dirname, join } from 'node:path'
+import { checkBoolean, checkOptions } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import type { NativeBackends } from '../native.ts'
 import { addon, type LoadedAddon, loadBackends } from './addon.ts'
-import type { BuildReport } from './build-report.ts'
-import { type HipBuild, modulePath, notCompiled } from './preflight/module.ts'
-import { type Preflight, preflight } from './preflight/preflight.ts'
+import { type Decision, type Examination, examine } from './decision.ts'
+import { preflight } from './preflight/preflight.ts'
 import { REASONS } from './preflight/reasons.ts'
-import type { BackendInfo, BackendReason } from './types.ts'
+import type { Verdict } from './probe/index.ts'
+import type { BackendInfo } from './types.ts'
 
-/** Whether and why the GPU would be used, with what to do about it. */
-export interface Decision {
-  active: 'hip' | 'cpu'
-  reason: BackendReason
-  message: string
-  advice: readonly string[]
+/** Options of {@link backendInfo}. */
+export interface BackendInfoOptions {
+  /**
+   * Try the GPU again, also when the answer of an earlier trial is known.
+   * @defaultValue `false`
+   */
+  refresh?: boolean
 }
 
 /**
- * What a model would run on: nothing of HIP is loaded.
- * @param device the option of `loadModel()`
+ * What a model loaded now would run on, why, and what to do about it.
+ *
+ * Looks at the machine without loading anything of ROCm. Only when nothing speaks against the GPU, it is tried in a child process,
+ * which takes a second or a few, at most 30 s for one stage; the answer is kept on disk until the machine starts again, or the
+ * module, ROCm, the GPUs or the environment change.
+ *
+ * Never rejects for what it finds: a failure is part of the answer.
+ *
+ * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for a wrong option
  */
-export async function decide(loaded: LoadedAddon, device?: number | string): Promise<Decision> {
-  const build = hipBuild(loaded.report, loaded.path)
-  // Without HIP nothing else matters: no device is opened, which could wake up a sleeping GPU.
-  if (modulePath(build, process.env) === null) return { active: 'cpu', ...notCompiled(build) }
-  return decisionOf(await preflight({ build, device }))
-}
-
-/**
- * What a model loaded now would run on, why, and what to do about it. Loads the backend modules to be able to name them, and
- * looks at the machine without loading anything of ROCm. Never rejects: a failure is part of the answer.
- */
-export async function backendInfo(): Promise<BackendInfo> {
+export async function backendInfo(options: BackendInfoOptions = {}): Promise<BackendInfo> {
+  const given = checkOptions(options, ['refresh'], [], 'backendInfo()')
+  const refresh = checkBoolean(given.refresh ?? false, 'refresh')
   let loaded: LoadedAddon | null = null
   let backends: NativeBackends | null = null
-  let failure: Decision | null = null
   try {
     loaded = addon()
     backends = await loadBackends()
   } catch (error) {
-    failure = nativeMissing(error)
+    return describe(await withoutAddon(error), loaded, null)
   }
+  return describe(await examine(loaded, { refresh }), loaded, backends)
+}
+
+/** The machine is looked at all the same. */
+async function withoutAddon(error: unknown): Promise<Examination> {
+  return { decision: nativeMissing(error), found: await preflight({ build: null }), verdict: null }
+}
+
+function describe(
+  { decision, found, verdict }: Examination,
+  loaded: LoadedAddon | null,
+  backends: NativeBackends | null,
+): BackendInfo {
+  const { gpu, ...answer } = decision
   const report = loaded?.report
-  const found = await preflight({
-    build: failure === null && loaded ? hipBuild(loaded.report, loaded.path) : null,
-  })
-  const decision = failure ?? decisionOf(found)
+  const onGpu = decision.active
   return {
-    ...decision,
-    notes: found.notes,
-    device: null,
+    ...answer,
+    notes: [...found.notes, ...notesOf(verdict)],
+    device: gpu?.device ?? null,
     devices: found.devices.map((device) => ({
       ...device,
-      reason: device.reason === 'OK' ? decision.reason : device.reason,
+      // Nothing spoke against it before the trial.
+      reason:
+        device.reason === 'OK' && device.pciId === found.candidate?.device.pciId
+          ? decision.reason
+          : device.reason,
     })),
     build: report
       ? {
@@ -66,32 +79,63 @@ export async function backendInfo(): Promise<BackendInfo> {
         }
       : null,
     rocm: found.rocm,
-    libraries: { addon: loaded?.path ?? null, cpu: backends?.cpu.path ?? null, hip: null },
+    libraries: {
+      addon: loaded?.path ?? null,
+      cpu: backends?.cpu.path ?? null,
+      hip: loaded?.native.hipState().path ?? gpu?.module ?? null,
+    },
     environment: found.environment,
-    probe: null,
-    components: { encoder: 'cpu', decoder: 'cpu', vad: 'cpu', mel: 'cpu' },
+    probe: verdict && {
+      stages: verdict.outcome.stages,
+      cached: verdict.cached,
+      exit: exitOf(verdict),
+      stderr: verdict.outcome.stderr,
+    },
+    components: { encoder: onGpu, decoder: onGpu, vad: 'cpu', mel: 'cpu' },
   }
 }
 
-function hipBuild({ hip, built }: BuildReport, addonPath: string): HipBuild {
-  return {
-    message: hip.message,
-    module: built.hip === null ? null : join(dirname(addonPath), built.hip),
-    hipVersion: hip.hipVersion,
-    gpuTargets: hip.gpuTargets,
+function exitOf({ outcome: { exit } }: Verdict): string {
+  switch (exit.kind) {
+    case 'code':
+      return `code ${exit.code}`
+    case 'signal':
+      return exit.signal
+    case 'timeout':
+      return `killed after ${exit.seconds} s`
+    case 'not started':
+      return `not started: ${exit.problem}`
   }
 }
 
-function decisionOf({ reason, message, advice, candidate }: Preflight): Decision {
-  if (reason !== 'OK') return { active: 'cpu', reason, message, advice }
-  const gpu =
-    candidate === null ? 'the GPU of Windows' : `${candidate.device.name} (${candidate.device.pciId})`
-  return {
-    active: 'cpu',
-    reason: 'NOT_SUPPORTED_YET',
-    message: `Nothing speaks against ${gpu}, but this version does not run the GPU probe yet`,
-    advice: REASONS.NOT_SUPPORTED_YET.advice.map(({ text }) => text),
-  }
+/** What a trial that was passed has shown beside. */
+function notesOf(verdict: Verdict | null): BackendInfo['notes'] {
+  if (verdict === null || verdict.reason !== 'OK') return []
+  const { stages, exit } = verdict.outcome
+  const missing = stages.flatMap(({ name, unsupported }) => (unsupported ? [name] : []))
+  return [
+    ...(missing.length === 0
+      ? []
+      : [
+          {
+            reason: 'OPS_ON_CPU' as const,
+            message: `The GPU does not support ${missing.join(', ')}, which would run on the CPU`,
+            advice: REASONS.OPS_ON_CPU.advice.map(({ text }) => text),
+          },
+        ]),
+    ...(exit.kind === 'code' && exit.code === 0
+      ? []
+      : [
+          {
+            reason: 'PROBE_CRASHED' as const,
+            message: `The process that tried the GPU had passed all stages and then died while it ended (${exitOf(verdict)}): a process that uses this GPU may end the same way`,
+            advice: [
+              "Load models with { isolation: 'process' }",
+              'Update ROCm and the driver to one release',
+            ],
+          },
+        ]),
+  ]
 }
 
 function nativeMissing(error: unknown): Decision {
@@ -101,5 +145,6 @@ function nativeMissing(error: unknown): Decision {
     reason: 'NATIVE_MISSING',
     message: error instanceof Error ? error.message : String(error),
     advice: known?.advice ?? REASONS.NATIVE_MISSING.advice.map(({ text }) => text),
+    gpu: null,
   }
 }

@@ -1,40 +1,82 @@
 import { WhisperHipError } from '../errors.ts'
 import { addon } from './addon.ts'
-import { type Decision, decide } from './info.ts'
+import { type Decision, decide } from './decision.ts'
+import { startGpu } from './start-gpu.ts'
 import type { BackendReason } from './types.ts'
 
-let warned = false
+/** What a model is to run on. */
+export interface Choice {
+  active: 'hip' | 'cpu'
+  reason: BackendReason
+  message: string
+  /** Place of the GPU among those that HIP shows; 0 on the CPU. */
+  ordinal: number
+}
+
+type Policy = 'auto' | 'hip' | 'cpu'
+type Refusal = Pick<Decision, 'reason' | 'message' | 'advice'>
+
+const warned = new Set<BackendReason>()
 
 /**
- * What a model that is loaded with this policy runs on.
+ * What a model that is loaded with this policy runs on. Starts HIP when that is the GPU.
  * @param device the GPU that was asked for
  * @throws {@link WhisperHipError} `ERR_BACKEND_UNAVAILABLE` when the GPU is required and cannot be used
  */
-export async function applyPolicy(
-  policy: 'auto' | 'hip' | 'cpu',
-  device?: number | string,
-): Promise<Decision> {
-  if (policy === 'cpu') {
-    const reason: BackendReason = 'GPU_DISABLED_BY_OPTION'
-    return { active: 'cpu', reason, message: 'The CPU was asked for', advice: [] }
+export async function applyPolicy(policy: Policy, device?: number | string): Promise<Choice> {
+  if (policy === 'cpu')
+    return { active: 'cpu', reason: 'GPU_DISABLED_BY_OPTION', message: 'The CPU was asked for', ordinal: 0 }
+  const loaded = addon()
+  const { gpu, reason, message, advice } = await decide(loaded, device)
+  if (gpu === null) return onCpu(policy, { reason, message, advice })
+  try {
+    return { active: 'hip', reason, message, ordinal: await startGpu(loaded, gpu) }
+  } catch (error) {
+    return onCpu(policy, refusalOf(error))
   }
-  const decision = await decide(addon(), device)
-  if (decision.active === 'cpu' && policy === 'hip') {
-    throw new WhisperHipError(
-      'ERR_BACKEND_UNAVAILABLE',
-      `The GPU cannot be used: ${decision.message}`,
-      decision,
-    )
-  }
-  if (decision.active === 'cpu') warnOnce(decision)
-  return decision
 }
 
-/** Running on the CPU is slow and looks like success: it is said once, loudly, where every Node process looks. */
-function warnOnce({ message, reason, advice }: Decision): void {
-  if (warned) return
-  warned = true
-  process.emitWarning(`whisper-hip runs on the CPU (${reason}): ${message}`, {
+/**
+ * The way out when the GPU turns out to be of no use for a model.
+ * @throws the error, when the GPU is required, or when it is not about the GPU
+ */
+export function withoutGpu(policy: Policy, error: unknown): Choice {
+  if (policy === 'hip') throw error
+  return onCpu(policy, refusalOf(error))
+}
+
+function onCpu(policy: Policy, refusal: Refusal): Choice {
+  const { reason, message, advice } = refusal
+  if (policy === 'hip') {
+    throw new WhisperHipError('ERR_BACKEND_UNAVAILABLE', `The GPU cannot be used: ${message}`, {
+      reason,
+      advice,
+    })
+  }
+  warnOnce(`whisper-hip runs on the CPU (${reason}): ${message}`, refusal)
+  return { active: 'cpu', reason, message, ordinal: 0 }
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof WhisperHipError) || error.reason === undefined) throw error
+  return { reason: error.reason as BackendReason, message: error.message, advice: error.advice }
+}
+
+/** A run on the GPU that needed the CPU for a part. */
+export function warnOfPartialRun(operations: readonly string[]): void {
+  const message = `whisper-hip ran a part of the model on the CPU (OPS_ON_CPU): ${operations.join(', ')}`
+  warnOnce(message, {
+    reason: 'OPS_ON_CPU',
+    message,
+    advice: ["Load the model with { backend: 'hip' } to have this refused"],
+  })
+}
+
+/** Running on the CPU is slow and looks like success: it is said once for each reason, loudly, where every Node process looks. */
+function warnOnce(text: string, { reason, advice }: Refusal): void {
+  if (warned.has(reason)) return
+  warned.add(reason)
+  process.emitWarning(text, {
     type: 'WhisperHipWarning',
     code: 'WHISPER_HIP_CPU',
     detail: advice.map((line) => `- ${line}`).join('\n'),

@@ -8,8 +8,6 @@ export type BackendReason =
   // Build and packaging
   /** This build has no HIP backend. */
   | 'NOT_COMPILED'
-  /** The HIP backend is built, but this version cannot use it yet. */
-  | 'NOT_SUPPORTED_YET'
   /** The addon itself cannot be loaded. */
   | 'NATIVE_MISSING'
   /** The file of the HIP module is missing, or is not a module for this machine. */
@@ -119,6 +117,21 @@ export interface BackendNote {
   advice: readonly string[]
 }
 
+/** One step of the trial of a GPU. */
+export interface ProbeStage {
+  /** e.g. `library`, `devices`, `mul_mat f16`. */
+  name: string
+  /** Of a stage that did not end, until the process did. */
+  milliseconds: number
+  ok: boolean
+  /** Normalised mean squared error against the CPU, of a stage that computes; null for values that are not numbers. */
+  error?: number | null
+  /** The device does not offer the operation: it would run on the CPU. */
+  unsupported?: true
+  /** What was wrong. */
+  problem?: string
+}
+
 /** What a model loaded now would run on, and why. */
 export interface BackendInfo {
   active: 'hip' | 'cpu'
@@ -145,15 +158,19 @@ export interface BackendInfo {
   } | null
   /** The ROCm runtime that the loader finds for the HIP module, its version when it tells one; null without the module or the runtime. */
   rocm: { runtimeVersion: string | null; libraries: readonly { soname: string; path: string }[] } | null
-  /** Absolute paths of what is really loaded. */
+  /** Absolute paths of what is loaded. Of HIP, which is not loaded before a model, until then what the trial has loaded. */
   libraries: { addon: string | null; cpu: string | null; hip: string | null }
   /** The environment variables that change the outcome, as they are set. */
   environment: Readonly<Record<string, string>>
-  /** The trial of the GPU, when there was one. */
+  /** The trial of the GPU in a child process, when there was one. */
   probe: {
-    stages: readonly { name: string; milliseconds: number; ok: boolean }[]
+    stages: readonly ProbeStage[]
+    /** Whether the answer is that of an earlier trial. */
     cached: boolean
+    /** How the process ended: `code 0`, a signal such as `SIGSEGV`, or `killed after 30 s`. */
     exit: string
+    /** The end of what it wrote to its standard error, at most 4 kB. */
+    stderr: string
   } | null
   /** What computes each part. */
   components: Record<'encoder' | 'decoder' | 'vad' | 'mel', 'hip' | 'cpu'>

@@ -1,5 +1,5 @@
 import { addon, loadBackends } from '../backend/addon.ts'
-import { applyPolicy } from '../backend/policy.ts'
+import { applyPolicy, type Choice, withoutGpu } from '../backend/policy.ts'
 import {
   checkBoolean,
   checkEnum,
@@ -24,6 +24,7 @@ import type { LoadOptions, ModelInput } from './types.ts'
 export const loadOptionNames = [
   'backend',
   'device',
+  'allowPartial',
   'concurrency',
   'flashAttention',
   'offline',
@@ -54,12 +55,7 @@ type ParsedLoadOptions = LoadOptions &
   Required<Pick<LoadOptions, 'backend' | 'concurrency' | 'flashAttention'>>
 
 function parseLoadOptions(options: unknown): ParsedLoadOptions {
-  const given = checkOptions(
-    options,
-    loadOptionNames,
-    ['weightType', 'isolation', 'allowPartial'],
-    'loadModel()',
-  )
+  const given = checkOptions(options, loadOptionNames, ['weightType', 'isolation'], 'loadModel()')
   const parsed: ParsedLoadOptions = {
     backend: checkEnum(given.backend ?? 'auto', 'backend', ['auto', 'hip', 'cpu']),
     concurrency: checkInteger(given.concurrency ?? DEFAULT_CONCURRENCY, 'concurrency', 1, 16),
@@ -67,6 +63,7 @@ function parseLoadOptions(options: unknown): ParsedLoadOptions {
   }
   if (typeof given.device === 'string') parsed.device = checkString(given.device, 'device', 1, 200)
   else if (given.device !== undefined) parsed.device = checkInteger(given.device, 'device', 0, 63)
+  if (given.allowPartial !== undefined) parsed.allowPartial = checkBoolean(given.allowPartial, 'allowPartial')
   if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
   if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
   if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')
@@ -76,14 +73,14 @@ function parseLoadOptions(options: unknown): ParsedLoadOptions {
 
 async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Model> {
   options.signal?.throwIfAborted()
-  const decision = await applyPolicy(options.backend, options.device)
+  const first = await unlessAborted(applyPolicy(options.backend, options.device), options.signal)
   const { native } = addon()
   const [{ computeThreads }, located] = await Promise.all([loadBackends(), locateModel(input, options)])
   options.signal?.throwIfAborted()
 
   const plan = await readModel(located.input, options.signal)
   try {
-    const handle = await execute(native, plan, options)
+    const { handle, choice } = await executeWhereItCan(native, plan, options, first)
     const { audioLayers, textLayers, melBins, vocabularySize } = plan.hyperparameters
     const weightBytes = handle.weightBytes
     return new Model(
@@ -102,10 +99,10 @@ async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Mode
       },
       {
         policy: options.backend,
-        active: decision.active,
+        active: choice.active,
         device: handle.device,
-        reason: decision.reason,
-        message: decision.message,
+        reason: choice.reason,
+        message: choice.message,
         weightBytes,
       },
       { vocabularySize, maxThreads: computeThreads, concurrency: options.concurrency },
@@ -115,11 +112,44 @@ async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Mode
   }
 }
 
+/** A trial of the GPU goes on for others when one load is given up. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work
+  let stop = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Loads the model on the chosen device; with the policy `auto` on the CPU, with a warning, when the GPU does not take it. */
+async function executeWhereItCan(
+  native: NativeAddon,
+  plan: LoadPlan,
+  options: ParsedLoadOptions,
+  choice: Choice,
+): Promise<{ handle: NativeModel; choice: Choice }> {
+  try {
+    return { handle: await execute(native, plan, options, choice), choice }
+  } catch (error) {
+    if (choice.active === 'cpu') throw error
+    const failure = toLibraryError(error, {})
+    const instead = withoutGpu(options.backend, failure)
+    return { handle: await execute(native, plan, options, instead), choice: instead }
+  }
+}
+
 /** Runs the plan on a native thread; an abort ends it within one chunk of weights. */
 async function execute(
   native: NativeAddon,
   plan: LoadPlan,
   options: ParsedLoadOptions,
+  { active, ordinal }: Choice,
 ): Promise<NativeModel> {
   const { signal, onProgress } = options
   const stores = await storeBytes(native, plan, signal)
@@ -127,7 +157,13 @@ async function execute(
   let failure: { error: unknown } | undefined
   const task = native.loadModel(
     toNativePlan(plan, (bytes) => stores.get(bytes) as NativeByteStore),
-    { backend: 'cpu', flashAttention: options.flashAttention, idleStates: options.concurrency },
+    {
+      backend: active,
+      device: ordinal,
+      allowPartial: options.allowPartial ?? options.backend !== 'hip',
+      flashAttention: options.flashAttention,
+      idleStates: options.concurrency,
+    },
     (progress) => {
       try {
         if (!signal?.aborted && failure === undefined) onProgress?.({ stage: 'load', progress })

@@ -28,6 +28,12 @@ export interface LoadOptions {
    */
   device?: number | string
   /**
+   * What a run on the GPU does with an operation that the GPU does not support: `true` computes it on the CPU, `false` rejects with
+   * `ERR_GPU_NOT_USED`. `RunStats.cpuNodes` and `cpuOperations` tell what ran on the CPU.
+   * @defaultValue `false` with `backend: 'hip'`; else `true`, with one process warning
+   */
+  allowPartial?: boolean
+  /**
    * How many transcriptions run at once on this model, 1..16; more wait in order. Each one needs memory for its caches, and keeps it
    * for the next. All share one set of compute threads: more at once is fairer, not faster.
    * @defaultValue `2`

@@ -1,4 +1,5 @@
 import { isStreamed, prepareAudio, watchMemory } from '../audio/sources.ts'
+import { warnOfPartialRun } from '../backend/policy.ts'
 import type { NativeAddon, NativeEvents, NativeModel, NativeResult, NativeSegment } from '../native.ts'
 import { type ModelFacts, type ParsedTranscribeOptions, parseTranscribeOptions } from './options.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -60,13 +61,16 @@ async function beginJob(
   }, signal)
   const decodeSeconds = prepared?.decodeSeconds ?? 0
   return {
-    result: task.result.then((result) => ({
-      ...collector.collected(),
-      language: result.language,
-      languageProbability: result.languageProbability,
-      duration: result.duration,
-      stats: statsOf(result, model.device, decodeSeconds),
-    })),
+    result: task.result.then((result) => {
+      if (result.onGpu && result.cpuNodes > 0) warnOfPartialRun(result.cpuOperations)
+      return {
+        ...collector.collected(),
+        language: result.language,
+        languageProbability: result.languageProbability,
+        duration: result.duration,
+        stats: statsOf(result, model.device, decodeSeconds),
+      }
+    }),
     cancel: () => task.cancel(),
   }
 }

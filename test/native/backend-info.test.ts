@@ -45,13 +45,14 @@ describe('backendInfo', () => {
     })
   })
 
-  it('does not claim a GPU that it has not tried', async () => {
+  it('does not claim a GPU whose module the loader refuses', async () => {
     standIn(healthyMachine(), makeModule())
     expect(await backendInfo()).toMatchObject({
       active: 'cpu',
-      reason: 'NOT_SUPPORTED_YET',
+      reason: 'BACKEND_LIBRARY_MISSING',
       device: null,
-      devices: [{ reason: 'NOT_SUPPORTED_YET' }],
+      devices: [{ reason: 'BACKEND_LIBRARY_MISSING' }],
+      probe: { stages: [{ name: 'cpu', ok: true }, { name: 'library', ok: false }], cached: false, exit: 'code 0' },
       rocm: { runtimeVersion: '6.4.1' },
     })
   })

@@ -117,7 +117,13 @@ describe('a file that changes while it is loaded', () => {
     await loadBackends()
     const plan = await readModel(path)
     truncateSync(path, bytes.length - 1)
-    const options = { backend: 'cpu', flashAttention: true, idleStates: 1 } as const
+    const options = {
+      backend: 'cpu',
+      device: 0,
+      allowPartial: true,
+      flashAttention: true,
+      idleStates: 1,
+    } as const
     const task = addon().native.loadModel(
       toNativePlan(plan, () => expect.unreachable()),
       options,

@@ -118,7 +118,7 @@ describe('loading', () => {
     const load = (changes: object) =>
       native.loadModel(
         { ...plan, ...changes },
-        { backend: 'cpu', flashAttention: true, idleStates: 1 },
+        { backend: 'cpu', device: 0, allowPartial: true, flashAttention: true, idleStates: 1 },
         () => {},
       ).result
     const corrupt = { code: 'ERR_MODEL_CORRUPT' }
@@ -139,7 +139,7 @@ describe('loading', () => {
     expect(() =>
       native.loadModel(
         { ...plan, hyperparameters: Int32Array.of(1) },
-        { backend: 'cpu', flashAttention: true, idleStates: 1 },
+        { backend: 'cpu', device: 0, allowPartial: true, flashAttention: true, idleStates: 1 },
         () => {},
       ),
     ).toThrow(TypeError)

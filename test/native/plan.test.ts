@@ -22,7 +22,13 @@ beforeAll(async () => {
   good = toNativePlan(plan, () => store)
 })
 
-const options = { backend: 'cpu', flashAttention: true, idleStates: 1 } as const
+const options = {
+  backend: 'cpu',
+  device: 0,
+  allowPartial: true,
+  flashAttention: true,
+  idleStates: 1,
+} as const
 const load = (plan: unknown) => addon().native.loadModel(plan as NativeLoadPlan, options, () => {})
 
 /** The plan with another value of a hyperparameter, in the order of the header. */

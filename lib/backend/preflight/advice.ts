@@ -94,6 +94,11 @@ export function advise(
     .flatMap(({ text }) => fill(text, facts) ?? [])
 }
 
+/** The lines of advice that fit any machine. */
+export function generalAdvice(reason: BackendReason): string[] {
+  return advise(reason, new Set(), {})
+}
+
 function holds(condition: string, situations: ReadonlySet<string>): boolean {
   return condition.startsWith('!') ? !situations.has(condition.slice(1)) : situations.has(condition)
 }

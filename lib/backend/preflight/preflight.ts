@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { BackendReason, GpuDevice } from '../types.ts'
-import { advise } from './advice.ts'
+import { advise, type Fact, generalAdvice } from './advice.ts'
 import { checkDriver, checkKfd, checkRenderNode, checkTopology } from './checks/kernel.ts'
 import { checkKernels, checkRuntime } from './checks/runtime.ts'
 import {
@@ -55,6 +55,8 @@ export interface Preflight {
   /** The HIP module and the chips that it has code for, or null. */
   module: { path: string; targets: readonly string[] | null } | null
   environment: Readonly<Record<string, string>>
+  /** The advice for a failure that shows later, as it fits this machine. */
+  adviceFor(reason: BackendReason): readonly string[]
 }
 
 type Check = (gpu: Gpu, machine: Machine) => Finding | null
@@ -94,6 +96,7 @@ export async function preflight(input: PreflightInput): Promise<Preflight> {
       rocm: null,
       module: null,
       environment: relevantEnvironment(environment),
+      adviceFor: generalAdvice,
     }
   }
 }
@@ -119,7 +122,13 @@ async function examine(
     rocm: libraries.length === 0 ? null : { runtimeVersion: machine.runtime?.version ?? null, libraries },
     module: readable && { path: readable.library.path, targets: readable.targets },
     environment: relevantEnvironment(environment),
+    adviceFor: (reason) => finding(machine, reason, '', [], factsOf(verdict.candidate)).advice,
   }
+}
+
+function factsOf(candidate: Candidate | null): Partial<Record<Fact, string>> {
+  const { pciId, gfxEffective } = candidate?.device ?? {}
+  return { ...(pciId ? { address: pciId } : {}), ...(gfxEffective ? { chip: gfxEffective } : {}) }
 }
 
 function checkSysroot(folder: string, machine: Machine): Finding | null {

@@ -17,25 +17,10 @@
  * Later uses compare the size alone, which notices truncation but costs nothing. Deleting any of it is safe while nothing runs.
  */
 import { access, constants, mkdir, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { isAbsolute, join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { cacheFolder } from '../../cache-folder.ts'
 import type { CatalogueEntry, ModelSource } from '../catalogue.ts'
-import { downloadError, fileError } from './failure.ts'
-
-/** The cache folder. A relative `WHISPER_HIP_CACHE` is taken from the working directory; a relative `XDG_CACHE_HOME` is ignored, as its specification demands. */
-export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
-  const own = environment.WHISPER_HIP_CACHE
-  if (own) return resolve(own)
-  const shared = environment.XDG_CACHE_HOME
-  if (shared && isAbsolute(shared)) return join(shared, 'whisper-hip')
-  try {
-    return join(homedir(), '.cache', 'whisper-hip')
-  } catch (error) {
-    throw downloadError('This user has no home folder to keep models in', error, [
-      'Set WHISPER_HIP_CACHE to a folder that this user can write to.',
-    ])
-  }
-}
+import { fileError } from './failure.ts'
 
 /** Folder of a catalogue entry. */
 export function entryFolder(entry: CatalogueEntry): string {

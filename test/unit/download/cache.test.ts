@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { cacheFolder } from '../../../lib/model/download/cache.ts'
+import { cacheFolder } from '../../../lib/cache-folder.ts'
 
 describe('the cache folder', () => {
   const home = join(homedir(), '.cache', 'whisper-hip')

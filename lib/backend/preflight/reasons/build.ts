@@ -57,9 +57,4 @@ export const buildReasons = {
       { text: 'If the package was installed with --ignore-scripts, install it again without that option' },
     ],
   },
-  NOT_SUPPORTED_YET: {
-    meaning: 'Nothing speaks against the GPU, but this version does not run on it yet.',
-    cause: 'This version looks at the machine and does not yet try the GPU.',
-    advice: [{ text: "Load the model with { backend: 'cpu' }" }],
-  },
 } as const satisfies Record<string, ReasonText>

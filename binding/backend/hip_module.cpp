@@ -1,0 +1,110 @@
+#include "backend/hip_module.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+
+#include "ggml-backend.h"
+#include "support/error.h"
+#include "support/log.h"
+
+namespace whisper_hip {
+
+namespace {
+
+std::mutex load_mutex;
+std::unique_ptr<HipModule> loaded;
+Variables loaded_variables;
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error("ERR_BACKEND_UNAVAILABLE", message);
+}
+
+// ggml would log the loader's answer; asking first keeps it. The module stays loaded: HIP cannot be unloaded.
+void open_library(const std::string& path) {
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr)
+    return;
+  const char* reason = dlerror();
+  refuse(reason != nullptr ? reason : "The loader refused " + path + " without a reason");
+}
+
+HipDevice describe(ggml_backend_dev_t device) {
+  ggml_backend_dev_props props;
+  ggml_backend_dev_get_props(device, &props);
+  const auto text = [](const char* value) { return std::string(value != nullptr ? value : ""); };
+  return {text(props.name), text(props.description), text(props.device_id), props.memory_free,
+          props.memory_total};
+}
+
+// Environment variables that are set while the object lives, or for good.
+class Pinned {
+ public:
+  using Values = decltype(HipModule::replaced);
+
+  Pinned(const Variables& variables, Values& replaced) : replaced_(replaced) {
+    for (const auto& [name, value] : variables) {
+      const char* before = std::getenv(name.c_str());
+      replaced.push_back({name, {before != nullptr ? before : "", before != nullptr}});
+      setenv(name.c_str(), value.c_str(), 1);
+    }
+  }
+  ~Pinned() {
+    if (kept_)
+      return;
+    for (const auto& [name, before] : replaced_) {
+      if (before.second)
+        setenv(name.c_str(), before.first.c_str(), 1);
+      else
+        unsetenv(name.c_str());
+    }
+  }
+  Pinned(const Pinned&) = delete;
+  Pinned& operator=(const Pinned&) = delete;
+
+  void keep() { kept_ = true; }
+
+ private:
+  const Values& replaced_;
+  bool kept_ = false;
+};
+
+} // namespace
+
+const HipModule& load_hip_module(const std::string& path, const Variables& variables) {
+  std::lock_guard<std::mutex> lock(load_mutex);
+  if (loaded) {
+    if (loaded->path == path && loaded_variables == variables)
+      return *loaded;
+    throw Error("ERR_BACKEND_UNAVAILABLE",
+                "This process has already started HIP with " + loaded->path +
+                    (loaded->path == path ? " for another GPU" : "") + "; it can be started once",
+                "DEVICE_NOT_FOUND");
+  }
+  auto module = std::make_unique<HipModule>();
+  module->path = path;
+  // A failed attempt leaves the variables as they were.
+  Pinned pinned(variables, module->replaced);
+
+  open_library(path);
+  LogScope log;
+  ggml_backend_reg_t registry = ggml_backend_load(path.c_str());
+  if (registry == nullptr)
+    refuse(log.errors().empty() ? "ggml refused the module " + path : log.errors());
+  for (size_t i = 0; i < ggml_backend_reg_dev_count(registry); ++i)
+    module->devices.push_back(describe(ggml_backend_reg_dev_get(registry, i)));
+  if (module->devices.empty())
+    refuse(log.errors().empty() ? "HIP offers no device" : log.errors());
+  pinned.keep();
+  loaded_variables = variables;
+  loaded = std::move(module);
+  return *loaded;
+}
+
+const HipModule* loaded_hip_module() {
+  std::lock_guard<std::mutex> lock(load_mutex);
+  return loaded.get();
+}
+
+} // namespace whisper_hip

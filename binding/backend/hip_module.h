@@ -1,0 +1,37 @@
+// The HIP module: one choice per process, since HIP reads its environment once and a loaded module stays.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace whisper_hip {
+
+// A GPU as HIP shows it.
+struct HipDevice {
+  std::string name;        // of ggml, e.g. "ROCm0"
+  std::string description; // e.g. "AMD Radeon RX 7900 XTX"
+  std::string pci_id;      // e.g. "0000:03:00.0"; empty when unknown
+  size_t memory_free;      // bytes
+  size_t memory_total;
+};
+
+struct HipModule {
+  std::string path;
+  // The variables that were set for it as they were before; `second` is false for one that was not set.
+  std::vector<std::pair<std::string, std::pair<std::string, bool>>> replaced;
+  std::vector<HipDevice> devices; // in the order of ggml's GPU ordinals
+};
+
+using Variables = std::vector<std::pair<std::string, std::string>>;
+
+// Sets the variables, loads the module by absolute path and registers it with ggml. The first success
+// decides: later calls return the same module, and throw when they ask for another one or other variables.
+// Throws Error(ERR_BACKEND_UNAVAILABLE) with what the loader or HIP says.
+const HipModule& load_hip_module(const std::string& path, const Variables& variables);
+
+// The module of this process, or null.
+const HipModule* loaded_hip_module();
+
+} // namespace whisper_hip

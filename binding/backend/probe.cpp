@@ -1,0 +1,246 @@
+#include "backend/probe.h"
+
+#include <dlfcn.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+
+#include "backend/cpu_module.h"
+#include "backend/hip_module.h"
+#include "backend/probe_operations.h"
+#include "ggml-alloc.h"
+#include "ggml-backend.h"
+#include "support/error.h"
+#include "support/log.h"
+
+namespace whisper_hip {
+
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string json = "\"";
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (character == '"' || character == '\\') {
+      json += '\\';
+      json += character;
+    } else if (byte < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof escape, "\\u%04x", byte);
+      json += escape;
+    } else {
+      json += character;
+    }
+  }
+  return json + "\"";
+}
+
+std::string number(double value) {
+  if (!std::isfinite(value))
+    return "null";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+// What a stage says beside its end. `ok` is false when `problem` is not empty.
+struct Outcome {
+  std::string problem;
+  std::string facts; // members of JSON, each with a comma before it
+};
+
+class Reporter {
+ public:
+  explicit Reporter(int descriptor) : descriptor_(descriptor) {}
+
+  // Runs a stage; false when it failed. What throws is the problem.
+  template <typename Work> bool stage(const std::string& name, Work work) {
+    const std::string head = "{\"stage\":" + quoted(name);
+    write_line(head + ",\"event\":\"begin\"}");
+    const auto start = std::chrono::steady_clock::now();
+    Outcome outcome;
+    try {
+      outcome = work();
+    } catch (const std::exception& error) {
+      outcome.problem = error.what();
+    }
+    const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - start;
+    const bool ok = outcome.problem.empty();
+    write_line(head + ",\"event\":\"end\",\"ok\":" + (ok ? "true" : "false") +
+               ",\"milliseconds\":" + number(spent.count()) + outcome.facts +
+               (ok ? "" : ",\"problem\":" + quoted(outcome.problem)) + "}");
+    return ok;
+  }
+
+ private:
+  void write_line(std::string line) const {
+    line += '\n';
+    for (size_t done = 0; done < line.size();) {
+      const ssize_t written = write(descriptor_, line.data() + done, line.size() - done);
+      if (written < 0)
+        _exit(1); // nobody listens any more
+      done += static_cast<size_t>(written);
+    }
+  }
+
+  int descriptor_;
+};
+
+struct Free {
+  void operator()(ggml_context* context) const { ggml_free(context); }
+  void operator()(ggml_backend_buffer* buffer) const { ggml_backend_buffer_free(buffer); }
+  void operator()(ggml_backend* backend) const { ggml_backend_free(backend); }
+};
+using ContextPointer = std::unique_ptr<ggml_context, Free>;
+using BufferPointer = std::unique_ptr<ggml_backend_buffer, Free>;
+using BackendPointer = std::unique_ptr<ggml_backend, Free>;
+
+ContextPointer new_context() {
+  return ContextPointer(
+      ggml_init({64 * ggml_tensor_overhead() + ggml_graph_overhead(), nullptr, /*no_alloc*/ true}));
+}
+
+// The values of the operation on a backend; empty when the backend does not offer a part of it.
+std::vector<float> compute(const ProbeOperation& operation, ggml_backend_t backend) {
+  const ContextPointer context = new_context();
+  std::vector<ggml_tensor*> inputs;
+  ggml_tensor* result = operation.build(context.get(), inputs);
+  ggml_cgraph* graph = ggml_new_graph(context.get());
+  ggml_build_forward_expand(graph, result);
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    if (!ggml_backend_supports_op(backend, ggml_graph_node(graph, i)))
+      return {};
+  }
+  const BufferPointer buffer(ggml_backend_alloc_ctx_tensors(context.get(), backend));
+  if (!buffer)
+    throw Error("ERR_OUT_OF_MEMORY", "out of memory: the tensors of the trial could not be allocated");
+  for (ggml_tensor* tensor : inputs) {
+    const std::vector<char> bytes = probe_values(tensor);
+    ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
+  }
+  const ggml_status status = ggml_backend_graph_compute(backend, graph);
+  if (status != GGML_STATUS_SUCCESS)
+    throw Error("ERR_INTERNAL", std::string("The computation ended with: ") + ggml_status_to_string(status));
+  std::vector<float> values(ggml_nelements(result));
+  ggml_backend_tensor_get(result, values.data(), 0, values.size() * sizeof(float));
+  return values;
+}
+
+// Normalised mean squared error; NaN when any value is not finite.
+double difference(const std::vector<float>& values, const std::vector<float>& expected) {
+  double error = 0.0, power = 0.0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    const double delta = static_cast<double>(values[i]) - expected[i];
+    error += delta * delta;
+    power += static_cast<double>(expected[i]) * expected[i];
+  }
+  return error / power;
+}
+
+Outcome compare(const ProbeOperation& operation, ggml_backend_t gpu, ggml_backend_t cpu) {
+  const std::vector<float> values = compute(operation, gpu);
+  if (values.empty())
+    return {"", ",\"unsupported\":true"};
+  const double error = difference(values, compute(operation, cpu));
+  Outcome outcome{"", ",\"error\":" + number(error)};
+  if (!(error <= operation.tolerance))
+    outcome.problem = "wrong numbers: the error against the CPU is " + number(error) + ", at most " +
+                      number(operation.tolerance) + " is allowed";
+  return outcome;
+}
+
+// Writes a pattern to the device's memory and reads it back.
+Outcome copy_there_and_back(ggml_backend_t gpu) {
+  const ContextPointer context = new_context();
+  ggml_tensor* tensor = ggml_new_tensor_1d(context.get(), GGML_TYPE_F32, 1 << 20);
+  const BufferPointer buffer(ggml_backend_alloc_ctx_tensors(context.get(), gpu));
+  if (!buffer)
+    throw Error("ERR_OUT_OF_MEMORY", "out of memory: 4 MiB could not be allocated on the device");
+  const std::vector<char> bytes = probe_values(tensor);
+  ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
+  std::vector<char> back(bytes.size());
+  ggml_backend_tensor_get(tensor, back.data(), 0, back.size());
+  return {back == bytes ? "" : "wrong numbers: the device's memory gives back other bytes than were written",
+          ""};
+}
+
+std::string describe(const HipModule& module) {
+  std::string list;
+  for (const HipDevice& device : module.devices) {
+    list += (list.empty() ? "" : ",") + ("{\"name\":" + quoted(device.name)) +
+            ",\"description\":" + quoted(device.description) + ",\"pciId\":" + quoted(device.pci_id) +
+            ",\"memoryFree\":" + std::to_string(device.memory_free) +
+            ",\"memoryTotal\":" + std::to_string(device.memory_total) + "}";
+  }
+  return ",\"devices\":[" + list + "]";
+}
+
+size_t place_of(const HipModule& module, const std::string& pci_id) {
+  for (size_t i = 0; i < module.devices.size(); ++i) {
+    if (module.devices[i].pci_id == pci_id)
+      return i;
+  }
+  return 0;
+}
+
+ggml_backend_dev_t device_of(const HipModule& module, const std::string& pci_id) {
+  return ggml_backend_dev_by_name(module.devices[place_of(module, pci_id)].name.c_str());
+}
+
+Outcome open_module(const std::string& path) {
+  if (dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL) != nullptr)
+    return {};
+  const char* reason = dlerror();
+  return {reason != nullptr ? reason : "the loader gives no reason", ""};
+}
+
+} // namespace
+
+void run_probe(const std::vector<std::string>& cpu_modules, const std::string& hip_module,
+               const std::string& pci_id, int descriptor) {
+  // A trial that hangs must not outlive the process that wants to know, nor leave a core dump of the GPU's
+  // memory behind.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  // What goes wrong is on stderr when the process dies of it.
+  LogScope log([](int level, const char* text) {
+    if (level >= GGML_LOG_LEVEL_WARN)
+      std::fputs(text, stderr);
+  });
+
+  Reporter report(descriptor);
+  BackendPointer cpu, gpu;
+  ggml_backend_dev_t device = nullptr;
+  bool ok = report.stage("cpu", [&]() -> Outcome {
+    load_cpu_module(cpu_modules);
+    cpu.reset(ggml_backend_init_by_type(GGML_BACKEND_DEVICE_TYPE_CPU, nullptr));
+    return {cpu ? "" : "the CPU module gives no backend", ""};
+  });
+  ok = ok && report.stage("library", [&] { return open_module(hip_module); });
+  ok = ok && report.stage("devices", [&]() -> Outcome {
+    const HipModule& module = load_hip_module(hip_module, {});
+    device = device_of(module, pci_id);
+    return {"", describe(module)};
+  });
+  ok = ok && report.stage("backend", [&]() -> Outcome {
+    gpu.reset(ggml_backend_dev_init(device, nullptr));
+    return {gpu ? "" : "the device could not be initialised " + logged_errors(), ""};
+  });
+  ok = ok && report.stage("memory", [&] { return copy_there_and_back(gpu.get()); });
+  for (const ProbeOperation& operation : probe_operations()) {
+    ok = ok && report.stage(operation.name, [&] { return compare(operation, gpu.get(), cpu.get()); });
+  }
+  ok = ok && report.stage("release", [&]() -> Outcome {
+    gpu.reset();
+    return {};
+  });
+}
+
+} // namespace whisper_hip

@@ -1,0 +1,121 @@
+import type { BackendReason, ProbeStage } from '../types.ts'
+import type { ProbeOutcome } from './protocol.ts'
+
+/** What a trial says of the GPU. */
+export interface Judgement {
+  reason: BackendReason
+  /** One sentence. */
+  message: string
+  /** Whether the same trial would give the same answer until something changes. */
+  lasting: boolean
+}
+
+/** What ROCm, HIP and the loader write when they fail, and what it means. The first match counts. */
+const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
+  [
+    /memory access fault by gpu|HW Exception by GPU|GPU Hang|illegal memory access|unspecified launch failure/i,
+    'GPU_FAULT',
+  ],
+  [
+    /rocBLAS error.*(Cannot read|Tensile)|Could not load.*TensileLibrary|hipErrorInvalidKernelFile|HIPBLAS_STATUS_(ARCH_MISMATCH|NOT_INITIALIZED)/i,
+    'ROCBLAS_KERNELS_MISSING',
+  ],
+  [
+    /No compatible code objects|no kernel image is available|invalid device function|device kernel image is invalid/i,
+    'NO_CODE_OBJECT_FOR_GPU',
+  ],
+  [/incompatible API version|symbol .*ggml|undefined symbol: ggml/i, 'BACKEND_API_MISMATCH'],
+  [
+    /undefined symbol|version `[^']+' not found|insufficient for (HIP|ROCm|CUDA) runtime/i,
+    'HIP_RUNTIME_VERSION_MISMATCH',
+  ],
+  [
+    /lib(amdhip64|hsa-runtime64|rocblas|hipblas|hipblaslt|amd_comgr|rocsolver|rocsparse)[^ ]*: cannot open shared object file/i,
+    'HIP_RUNTIME_MISSING',
+  ],
+  [
+    /cannot open shared object file|file too short|invalid ELF header|wrong ELF class|ggml_backend_init/i,
+    'BACKEND_LIBRARY_MISSING',
+  ],
+  [/out of memory|cudaMalloc failed|hipErrorOutOfMemory|OUT_OF_MEMORY/i, 'OUT_OF_MEMORY'],
+  [/wrong numbers/, 'NUMERIC_MISMATCH'],
+]
+
+/** What the text of a failure says; `UNKNOWN` for nothing known. */
+export function reasonOfText(text: string): BackendReason {
+  return SIGNS.find(([sign]) => sign.test(text))?.[1] ?? 'UNKNOWN'
+}
+
+/** What the failure of a stage means without another sign. */
+const STAGE_REASONS: Readonly<Record<string, BackendReason>> = {
+  library: 'BACKEND_LIBRARY_MISSING',
+  devices: 'HIP_INIT_FAILED',
+  backend: 'HIP_INIT_FAILED',
+}
+
+/** @param gpu how messages name it */
+export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
+  const { stages, exit, stderr } = outcome
+  const failed = stages.find(({ ok }) => !ok)
+  const last = failed ?? stages.at(-1)
+  const where = last === undefined ? 'before its first stage' : `in the stage "${last.name}"`
+  const said = stderr === '' ? '' : `; it wrote: ${lastLines(stderr)}`
+
+  if (exit.kind === 'not started') {
+    return {
+      reason: 'PROBE_CRASHED',
+      message: `The process that tries ${gpu} could not be started: ${exit.problem}`,
+      lasting: false,
+    }
+  }
+  if (exit.kind === 'timeout') {
+    return {
+      reason: 'PROBE_TIMEOUT',
+      message: `The trial of ${gpu} did not go on within ${exit.seconds} s ${where}${said}`,
+      lasting: true,
+    }
+  }
+  if (failed?.problem !== undefined) {
+    const reason = reasonOfProblem(failed, stderr)
+    return {
+      reason,
+      message: `The trial of ${gpu} failed ${where}: ${oneLine(failed.problem)}${reason === 'NUMERIC_MISMATCH' ? '' : said}`,
+      lasting: reason !== 'OUT_OF_MEMORY',
+    }
+  }
+  if (failed !== undefined || stages.length === 0 || !isComplete(stages)) {
+    const how = exit.kind === 'signal' ? `was ended by ${exit.signal}` : `ended with code ${exit.code}`
+    const reason = reasonOfText(stderr)
+    return {
+      reason: reason === 'UNKNOWN' ? 'PROBE_CRASHED' : reason,
+      message: `The process that tried ${gpu} ${how} ${where}${said}`,
+      lasting: reason !== 'OUT_OF_MEMORY',
+    }
+  }
+  return { reason: 'OK', message: `${gpu} computes what the CPU computes`, lasting: true }
+}
+
+/** The name of the stage after which nothing is left to try. */
+const LAST_STAGE = 'release'
+
+function isComplete(stages: readonly ProbeStage[]): boolean {
+  return stages.some(({ name, ok }) => name === LAST_STAGE && ok)
+}
+
+function reasonOfProblem({ name, problem = '' }: ProbeStage, stderr: string): BackendReason {
+  const reason = reasonOfText(problem)
+  if (reason !== 'UNKNOWN') return reason
+  const written = reasonOfText(stderr)
+  if (written !== 'UNKNOWN') return written
+  return STAGE_REASONS[name] ?? 'UNKNOWN'
+}
+
+/** Enough to recognise the failure in one sentence; the whole is in the report. */
+function lastLines(text: string): string {
+  const line = oneLine(text)
+  return line.length > 400 ? `…${line.slice(-400)}` : line
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, ' | ')
+}
