@@ -13,6 +13,7 @@
 
 #include "ggml-cpu.h"
 #include "support/error.h"
+#include "support/log.h"
 
 namespace whisper_hip {
 
@@ -146,6 +147,16 @@ const ggml_tensor* first_on_cpu(ggml_backend_sched_t scheduler, ggml_cgraph* gra
   return nullptr;
 }
 
+// A GPU that fails a graph is in an unknown state.
+ggml_status compute_on_gpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+  const ggml_status status = ggml_backend_sched_graph_compute(scheduler, graph);
+  if (status == GGML_STATUS_FAILED || status == GGML_STATUS_ALLOC_FAILED)
+    throw Abort(status == GGML_STATUS_FAILED ? "ERR_INTERNAL" : "ERR_OUT_OF_MEMORY",
+                std::string("The GPU did not compute a graph: ") + ggml_status_to_string(status) +
+                    (logged_errors().empty() ? "" : ", " + logged_errors()));
+  return status;
+}
+
 int physical_cores(const cpu_set_t& allowed) {
   std::set<std::string> cores;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
@@ -224,7 +235,7 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   if (!is_cpu(ggml_backend_sched_get_backend(scheduler, 0))) {
     const ggml_tensor* node = first_on_cpu(scheduler, graph);
     if (node == nullptr)
-      return ggml_backend_sched_graph_compute(scheduler, graph);
+      return compute_on_gpu(scheduler, graph);
     if (job->gpu_only) {
       throw Error("ERR_GPU_NOT_USED",
                   std::string("The GPU does not support the operation ") + ggml_op_desc(node) + " (" +

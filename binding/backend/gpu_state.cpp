@@ -1,6 +1,7 @@
 #include "backend/gpu_state.h"
 
 #include <mutex>
+#include <new>
 
 #include "support/error.h"
 
@@ -11,10 +12,24 @@ std::mutex mutex;
 std::string first_failure;
 } // namespace
 
-void poison_gpu(const std::string& failure) {
-  std::lock_guard<std::mutex> lock(mutex);
-  if (first_failure.empty())
-    first_failure = failure;
+std::exception_ptr note_gpu_failure() {
+  const auto poison = [](const char* code, const std::string& failure) {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (first_failure.empty())
+      first_failure = failure;
+    return std::make_exception_ptr(Error(code, failure, "CONTEXT_POISONED"));
+  };
+  try {
+    throw;
+  } catch (const Abort& abort) {
+    return poison(abort.code, abort.what());
+  } catch (const Error&) {
+    return std::current_exception();
+  } catch (const std::bad_alloc&) {
+    return std::current_exception();
+  } catch (const std::exception& error) {
+    return poison("ERR_INTERNAL", std::string("The GPU backend failed: ") + error.what());
+  }
 }
 
 std::string gpu_failure() {

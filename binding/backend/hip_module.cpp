@@ -17,6 +17,7 @@ namespace {
 std::mutex load_mutex;
 std::unique_ptr<HipModule> loaded;
 Variables loaded_variables;
+std::pair<std::string, std::string> no_devices; // path and message
 
 [[noreturn]] void refuse(const std::string& message) {
   throw Error("ERR_BACKEND_UNAVAILABLE", message);
@@ -82,6 +83,8 @@ const HipModule& load_hip_module(const std::string& path, const Variables& varia
                     (loaded->path == path ? " for another GPU" : "") + "; it can be started once",
                 "DEVICE_NOT_FOUND");
   }
+  if (no_devices.first == path)
+    refuse(no_devices.second);
   auto module = std::make_unique<HipModule>();
   module->path = path;
   // A failed attempt leaves the variables as they were.
@@ -91,11 +94,14 @@ const HipModule& load_hip_module(const std::string& path, const Variables& varia
   LogScope log;
   ggml_backend_reg_t registry = ggml_backend_load(path.c_str());
   if (registry == nullptr)
-    refuse(log.errors().empty() ? "ggml refused the module " + path : log.errors());
+    refuse(logged_errors().empty() ? "ggml refused the module " + path : logged_errors());
   for (size_t i = 0; i < ggml_backend_reg_dev_count(registry); ++i)
     module->devices.push_back(describe(ggml_backend_reg_dev_get(registry, i)));
-  if (module->devices.empty())
-    refuse(log.errors().empty() ? "HIP offers no device" : log.errors());
+  if (module->devices.empty()) {
+    // HIP looks for devices once in a process, and says once what is wrong.
+    no_devices = {path, logged_errors().empty() ? "HIP offers no device" : logged_errors()};
+    refuse(no_devices.second);
+  }
   pinned.keep();
   loaded_variables = variables;
   loaded = std::move(module);

@@ -1,6 +1,5 @@
 #include "model/loaded_model.h"
 
-#include <cstring>
 #include <utility>
 
 #include "backend/compute.h"
@@ -26,17 +25,11 @@ LoadedModel::LoadedModel(const LoadPlan& plan, ContextOptions options, size_t id
     require_sound_gpu();
   try {
     load(plan, options, cancelled, std::move(progress));
-  } catch (const Abort& abort) {
-    after(abort);
-    if (on_gpu_) {
+  } catch (...) {
+    const std::exception_ptr cause = failure();
+    if (is_poisoned())
       (void)context_.release();
-      throw Error(abort.code, abort.what(), "CONTEXT_POISONED");
-    }
-    throw;
-  } catch (const Error& error) {
-    if (on_gpu_ && std::strcmp(error.code, "ERR_OUT_OF_MEMORY") == 0)
-      throw Error(error.code, error.what(), "OUT_OF_MEMORY");
-    throw;
+    std::rethrow_exception(cause);
   }
 }
 
@@ -59,9 +52,8 @@ void LoadedModel::load(const LoadPlan& plan, const ContextOptions& options,
   idle_.push_back(std::move(state));
 }
 
-void LoadedModel::after(const Abort& abort) const {
-  if (on_gpu_)
-    poison_gpu(abort.what());
+std::exception_ptr LoadedModel::failure() const {
+  return on_gpu_ ? note_gpu_failure() : std::current_exception();
 }
 
 bool LoadedModel::is_poisoned() const {
@@ -105,13 +97,10 @@ std::unique_ptr<LoadedModel::Lease> LoadedModel::lease() {
     }
     reset_state(*state);
     return std::make_unique<Lease>(*this, std::move(state));
-  } catch (const Abort& abort) {
-    after(abort);
-    give_back(std::move(state));
-    throw;
   } catch (...) {
+    const std::exception_ptr cause = failure();
     give_back(std::move(state));
-    throw;
+    std::rethrow_exception(cause);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -10,7 +11,6 @@
 
 #include "model/load_plan.h"
 #include "model/whisper_unit.h"
-#include "support/error.h"
 
 namespace whisper_hip {
 
@@ -43,15 +43,10 @@ class LoadedModel {
     template <typename Work> auto use(Work work) {
       try {
         return work(*state_);
-      } catch (const Abort& abort) {
-        model_.after(abort);
-        discard();
-        if (model_.on_gpu())
-          throw Error(abort.code, abort.what(), "CONTEXT_POISONED");
-        throw;
       } catch (...) {
+        const std::exception_ptr failure = model_.failure();
         discard();
-        throw;
+        std::rethrow_exception(failure);
       }
     }
     // After whisper_full() returned -7 whisper.cpp has already freed the state.
@@ -70,8 +65,8 @@ class LoadedModel {
 
  private:
   void give_back(State state);
-  // What ggml left behind on a GPU is never touched again.
-  void after(const Abort& abort) const;
+  // What the exception that is being handled means for this model's device.
+  std::exception_ptr failure() const;
   bool is_poisoned() const;
   void free_state(State state) const;
   void load(const LoadPlan& plan, const ContextOptions& options, const std::atomic<bool>& cancelled,

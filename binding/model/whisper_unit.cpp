@@ -6,16 +6,20 @@
 
 namespace whisper_hip {
 static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
-}
+static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params);
+} // namespace whisper_hip
 
 // Every graph computation of whisper.cpp goes through the shared compute threads.
 #define ggml_backend_sched_graph_compute whisper_hip::compute_for_whisper
+// It goes on without a GPU that cannot be started, and dies later of the weights that lie there.
+#define ggml_backend_dev_init whisper_hip::init_device_for_whisper
 // Sampling: see sampling.h. The sorted list that std::partial_sort makes is not read.
 #define discrete_distribution TokenDistribution
 #define partial_sort sort_nothing
 #include "whisper.cpp"
 #undef partial_sort
 #undef discrete_distribution
+#undef ggml_backend_dev_init
 #undef ggml_backend_sched_graph_compute
 
 #include <cfloat>
@@ -86,8 +90,10 @@ void try_allocation(const whisper_context& context, size_t bytes) {
   constexpr size_t kOverhead = 48u << 20;
   ggml_backend_buffer_t trial = ggml_backend_buft_alloc_buffer(types.front().second, bytes + kOverhead);
   if (trial == nullptr) {
-    throw Error("ERR_OUT_OF_MEMORY", "The weights need " + std::to_string((bytes >> 20) + 1) +
-                                         " MiB of memory, which could not be allocated");
+    throw Error("ERR_OUT_OF_MEMORY",
+                "The weights need " + std::to_string((bytes >> 20) + 1) + " MiB of memory of " +
+                    ggml_backend_buft_name(types.front().second) + ", which could not be allocated",
+                "OUT_OF_MEMORY");
   }
   ggml_backend_buffer_free(trial);
 }
@@ -125,6 +131,17 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
   if (status == GGML_STATUS_SUCCESS && decoder)
     keep_no_speech_logits(graph);
   return status;
+}
+
+static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params) {
+  ggml_backend_t backend = ggml_backend_dev_init(device, params);
+  if (backend != nullptr)
+    return backend;
+  const std::string said = logged_errors();
+  throw Error("ERR_BACKEND_UNAVAILABLE",
+              std::string("The device ") + ggml_backend_dev_name(device) + " could not be started" +
+                  (said.empty() ? "" : ": " + said),
+              "HIP_INIT_FAILED");
 }
 
 void ContextDeleter::operator()(whisper_context* context) const {
@@ -174,7 +191,8 @@ State create_state(whisper_context& context) {
     throw;
   }
   if (!state)
-    throw Error("ERR_OUT_OF_MEMORY", "The caches and compute buffers of a job could not be allocated");
+    throw Error("ERR_OUT_OF_MEMORY", "The caches and compute buffers of a job could not be allocated",
+                "OUT_OF_MEMORY");
   for (size_t i = 0; whisper_sched* scheduler = schedulers(*state, i); ++i)
     prepare_scheduler(scheduler->sched);
   return state;
@@ -213,8 +231,10 @@ void reserve_decoders(whisper_context& context, whisper_state& state, int count)
   whisper_kv_cache cache = {};
   if (!whisper_kv_cache_init(cache, state.backends[0], context.itype, hparams.n_text_state,
                              hparams.n_text_layer, cells)) {
-    throw Error("ERR_OUT_OF_MEMORY", "The self-attention cache for " + std::to_string(count) +
-                                         " sequences side by side could not be allocated");
+    throw Error("ERR_OUT_OF_MEMORY",
+                "The self-attention cache for " + std::to_string(count) +
+                    " sequences side by side could not be allocated",
+                "OUT_OF_MEMORY");
   }
   whisper_kv_cache_free(state.kv_self);
   state.kv_self = std::move(cache);

@@ -67,7 +67,8 @@ void throw_on_lost_buffer(const char* text) {
     return;
   const std::string what(text + sizeof kReport - 1); // e.g. "CPU buffer of size 94777088\n"
   throw Error("ERR_OUT_OF_MEMORY",
-              "Memory for computing could not be allocated: " + what.substr(0, what.find('\n')));
+              "Memory for computing could not be allocated: " + what.substr(0, what.find('\n')),
+              "OUT_OF_MEMORY");
 }
 
 } // namespace whisper_hip

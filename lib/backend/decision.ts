@@ -51,7 +51,8 @@ export async function examine(
 ): Promise<Examination> {
   const { replaced, failure } = addon.native.hipState()
   const build = hipBuild(addon.report, addon.path)
-  const found = await preflight({ build, device, environment: environmentBefore(replaced) })
+  const environment = environmentBefore(replaced)
+  const found = await preflight({ build, device, environment })
   const { reason, message, advice, candidate, module } = found
   const onCpu = (
     decision: Omit<Decision, 'active' | 'gpu'>,
@@ -71,7 +72,7 @@ export async function examine(
   }
   const gpu =
     candidate === null ? 'the GPU of Windows' : `${candidate.device.name} (${candidate.device.pciId})`
-  const verdict = await probe(addon, cpuModulePaths(addon), { ...found, module }, gpu, refresh)
+  const verdict = await probe(addon, cpuModulePaths(addon), { ...found, module }, environment, gpu, refresh)
   if (verdict.reason !== 'OK') {
     const advice = [...found.adviceFor(verdict.reason), ...(verdict.cached ? [AGAIN] : [])]
     return onCpu({ reason: verdict.reason, message: verdict.message, advice }, verdict)

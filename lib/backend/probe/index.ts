@@ -19,13 +19,15 @@ const running = new Map<string, Promise<ProbeOutcome>>()
  * Tries the candidate of a preflight, or answers with the verdict that an earlier trial of the same things gave. A trial is never
  * repeated by itself: a GPU that hangs can take the machine along.
  *
+ * @param environment of this process before HIP started
  * @param gpu how messages name it
  * @param refresh try it again
  */
 export async function probe(
   addon: LoadedAddon,
   cpuModules: readonly string[],
-  { candidate, module, rocm, devices, environment }: Preflight & { module: object },
+  { candidate, module, rocm, devices }: Preflight & { module: object },
+  environment: NodeJS.ProcessEnv,
   gpu: string,
   refresh: boolean,
 ): Promise<Verdict> {

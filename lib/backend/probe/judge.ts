@@ -13,7 +13,7 @@ export interface Judgement {
 /** What ROCm, HIP and the loader write when they fail, and what it means. The first match counts. */
 const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
   [
-    /memory access fault by gpu|HW Exception by GPU|GPU Hang|illegal memory access|unspecified launch failure/i,
+    /memory access fault by gpu|HW Exception by GPU|GPU Hang|illegal memory access|unspecified launch failure|operation failed/i,
     'GPU_FAULT',
   ],
   [
@@ -37,7 +37,7 @@ const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
     /cannot open shared object file|file too short|invalid ELF header|wrong ELF class|ggml_backend_init/i,
     'BACKEND_LIBRARY_MISSING',
   ],
-  [/out of memory|cudaMalloc failed|hipErrorOutOfMemory|OUT_OF_MEMORY/i, 'OUT_OF_MEMORY'],
+  [/out of memory|failed to allocate|cudaMalloc failed|hipErrorOutOfMemory|OUT_OF_MEMORY/i, 'OUT_OF_MEMORY'],
   [/wrong numbers/, 'NUMERIC_MISMATCH'],
 ]
 
@@ -59,7 +59,8 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
   const failed = stages.find(({ ok }) => !ok)
   const last = failed ?? stages.at(-1)
   const where = last === undefined ? 'before its first stage' : `in the stage "${last.name}"`
-  const said = stderr === '' ? '' : `; it wrote: ${lastLines(stderr)}`
+  const repeated = failed?.problem !== undefined && stderr.includes(failed.problem.trim())
+  const said = stderr === '' || repeated ? '' : `; it wrote: ${lastLines(stderr)}`
 
   if (exit.kind === 'not started') {
     return {

@@ -16,7 +16,8 @@ export interface VerdictSubject {
   runtime: readonly string[]
   /** The GPUs, as the kernel describes them. */
   topology: unknown
-  environment: Readonly<Record<string, string>>
+  /** Of the process before HIP starts. */
+  environment: NodeJS.ProcessEnv
   pin: Readonly<Record<string, string>>
 }
 
@@ -29,6 +30,7 @@ export async function verdictPath(subject: VerdictSubject): Promise<string> {
   const key = {
     form: FORM,
     ...subject,
+    environment: decisiveVariables(subject.environment),
     module: { path: subject.module, sha256: await hashFile(subject.module) },
     runtime: await Promise.all(
       subject.runtime.map(async (path) => ({ path, changed: await changeTime(path) })),
@@ -37,6 +39,21 @@ export async function verdictPath(subject: VerdictSubject): Promise<string> {
   }
   const name = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
   return join(cacheFolder(), 'probe', `${name}.json`)
+}
+
+/** Variables that ROCm, the loader, ggml and this library read. */
+const READ_BY_ROCM = /^(AMD|COMGR|CUDA|DXG|GGML|GPU|HCC|HIP|HSA|LD|ROC|TENSILE|WHISPER_HIP|XNACK)_?/
+/** What differs from shell to shell and means nothing. */
+const NOISE = /^(npm_.*|_|OLDPWD|PWD|SHLVL|INIT_CWD|TERM.*|COLUMNS|LINES|COLORTERM|WHISPER_HIP_CACHE)$/
+
+/** A module that the user names may read variables that only its maker knows: for it any difference counts. */
+function decisiveVariables(environment: NodeJS.ProcessEnv): [string, string | undefined][] {
+  const counts = environment.WHISPER_HIP_LIBRARY
+    ? (name: string) => !NOISE.test(name)
+    : (name: string) => READ_BY_ROCM.test(name) && !NOISE.test(name)
+  return Object.entries(environment)
+    .filter(([name]) => counts(name))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
 export async function readVerdict(path: string): Promise<ProbeOutcome | null> {

@@ -21,7 +21,13 @@ export const runReasons = {
   OPS_ON_CPU: {
     meaning: 'Some operations ran on the CPU.',
     cause: 'The HIP backend does not support them for the shapes and types of this model.',
-    advice: [{ text: ASK }],
+    advice: [
+      {
+        text: 'Build the HIP module with all of its kernels: WHISPER_HIP_ALL_KERNELS=1 WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+      },
+      { text: 'Try another weight type, or { flashAttention: false }' },
+      { text: 'To have these operations computed on the CPU, load the model with { allowPartial: true }' },
+    ],
   },
   NO_GPU_WORK_DONE: {
     meaning: 'Nothing was computed: there was no speech or no audio.',
@@ -31,7 +37,10 @@ export const runReasons = {
   CONTEXT_POISONED: {
     meaning: 'An earlier failure left the GPU in an unknown state for this process.',
     cause: 'ggml gave up in the middle of a computation, most often for want of memory.',
-    advice: [{ text: 'Start the process again' }],
+    advice: [
+      { text: 'Start the process again' },
+      { text: "Load models with { isolation: 'process' }: then only a child process has to start again" },
+    ],
   },
   UNKNOWN: {
     meaning: 'None of the other reasons.',
