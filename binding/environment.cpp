@@ -1,10 +1,13 @@
 #include "environment.h"
 
+#include <condition_variable>
+#include <mutex>
 #include <new>
 #include <string>
 #include <system_error>
 #include <utility>
 
+#include "backend/gpu_watch.h"
 #include "support/abort.h"
 #include "support/error.h"
 #include "support/js_error.h"
@@ -36,6 +39,25 @@ struct Environment::Task {
   explicit Task(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) { task_count++; }
   ~Task() { task_count--; }
 
+  // Waits until the thread has ended or was given up.
+  void wait() {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [this] { return ended; });
+    if (thread.joinable())
+      lost ? thread.detach() : thread.join();
+  }
+
+  void end(bool given_up) {
+    std::lock_guard<std::mutex> lock(mutex);
+    ended = true;
+    lost = given_up;
+    changed.notify_all();
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool ended = false; // nothing of the thread touches this library any more
+  bool lost = false;  // it waits for a GPU that does not answer
   std::atomic<bool> cancelled{false};
   std::thread thread;
   Napi::Promise::Deferred deferred;
@@ -88,10 +110,8 @@ void Environment::close() {
     return;
   for (const auto& task : tasks_)
     task->cancelled = true;
-  for (const auto& task : tasks_) {
-    if (task->thread.joinable())
-      task->thread.join();
-  }
+  for (const auto& task : tasks_)
+    task->wait();
   tasks_.clear();
   log_sink_.reset();
 }
@@ -126,11 +146,16 @@ Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCall
   try {
     auto done = std::make_unique<Call>([this, task](Napi::Env after) { settle(after, task); });
     task->thread = std::thread([this, task, work = std::move(work), done = std::move(done)]() mutable {
-      execute(task, work);
+      {
+        const Pulse pulse([this, task](const std::string& failure) { give_up(task, failure); });
+        execute(task, work);
+      }
       post(std::move(done));
+      task->end(false);
     });
   } catch (const std::system_error& error) {
     task->message = std::string("A thread for the work could not be started: ") + error.what();
+    task->end(false);
     settle(env, task);
   }
   return handle;
@@ -152,9 +177,17 @@ void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) {
   }
 }
 
+// On the thread that watches the GPU, while the task's thread hangs.
+void Environment::give_up(const std::shared_ptr<Task>& task, const std::string& failure) {
+  task->code = "ERR_INTERNAL";
+  task->message = failure;
+  task->reason = "CONTEXT_POISONED";
+  post([this, task](Napi::Env env) { settle(env, task); });
+  task->end(true);
+}
+
 void Environment::settle(Napi::Env env, const std::shared_ptr<Task>& task) {
-  if (task->thread.joinable())
-    task->thread.join();
+  task->wait();
   tasks_.erase(task);
   if (tasks_.empty())
     napi_unref_threadsafe_function(env, queue_);

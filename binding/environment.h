@@ -1,7 +1,8 @@
 // State of one Node environment (the main thread or a worker): its tasks, its log sink, its way back to JS.
 //
 // When the environment ends (process.exit(), an uncaught exception, worker.terminate()), every task is
-// cancelled and its thread joined before anything is freed.
+// cancelled and its thread joined before anything is freed; only a thread that waits for a GPU that does not
+// answer is left behind (gpu_watch.h).
 #pragma once
 
 #include <napi.h>
@@ -52,6 +53,7 @@ class Environment {
   explicit Environment(Napi::Env env);
   void post(std::unique_ptr<std::function<void(Napi::Env)>> call);
   void execute(const std::shared_ptr<Task>& task, const Work& work);
+  void give_up(const std::shared_ptr<Task>& task, const std::string& failure);
   void settle(Napi::Env env, const std::shared_ptr<Task>& task);
   void log(int level, const char* text);
   void close();

@@ -11,6 +11,7 @@
 #include <new>
 #include <thread>
 
+#include "backend/gpu_watch.h"
 #include "ggml-cpu.h"
 #include "support/error.h"
 #include "support/log.h"
@@ -149,6 +150,7 @@ const ggml_tensor* first_on_cpu(ggml_backend_sched_t scheduler, ggml_cgraph* gra
 
 // A GPU that fails a graph is in an unknown state.
 ggml_status compute_on_gpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+  const GpuScope waiting(true);
   const ggml_status status = ggml_backend_sched_graph_compute(scheduler, graph);
   if (status == GGML_STATUS_FAILED || status == GGML_STATUS_ALLOC_FAILED)
     throw Abort(status == GGML_STATUS_FAILED ? "ERR_INTERNAL" : "ERR_OUT_OF_MEMORY",

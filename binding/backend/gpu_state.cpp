@@ -12,11 +12,15 @@ std::mutex mutex;
 std::string first_failure;
 } // namespace
 
+void poison_gpu(const std::string& failure) {
+  std::lock_guard<std::mutex> lock(mutex);
+  if (first_failure.empty())
+    first_failure = failure;
+}
+
 std::exception_ptr note_gpu_failure() {
   const auto poison = [](const char* code, const std::string& failure) {
-    std::lock_guard<std::mutex> lock(mutex);
-    if (first_failure.empty())
-      first_failure = failure;
+    poison_gpu(failure);
     return std::make_exception_ptr(Error(code, failure, "CONTEXT_POISONED"));
   };
   try {

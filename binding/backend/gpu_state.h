@@ -12,6 +12,9 @@ namespace whisper_hip {
 // returned as they are. Any thread.
 std::exception_ptr note_gpu_failure();
 
+// Remembers the first failure. Any thread.
+void poison_gpu(const std::string& failure);
+
 // The first failure; empty while all is well.
 std::string gpu_failure();
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "backend/gpu_watch.h"
 #include "ggml-backend.h"
 #include "support/error.h"
 #include "support/log.h"
@@ -90,6 +91,7 @@ const HipModule& load_hip_module(const std::string& path, const Variables& varia
   // A failed attempt leaves the variables as they were.
   Pinned pinned(variables, module->replaced);
 
+  const GpuScope waiting(true);
   open_library(path);
   LogScope log;
   ggml_backend_reg_t registry = ggml_backend_load(path.c_str());

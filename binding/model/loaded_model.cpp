@@ -1,9 +1,11 @@
 #include "model/loaded_model.h"
 
+#include <chrono>
 #include <utility>
 
 #include "backend/compute.h"
 #include "backend/gpu_state.h"
+#include "backend/gpu_watch.h"
 #include "model/plan_stream.h"
 #include "support/error.h"
 #include "support/log.h"
@@ -136,7 +138,10 @@ void LoadedModel::dispose() {
     changed_.wait(lock, [this] { return !context_; });
     return;
   }
-  changed_.wait(lock, [this] { return leased_ == 0; });
+  // A job that waits for a GPU that hangs never gives its lease back.
+  while (leased_ != 0 && !is_poisoned())
+    changed_.wait_for(lock, std::chrono::milliseconds(100));
+  const GpuScope waiting(on_gpu_);
   live_counts().states -= static_cast<int>(idle_.size());
   for (State& state : idle_)
     free_state(std::move(state));

@@ -1,11 +1,14 @@
 #include "model/whisper_unit.h"
 
 #include "backend/compute.h"
+#include "backend/gpu_watch.h"
 #include "ggml-backend.h"
 #include "model/sampling.h"
 
 namespace whisper_hip {
 static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
+static void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size);
+static void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size);
 static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params);
 } // namespace whisper_hip
 
@@ -16,7 +19,12 @@ static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const c
 // Sampling: see sampling.h. The sorted list that std::partial_sort makes is not read.
 #define discrete_distribution TokenDistribution
 #define partial_sort sort_nothing
+// Copies from and to a GPU that hangs: see gpu_watch.h.
+#define ggml_backend_tensor_get whisper_hip::get_for_whisper
+#define ggml_backend_tensor_set whisper_hip::set_for_whisper
 #include "whisper.cpp"
+#undef ggml_backend_tensor_set
+#undef ggml_backend_tensor_get
 #undef partial_sort
 #undef discrete_distribution
 #undef ggml_backend_dev_init
@@ -88,6 +96,7 @@ void try_allocation(const whisper_context& context, size_t bytes) {
   const buft_list_t types = make_buft_list(params);
   // Room for the vocabulary, graph metadata and alignment beside the weights themselves.
   constexpr size_t kOverhead = 48u << 20;
+  const GpuScope waiting(context.params.use_gpu);
   ggml_backend_buffer_t trial = ggml_backend_buft_alloc_buffer(types.front().second, bytes + kOverhead);
   if (trial == nullptr) {
     throw Error("ERR_OUT_OF_MEMORY",
@@ -117,8 +126,7 @@ void keep_no_speech_logits(ggml_cgraph* graph) {
     const ggml_tensor* logits = ggml_graph_node(graph, -1);
     const size_t n_vocab = logits->ne[0];
     state.logits.resize(n_vocab * batch.n_tokens);
-    ggml_backend_tensor_get(logits, state.logits.data(), i * n_vocab * sizeof(float),
-                            n_vocab * sizeof(float));
+    get_for_whisper(logits, state.logits.data(), i * n_vocab * sizeof(float), n_vocab * sizeof(float));
     return;
   }
 }
@@ -131,6 +139,20 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
   if (status == GGML_STATUS_SUCCESS && decoder)
     keep_no_speech_logits(graph);
   return status;
+}
+
+static bool lies_on_gpu(const ggml_tensor* tensor) {
+  return tensor->buffer != nullptr && !ggml_backend_buffer_is_host(tensor->buffer);
+}
+
+static void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size) {
+  const GpuScope waiting(lies_on_gpu(tensor));
+  ggml_backend_tensor_get(tensor, data, offset, size);
+}
+
+static void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size) {
+  const GpuScope waiting(lies_on_gpu(tensor));
+  ggml_backend_tensor_set(tensor, data, offset, size);
 }
 
 static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params) {
@@ -175,6 +197,7 @@ std::map<std::string, size_t> weight_buffers(const whisper_context& context) {
 }
 
 State create_state(whisper_context& context) {
+  const GpuScope waiting(context.params.use_gpu);
   whisper_state* unfinished = nullptr;
   new_state = &unfinished;
   State state;

@@ -52,7 +52,14 @@ describe('backendInfo', () => {
       reason: 'BACKEND_LIBRARY_MISSING',
       device: null,
       devices: [{ reason: 'BACKEND_LIBRARY_MISSING' }],
-      probe: { stages: [{ name: 'cpu', ok: true }, { name: 'library', ok: false }], cached: false, exit: 'code 0' },
+      probe: {
+        stages: [
+          { name: 'cpu', ok: true },
+          { name: 'library', ok: false },
+        ],
+        cached: false,
+        exit: 'code 0',
+      },
       rocm: { runtimeVersion: '6.4.1' },
     })
   })

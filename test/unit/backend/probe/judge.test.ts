@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import { judge, reasonOfText } from '../../../../lib/backend/probe/judge.ts'
+import type { ProbeOutcome } from '../../../../lib/backend/probe/protocol.ts'
+
+const GPU = 'Radeon (0000:03:00.0)'
+const stage = (name: string, more: object = {}) => ({ name, milliseconds: 1, ok: true, ...more })
+const all = ['cpu', 'library', 'devices', 'backend', 'memory', 'add', 'release'].map((name) => stage(name))
+const outcome = (more: Partial<ProbeOutcome> = {}): ProbeOutcome => ({
+  stages: all,
+  devices: [],
+  exit: { kind: 'code', code: 0 },
+  stderr: '',
+  ...more,
+})
+const failing = (name: string, problem?: string) => [
+  stage('cpu'),
+  { ...stage(name), ok: false, ...(problem === undefined ? {} : { problem }) },
+]
+
+describe('judge', () => {
+  it('passes a trial whose stages all are ok, also when the process died while it ended', () => {
+    expect(judge(outcome(), GPU)).toMatchObject({ reason: 'OK', lasting: true })
+    expect(judge(outcome({ exit: { kind: 'signal', signal: 'SIGSEGV' } }), GPU)).toMatchObject({
+      reason: 'OK',
+    })
+  })
+
+  it('does not pass a trial that ended well before its last stage', () => {
+    expect(judge(outcome({ stages: all.slice(0, -1) }), GPU)).toMatchObject({ reason: 'PROBE_CRASHED' })
+    expect(judge(outcome({ stages: [] }), GPU).message).toContain('before its first stage')
+  })
+
+  it('names the stage, the signal and the end of stderr of a crash', () => {
+    const { reason, message } = judge(
+      outcome({
+        stages: failing('mul_mat f16'),
+        exit: { kind: 'signal', signal: 'SIGSEGV' },
+        stderr: 'one\ntwo',
+      }),
+      GPU,
+    )
+    expect(reason).toBe('PROBE_CRASHED')
+    expect(message).toBe(
+      'The process that tried Radeon (0000:03:00.0) was ended by SIGSEGV in the stage "mul_mat f16"; it wrote: one | two',
+    )
+  })
+
+  it('names the stage that took too long', () => {
+    const judgement = judge(
+      outcome({ stages: failing('devices'), exit: { kind: 'timeout', seconds: 30 } }),
+      GPU,
+    )
+    expect(judgement).toMatchObject({ reason: 'PROBE_TIMEOUT', lasting: true })
+    expect(judgement.message).toContain('within 30 s in the stage "devices"')
+  })
+
+  it.each([
+    [
+      'library',
+      'libamdhip64.so.7: cannot open shared object file: No such file or directory',
+      'HIP_RUNTIME_MISSING',
+    ],
+    [
+      'library',
+      "/x/libamdhip64.so.6: version `hip_6.4' not found (required by libggml-hip.so)",
+      'HIP_RUNTIME_VERSION_MISMATCH',
+    ],
+    [
+      'library',
+      'libamdhip64.so.7: undefined symbol: hsa_amd_enable_logging, version ROCR_1',
+      'HIP_RUNTIME_VERSION_MISMATCH',
+    ],
+    ['library', 'libggml-hip.so: undefined symbol: ggml_backend_reg_thing', 'BACKEND_API_MISMATCH'],
+    ['library', 'libggml-hip.so: file too short', 'BACKEND_LIBRARY_MISSING'],
+    ['library', 'the loader does not say', 'BACKEND_LIBRARY_MISSING'],
+    [
+      'devices',
+      'ggml_cuda_init: failed to initialize ROCm: no ROCm-capable device is detected',
+      'HIP_INIT_FAILED',
+    ],
+    ['devices', 'incompatible API version (backend: 3, current: 2)', 'BACKEND_API_MISMATCH'],
+    [
+      'devices',
+      'ggml_cuda_init: failed to initialize ROCm: CUDA driver version is insufficient for CUDA runtime version',
+      'HIP_RUNTIME_VERSION_MISMATCH',
+    ],
+    ['memory', 'out of memory: 4 MiB could not be allocated on the device', 'OUT_OF_MEMORY'],
+    ['add', 'wrong numbers: the error against the CPU is 1', 'NUMERIC_MISMATCH'],
+    ['add', 'something new', 'UNKNOWN'],
+  ])('in the stage %s: %s', (name, problem, reason) => {
+    expect(judge(outcome({ stages: failing(name, problem) }), GPU)).toMatchObject({ reason })
+  })
+
+  it.each([
+    [
+      'rocBLAS error: Cannot read /opt/rocm/lib/rocblas/library/TensileLibrary.dat: No such file or directory for GPU arch : gfx1103',
+      'ROCBLAS_KERNELS_MISSING',
+    ],
+    ['Memory access fault by GPU node-1 (Agent handle: 0x5) on address (nil).', 'GPU_FAULT'],
+    ['HW Exception by GPU node-1 reason :GPU Hang', 'GPU_FAULT'],
+    ['hip_fatbin.cpp: No compatible code objects found for: gfx1152', 'NO_CODE_OBJECT_FOR_GPU'],
+    ['ROCm error: invalid device function', 'NO_CODE_OBJECT_FOR_GPU'],
+    ['ROCm error: device kernel image is invalid', 'NO_CODE_OBJECT_FOR_GPU'],
+    ['ROCm error: out of memory', 'OUT_OF_MEMORY'],
+    ['whisper-hip: ggml gave up', 'PROBE_CRASHED'],
+  ])('of a process that died and wrote: %s', (stderr, reason) => {
+    const died = outcome({ stages: failing('add'), exit: { kind: 'signal', signal: 'SIGABRT' }, stderr })
+    expect(judge(died, GPU)).toMatchObject({ reason, lasting: reason !== 'OUT_OF_MEMORY' })
+  })
+
+  it('does not say twice what the problem and stderr have in common', () => {
+    const problem = 'failed to initialize ROCm: unknown error'
+    const { message } = judge(outcome({ stages: failing('devices', `${problem}\n`), stderr: problem }), GPU)
+    expect(message.split(problem)).toHaveLength(2)
+  })
+
+  it('keeps no verdict of a process that could not be started', () => {
+    const judgement = judge(outcome({ stages: [], exit: { kind: 'not started', problem: 'EAGAIN' } }), GPU)
+    expect(judgement).toMatchObject({ reason: 'PROBE_CRASHED', lasting: false })
+    expect(judgement.message).toContain('EAGAIN')
+  })
+})
+
+describe('reasonOfText', () => {
+  it('knows nothing of an empty text', () => {
+    expect(reasonOfText('')).toBe('UNKNOWN')
+  })
+})

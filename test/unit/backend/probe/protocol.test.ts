@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { ProbeReader } from '../../../../lib/backend/probe/protocol.ts'
+
+const begin = (stage: string) => `${JSON.stringify({ stage, event: 'begin' })}\n`
+const end = (stage: string, more: object = {}) =>
+  `${JSON.stringify({ stage, event: 'end', ok: true, milliseconds: 2, ...more })}\n`
+
+describe('ProbeReader', () => {
+  it('reads lines that arrive in pieces of any size', () => {
+    const text =
+      begin('add') + end('add', { error: 1e-9 }) + begin('norm') + end('norm', { unsupported: true })
+    const whole = new ProbeReader()
+    whole.push(text)
+    const pieces = new ProbeReader()
+    for (const letter of text) pieces.push(letter)
+    expect(pieces.result()).toEqual(whole.result())
+    expect(whole.result().stages).toEqual([
+      { name: 'add', milliseconds: 2, ok: true, error: 1e-9 },
+      { name: 'norm', milliseconds: 2, ok: true, unsupported: true },
+    ])
+  })
+
+  it('tells that something has happened only for its own lines', () => {
+    const reader = new ProbeReader()
+    expect(reader.push('hip: some banner\n{"a":1}\nnull\n[]\n')).toBe(false)
+    expect(reader.push('{"stage":"add","event":')).toBe(false)
+    expect(reader.push('"begin"}\n')).toBe(true)
+  })
+
+  it('keeps a stage that did not end, with the time until now', () => {
+    let now = 100
+    const reader = new ProbeReader(() => now)
+    reader.push(begin('library') + end('library') + begin('devices'))
+    now = 350
+    expect(reader.result().stages.at(-1)).toEqual({ name: 'devices', milliseconds: 250, ok: false })
+  })
+
+  it('keeps the devices that HIP shows', () => {
+    const devices = [{ name: 'ROCm0', description: 'x', pciId: '', memoryFree: 1, memoryTotal: 2 }]
+    const reader = new ProbeReader()
+    reader.push(begin('devices') + end('devices', { devices }))
+    expect(reader.result().devices).toEqual(devices)
+  })
+
+  it('takes no number for an error that is none', () => {
+    const reader = new ProbeReader()
+    reader.push(end('add', { ok: false, error: null, problem: 'wrong numbers' }))
+    expect(reader.result().stages).toEqual([
+      { name: 'add', milliseconds: 2, ok: false, error: null, problem: 'wrong numbers' },
+    ])
+  })
+})
