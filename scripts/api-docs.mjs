@@ -40,7 +40,16 @@ const SECTIONS = [
   },
   {
     title: 'The backend',
-    names: ['backendInfo', 'BackendInfo', 'BackendReason', 'BackendNote', 'GpuDevice', 'assertGpu'],
+    names: [
+      'backendInfo',
+      'BackendInfoOptions',
+      'BackendInfo',
+      'BackendReason',
+      'BackendNote',
+      'GpuDevice',
+      'ProbeStage',
+      'assertGpu',
+    ],
   },
   { title: 'Errors', names: ['WhisperHipError', 'ErrorCode', 'ErrorDetails'] },
   { title: 'The log', names: ['setLogger', 'LogEntry', 'LogLevel', 'LogSink'] },
