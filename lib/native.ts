@@ -83,9 +83,13 @@ export interface NativeTensorPart {
   source: number
   /** Byte offset in the source. */
   offset: number
-  /** ggml_type of the stored data. */
+  /** ggml_type of the stored data; also 24 (int8) and 25 (int16). */
   type: number
   rows: number
+  /** f32 values that stored integers are divided by, each for the same number of rows. */
+  scale?: { source: number; offset: number; count: number }
+  /** In elements, one for each dimension, when the values are stored in another order. */
+  strides?: number[]
 }
 
 export interface NativePlanTensor {

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { closePlan, readModel } from '../../lib/model/formats/index.ts'
 import { rowBytes } from '../../lib/model/ggml-types.ts'
-import { GgmlType, type LoadPlan, type PlanTensor } from '../../lib/model/plan.ts'
+import { GgmlType, type LoadPlan, type PlanTensor, type StoredType } from '../../lib/model/plan.ts'
 import { toNativePlan } from '../../lib/model/plan-to-native.ts'
 
 const MAGIC = 0x67676d6c // 'ggml'
@@ -53,7 +53,7 @@ async function writeTensor(file: FileHandle, plan: LoadPlan, tensor: PlanTensor)
 }
 
 /** The formats store f16 where whisper.cpp keeps f32; every other difference is an error. */
-function converted(stored: Uint8Array, from: GgmlType, to: GgmlType, name: string): Uint8Array {
+function converted(stored: Uint8Array, from: StoredType, to: GgmlType, name: string): Uint8Array {
   if (from === to) return stored
   if (from !== GgmlType.F16 || to !== GgmlType.F32) {
     throw new TypeError(`${name} would have to be converted from type ${from} to type ${to}`)

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <utility>
 
+#include "model/row_converter.h"
 #include "support/error.h"
 
 namespace whisper_hip {
@@ -79,8 +80,9 @@ std::map<std::string, Expected> required_tensors(const Hyperparameters& h, ggml_
   };
 
   all["encoder.positional_embedding"] = {{d, h.n_audio_ctx}, GGML_TYPE_F32};
-  all["encoder.conv1.weight"] = {{3, h.n_mels, d}, GGML_TYPE_F16};
-  all["encoder.conv2.weight"] = {{3, d, d}, GGML_TYPE_F16};
+  const ggml_type convolution_type = weight_type == GGML_TYPE_F32 ? GGML_TYPE_F32 : GGML_TYPE_F16;
+  all["encoder.conv1.weight"] = {{3, h.n_mels, d}, convolution_type};
+  all["encoder.conv2.weight"] = {{3, d, d}, convolution_type};
   all["encoder.conv1.bias"] = {{1, d}, GGML_TYPE_F32};
   all["encoder.conv2.bias"] = {{1, d}, GGML_TYPE_F32};
   norm("encoder.ln_post");
@@ -101,11 +103,38 @@ std::map<std::string, Expected> required_tensors(const Hyperparameters& h, ggml_
   return all;
 }
 
-bool is_float(ggml_type type) {
-  return type == GGML_TYPE_F32 || type == GGML_TYPE_F16 || type == GGML_TYPE_BF16;
+// Largest part with strides: it is read as a whole.
+constexpr uint64_t kMaxStridedBytes = 64u << 20;
+
+void validate_scale(const PlanTensor& tensor, const TensorPart& part,
+                    const std::vector<PlanSource>& sources) {
+  const PartScale& scale = part.scale;
+  if (scale.count == 0)
+    return;
+  const uint64_t size = scale.source < sources.size() ? sources[scale.source].size() : 0;
+  if (part.rows % scale.count != 0 || scale.offset > size ||
+      scale.count > (size - scale.offset) / sizeof(float))
+    corrupt("The scales of tensor " + tensor.name + " do not fit");
+}
+
+void validate_strides(const PlanTensor& tensor, const TensorPart& part) {
+  if (part.strides.empty())
+    return;
+  const uint64_t bytes = tensor.elements() * ggml_type_size(part.type);
+  uint64_t last = 0;
+  bool fits = part.strides.size() == tensor.shape.size() && tensor.parts.size() == 1 &&
+              ggml_blck_size(part.type) == 1 && bytes <= kMaxStridedBytes;
+  for (size_t i = 0; fits && i < part.strides.size(); ++i) {
+    fits = part.strides[i] < tensor.elements() || tensor.shape[i] == 1;
+    last += static_cast<uint64_t>(tensor.shape[i] - 1) * part.strides[i];
+  }
+  if (!fits || last != tensor.elements() - 1)
+    corrupt("Tensor " + tensor.name + " is stored in an order that does not exist");
 }
 
 void validate(const PlanTensor& tensor, const Expected& expected, const std::vector<PlanSource>& sources) {
+  if (tensor.shape[0] % ggml_blck_size(tensor.type) != 0)
+    corrupt("Tensor " + tensor.name + " has rows that are no whole blocks of " + ggml_type_name(tensor.type));
   if (tensor.shape != expected.shape)
     corrupt("Tensor " + tensor.name + " has the wrong shape");
   if (tensor.type != expected.type)
@@ -115,7 +144,7 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
   for (const TensorPart& part : tensor.parts) {
     if (part.source >= sources.size())
       corrupt("Tensor " + tensor.name + " names a source that does not exist");
-    if (part.type != tensor.type && !(is_float(part.type) && is_float(tensor.type))) {
+    if (part.type != tensor.type && !can_convert(part.type, tensor.type)) {
       corrupt("Tensor " + tensor.name + " asks for a conversion that does not exist: " +
               ggml_type_name(part.type) + " to " + ggml_type_name(tensor.type));
     }
@@ -124,6 +153,8 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
     }
     if (part.rows == 0 || part.rows > tensor.rows())
       corrupt("Tensor " + tensor.name + " has an empty part");
+    validate_scale(tensor, part, sources);
+    validate_strides(tensor, part);
     const uint64_t bytes = part.rows * ggml_row_size(part.type, columns);
     const uint64_t size = sources[part.source].size();
     if (part.offset > size || bytes > size - part.offset) {
@@ -137,9 +168,10 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
     corrupt("Tensor " + tensor.name + " is incomplete");
 }
 
-// F32 is missing: whisper.cpp's convolution asserts F16 kernels, and an F32 model would have F32 ones.
 ggml_type weight_type_of(int32_t ftype) {
   switch (ftype) {
+  case GGML_FTYPE_ALL_F32:
+    return GGML_TYPE_F32;
   case GGML_FTYPE_MOSTLY_F16:
     return GGML_TYPE_F16;
   case GGML_FTYPE_MOSTLY_BF16:

@@ -32,11 +32,22 @@ class PlanSource {
   uint64_t size_ = 0;
 };
 
+// What stored integers are divided by: f32 values, each for the same number of rows. None when `count` is 0.
+struct PartScale {
+  uint32_t source = 0;
+  uint64_t offset = 0;
+  uint64_t count = 0;
+};
+
 struct TensorPart {
   uint32_t source;
   uint64_t offset;
-  ggml_type type;
+  ggml_type type; // also GGML_TYPE_I8 and GGML_TYPE_I16
   uint64_t rows;
+  PartScale scale;
+  // In elements, one for each dimension of the tensor (ggml order), when the values are stored in another
+  // order; then the tensor has one part, of a type without blocks.
+  std::vector<uint64_t> strides;
 };
 
 struct PlanTensor {

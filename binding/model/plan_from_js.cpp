@@ -1,5 +1,6 @@
 #include "model/plan_from_js.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -47,6 +48,28 @@ ggml_type type_of(Napi::Object object) {
   return static_cast<ggml_type>(type);
 }
 
+PartScale scale_from_js(Napi::Value value) {
+  if (!value.IsObject())
+    return {};
+  const auto scale = value.As<Napi::Object>();
+  return {static_cast<uint32_t>(number(scale, "source", UINT32_MAX)),
+          static_cast<uint64_t>(number(scale, "offset")), static_cast<uint64_t>(number(scale, "count"))};
+}
+
+std::vector<uint64_t> strides_from_js(Napi::Value value) {
+  std::vector<uint64_t> strides;
+  if (!value.IsArray())
+    return strides;
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < std::min<uint32_t>(array.Length(), 4); ++i) {
+    const double stride = array.Get(i).ToNumber().DoubleValue();
+    if (!(stride >= 0 && stride <= 1e12) || stride != std::floor(stride))
+      throw Napi::TypeError::New(value.Env(), "Expected non-negative integers for strides");
+    strides.push_back(static_cast<uint64_t>(stride));
+  }
+  return strides;
+}
+
 PlanTensor tensor_from_js(Napi::Object object) {
   PlanTensor tensor;
   tensor.name = object.Get("name").ToString().Utf8Value();
@@ -65,7 +88,8 @@ PlanTensor tensor_from_js(Napi::Object object) {
     const auto part = parts.Get(i).As<Napi::Object>();
     tensor.parts.push_back({static_cast<uint32_t>(number(part, "source", UINT32_MAX)),
                             static_cast<uint64_t>(number(part, "offset")), type_of(part),
-                            static_cast<uint64_t>(number(part, "rows"))});
+                            static_cast<uint64_t>(number(part, "rows")), scale_from_js(part.Get("scale")),
+                            strides_from_js(part.Get("strides"))});
   }
   return tensor;
 }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "model/row_converter.h"
 #include "support/error.h"
 
 namespace whisper_hip {
@@ -101,10 +102,10 @@ void PlanStream::write_payload(const PlanTensor& tensor, uint8_t* out, size_t le
     throw Error("ERR_INTERNAL", "whisper.cpp expects another size for tensor " + tensor.name);
   }
   for (const TensorPart& part : tensor.parts) {
-    if (part.type == tensor.type) {
+    if (part.type == tensor.type && part.strides.empty() && part.scale.count == 0) {
       copy_rows(part, tensor, out);
     } else {
-      convert_rows(part, tensor, out);
+      convert_part(plan_.sources, part, tensor, out, [this](size_t bytes) { advance(bytes); });
     }
     out += part.rows * ggml_row_size(tensor.type, tensor.shape[0]);
   }
@@ -117,42 +118,6 @@ void PlanStream::copy_rows(const TensorPart& part, const PlanTensor& tensor, uin
     plan_.sources[part.source].read(part.offset + done, out + done, count);
     done += count;
     advance(count);
-  }
-}
-
-// F32, F16 and BF16 into each other, through F32.
-void PlanStream::convert_rows(const TensorPart& part, const PlanTensor& tensor, uint8_t* out) {
-  const int64_t columns = tensor.shape[0];
-  const size_t from_bytes = ggml_row_size(part.type, columns);
-  const size_t to_bytes = ggml_row_size(tensor.type, columns);
-  const size_t rows_at_once = std::max<size_t>(1, (kChunkBytes / 4) / from_bytes);
-  std::vector<uint8_t> stored(std::min<size_t>(rows_at_once, part.rows) * from_bytes);
-  std::vector<float> row(static_cast<size_t>(columns));
-  for (uint64_t first = 0; first < part.rows; first += rows_at_once) {
-    const size_t count = std::min<uint64_t>(rows_at_once, part.rows - first);
-    plan_.sources[part.source].read(part.offset + first * from_bytes, stored.data(), count * from_bytes);
-    for (size_t i = 0; i < count; ++i, out += to_bytes) {
-      const uint8_t* from = stored.data() + i * from_bytes;
-      if (part.type == GGML_TYPE_F32) {
-        std::memcpy(row.data(), from, from_bytes);
-      } else {
-        ggml_get_type_traits(part.type)->to_float(from, row.data(), columns);
-      }
-      switch (tensor.type) {
-      case GGML_TYPE_F32:
-        std::memcpy(out, row.data(), to_bytes);
-        break;
-      case GGML_TYPE_F16:
-        ggml_fp32_to_fp16_row(row.data(), reinterpret_cast<ggml_fp16_t*>(out), columns);
-        break;
-      case GGML_TYPE_BF16:
-        ggml_fp32_to_bf16_row(row.data(), reinterpret_cast<ggml_bf16_t*>(out), columns);
-        break;
-      default:
-        throw Error("ERR_INTERNAL", "Tensor " + tensor.name + " asks for a conversion that does not exist");
-      }
-    }
-    advance(count * to_bytes);
   }
 }
 

@@ -7,6 +7,8 @@
 
 namespace whisper_hip {
 static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
+static ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel, ggml_tensor* input,
+                                     int stride, int dilation);
 static void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size);
 static void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size);
 static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params);
@@ -22,7 +24,10 @@ static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const c
 // Copies from and to a GPU that hangs: see gpu_watch.h.
 #define ggml_backend_tensor_get whisper_hip::get_for_whisper
 #define ggml_backend_tensor_set whisper_hip::set_for_whisper
+// ggml's own asks for f16 kernels.
+#define ggml_conv_1d_ph whisper_hip::conv_for_whisper
 #include "whisper.cpp"
+#undef ggml_conv_1d_ph
 #undef ggml_backend_tensor_set
 #undef ggml_backend_tensor_get
 #undef partial_sort
@@ -139,6 +144,19 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
   if (status == GGML_STATUS_SUCCESS && decoder)
     keep_no_speech_logits(graph);
   return status;
+}
+
+// A one-dimensional convolution with half padding, as ggml_conv_1d_ph() makes it, for kernels of f16 or f32:
+// kernel [size, inputs, outputs], input [length, inputs], result [length / stride, outputs].
+static ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel, ggml_tensor* input,
+                                     int stride, int dilation) {
+  const int padding = static_cast<int>(kernel->ne[0] / 2);
+  ggml_tensor* columns =
+      ggml_im2col(context, kernel, input, stride, 0, padding, 0, dilation, 0, false, kernel->type);
+  ggml_tensor* product = ggml_mul_mat(
+      context, ggml_reshape_2d(context, columns, columns->ne[0], columns->ne[2] * columns->ne[1]),
+      ggml_reshape_2d(context, kernel, kernel->ne[0] * kernel->ne[1], kernel->ne[2]));
+  return ggml_reshape_3d(context, product, columns->ne[1], kernel->ne[2], columns->ne[2]);
 }
 
 static bool lies_on_gpu(const ggml_tensor* tensor) {

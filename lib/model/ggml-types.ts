@@ -1,4 +1,4 @@
-import { GgmlType } from './plan.ts'
+import { FileOnlyType, GgmlType, type StoredType } from './plan.ts'
 
 /** How ggml stores a type: rows are cut into blocks of `block` values, each `bytes` long. */
 export interface TypeLayout {
@@ -7,7 +7,7 @@ export interface TypeLayout {
   readonly bytes: number
 }
 
-const LAYOUTS: Readonly<Record<GgmlType, TypeLayout>> = {
+const LAYOUTS: Readonly<Record<StoredType, TypeLayout>> = {
   [GgmlType.F32]: { name: 'f32', block: 1, bytes: 4 },
   [GgmlType.F16]: { name: 'f16', block: 1, bytes: 2 },
   [GgmlType.BF16]: { name: 'bf16', block: 1, bytes: 2 },
@@ -21,25 +21,25 @@ const LAYOUTS: Readonly<Record<GgmlType, TypeLayout>> = {
   [GgmlType.Q4_K]: { name: 'q4_k', block: 256, bytes: 144 },
   [GgmlType.Q5_K]: { name: 'q5_k', block: 256, bytes: 176 },
   [GgmlType.Q6_K]: { name: 'q6_k', block: 256, bytes: 210 },
+  [FileOnlyType.IQ4_NL]: { name: 'iq4_nl', block: 32, bytes: 18 },
+  [FileOnlyType.IQ4_XS]: { name: 'iq4_xs', block: 256, bytes: 136 },
+  [FileOnlyType.I8]: { name: 'int8', block: 1, bytes: 1 },
+  [FileOnlyType.I16]: { name: 'int16', block: 1, bytes: 2 },
+  [FileOnlyType.MXFP4]: { name: 'mxfp4', block: 32, bytes: 17 },
 }
 
-export function typeLayout(type: GgmlType): TypeLayout {
+export function typeLayout(type: StoredType): TypeLayout {
   return LAYOUTS[type]
 }
 
-export function typeName(type: GgmlType): string {
+export function typeName(type: StoredType): string {
   return LAYOUTS[type].name
 }
 
 /** Bytes of a row of `length` values; not an integer when the type's blocks do not fit the row. */
-export function rowBytes(type: GgmlType, length: number): number {
+export function rowBytes(type: StoredType, length: number): number {
   const { block, bytes } = LAYOUTS[type]
   return (length / block) * bytes
-}
-
-/** Types whose rows the plan executor converts into one another. Every other type is copied as it is stored. */
-export function isFloat(type: GgmlType): boolean {
-  return type === GgmlType.F32 || type === GgmlType.F16 || type === GgmlType.BF16
 }
 
 /** A value of `ftype` in a legacy ggml header and the ggml_type of the weights that it stands for. */

@@ -11,6 +11,7 @@ import {
 } from '../check.ts'
 import type { NativeAddon, NativeByteStore, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
+import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'
 import { locateModel } from './locate.ts'
@@ -27,6 +28,7 @@ export const loadOptionNames = [
   'allowPartial',
   'concurrency',
   'flashAttention',
+  'weightType',
   'offline',
   'sha256',
   'onProgress',
@@ -55,7 +57,7 @@ type ParsedLoadOptions = LoadOptions &
   Required<Pick<LoadOptions, 'backend' | 'concurrency' | 'flashAttention'>>
 
 function parseLoadOptions(options: unknown): ParsedLoadOptions {
-  const given = checkOptions(options, loadOptionNames, ['weightType', 'isolation'], 'loadModel()')
+  const given = checkOptions(options, loadOptionNames, ['isolation'], 'loadModel()')
   const parsed: ParsedLoadOptions = {
     backend: checkEnum(given.backend ?? 'auto', 'backend', ['auto', 'hip', 'cpu']),
     concurrency: checkInteger(given.concurrency ?? DEFAULT_CONCURRENCY, 'concurrency', 1, 16),
@@ -64,6 +66,8 @@ function parseLoadOptions(options: unknown): ParsedLoadOptions {
   if (typeof given.device === 'string') parsed.device = checkString(given.device, 'device', 1, 200)
   else if (given.device !== undefined) parsed.device = checkInteger(given.device, 'device', 0, 63)
   if (given.allowPartial !== undefined) parsed.allowPartial = checkBoolean(given.allowPartial, 'allowPartial')
+  if (given.weightType !== undefined)
+    parsed.weightType = checkEnum(given.weightType, 'weightType', ['auto', ...weightTypeNames])
   if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
   if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
   if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')
@@ -78,7 +82,7 @@ async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Mode
   const [{ computeThreads }, located] = await Promise.all([loadBackends(), locateModel(input, options)])
   options.signal?.throwIfAborted()
 
-  const plan = await readModel(located.input, options.signal)
+  const plan = await readModel(located.input, options)
   try {
     const { handle, choice } = await executeWhereItCan(native, plan, options, first)
     const { audioLayers, textLayers, melBins, vocabularySize } = plan.hyperparameters

@@ -1,6 +1,6 @@
 import type { ByteSource } from './source.ts'
 
-/** ggml_type numbers of whisper.cpp v1.9.1 that a plan may contain. */
+/** ggml_type numbers of whisper.cpp v1.9.1 that weights may have in memory. */
 export const GgmlType = {
   F32: 0,
   F16: 1,
@@ -17,6 +17,16 @@ export const GgmlType = {
   BF16: 30,
 } as const
 export type GgmlType = (typeof GgmlType)[keyof typeof GgmlType]
+
+/** Further types that data may have in a file, from which it is converted. */
+export const FileOnlyType = {
+  IQ4_NL: 20,
+  IQ4_XS: 23,
+  I8: 24,
+  I16: 25,
+  MXFP4: 39,
+} as const
+export type StoredType = GgmlType | (typeof FileOnlyType)[keyof typeof FileOnlyType]
 
 /** The shape of a Whisper model, in whisper.cpp's order. */
 export interface Hyperparameters {
@@ -45,8 +55,15 @@ export interface TensorPart {
   /** Byte offset in the source. */
   offset: number
   /** Type of the stored data. */
-  type: GgmlType
+  type: StoredType
   rows: number
+  /** What stored integers are divided by: f32 values, each for the same number of rows. */
+  scale?: { source: number; offset: number; count: number }
+  /**
+   * In elements, one for each dimension of the tensor (ggml order), when the values are stored in another order. Then the tensor has
+   * one part, of at most 64 MiB, of a type without blocks.
+   */
+  strides?: number[]
 }
 
 export interface PlanTensor {
@@ -60,9 +77,12 @@ export interface PlanTensor {
   parts: TensorPart[]
 }
 
+/** What a checkpoint is written in. */
+export type ModelFormat = 'ggml' | 'gguf' | 'safetensors' | 'ctranslate2' | 'pytorch' | 'onnx' | 'flax'
+
 /** Everything a reader found out about a model, checked: what to load, from where, into which type. */
 export interface LoadPlan {
-  format: 'ggml' | 'ctranslate2'
+  format: ModelFormat
   /** Variant of the format, e.g. `binary version 6`. */
   dialect: string
   hyperparameters: Hyperparameters

@@ -67,11 +67,8 @@ export function requiredTensors(parameters: Hyperparameters): RequiredTensor[] {
   return tensors
 }
 
-/**
- * Type in memory of a tensor in a model whose weights have `weightType`. Convolutions are always f16: those of whisper.cpp
- * v1.9.1 end the process when their kernels are f32, on the CPU (`ggml_conv_1d` asks for f16 columns).
- */
+/** Type in memory of a tensor in a model whose weights have `weightType`: whisper.cpp has convolutions in f16, or in f32 beside f32 weights. */
 export function memoryType(kind: TensorKind, weightType: GgmlType): GgmlType {
   if (kind === 'weight') return weightType
-  return kind === 'vector' ? GgmlType.F32 : GgmlType.F16
+  return kind === 'vector' || weightType === GgmlType.F32 ? GgmlType.F32 : GgmlType.F16
 }

@@ -1,4 +1,6 @@
 import type { BackendReason } from '../backend/types.ts'
+import type { WeightType } from './conversions.ts'
+import type { ModelFormat } from './plan.ts'
 
 /** What {@link loadModel} takes: a catalogue name or alias, a path, a URL, or the bytes of a model file. */
 export type ModelInput = string | URL | Uint8Array
@@ -45,6 +47,13 @@ export interface LoadOptions {
    */
   flashAttention?: boolean
   /**
+   * Type of the weights in memory. `auto` keeps quantised weights as they are and takes floats as f16; a mixture becomes f16 or, when all of
+   * it has at most 8 bits, q8_0. Weights are never quantised unless asked for here. `model.info.conversions` tells what was done. K-quants
+   * need rows of a multiple of 256 values: not for tiny.
+   * @defaultValue `'auto'`
+   */
+  weightType?: 'auto' | WeightType
+  /**
    * Never touch the network: a model by name or URL must be in the cache.
    * @defaultValue `false`
    */
@@ -71,7 +80,7 @@ export interface ModelInfo {
   layers: { encoder: number; decoder: number }
   /** 80 or 128. */
   melBins: number
-  format: 'ggml' | 'ctranslate2'
+  format: ModelFormat
   /** Variant of the format. */
   dialect: string
   /** Type of the two-dimensional weights in memory, e.g. `f16` or `q8_0`. */

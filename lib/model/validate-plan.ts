@@ -1,5 +1,5 @@
 import { WhisperHipError } from '../errors.ts'
-import { isFloat, rowBytes, typeName } from './ggml-types.ts'
+import { rowBytes, typeLayout, typeName } from './ggml-types.ts'
 import { SPECTRUM_BINS } from './mel.ts'
 import type { LoadPlan, PlanTensor, TensorPart } from './plan.ts'
 import { memoryType, type RequiredTensor, requiredTensors } from './required-tensors.ts'
@@ -56,16 +56,45 @@ function validateTensor(plan: LoadPlan, required: RequiredTensor, tensor: PlanTe
   demand(left === 0, plan, `the parts of tensor ${name} do not add up to ${rows} rows`)
 }
 
+/** Largest part with strides: the executor reads it as a whole. */
+const MAX_STRIDED_BYTES = 64 << 20
+
 function validatePart(plan: LoadPlan, tensor: PlanTensor, part: TensorPart, length: number): void {
-  const convertible = isFloat(part.type) && isFloat(tensor.type)
-  demand(part.type === tensor.type || convertible, plan, `tensor ${tensor.name} cannot be converted`)
+  const { name, shape } = tensor
   const bytes = rowBytes(part.type, length)
-  demand(Number.isInteger(bytes) && part.rows > 0, plan, `tensor ${tensor.name} has broken rows`)
-  const size = plan.sources[part.source]?.size ?? -1
+  demand(Number.isInteger(bytes) && part.rows > 0, plan, `tensor ${name} has broken rows`)
   demand(
-    part.offset >= 0 && part.offset + bytes * part.rows <= size,
+    Number.isInteger(rowBytes(tensor.type, length)),
     plan,
-    `tensor ${tensor.name} lies outside its source`,
+    `tensor ${name} cannot be ${typeName(tensor.type)}`,
+  )
+  const within = (source: number, offset: number, size: number) =>
+    offset >= 0 && offset + size <= (plan.sources[source]?.size ?? -1)
+  demand(within(part.source, part.offset, bytes * part.rows), plan, `tensor ${name} lies outside its source`)
+  const { scale, strides } = part
+  if (scale !== undefined) {
+    demand(
+      scale.count > 0 && part.rows % scale.count === 0,
+      plan,
+      `tensor ${name} has scales that do not fit`,
+    )
+    demand(
+      within(scale.source, scale.offset, 4 * scale.count),
+      plan,
+      `tensor ${name} has scales outside their source`,
+    )
+  }
+  if (strides === undefined) return
+  const last = shape.reduce((sum, size, axis) => sum + (size - 1) * (strides[axis] ?? Number.NaN), 0)
+  const elements = shape.reduce((product, size) => product * size, 1)
+  demand(
+    strides.length === shape.length &&
+      tensor.parts.length === 1 &&
+      typeLayout(part.type).block === 1 &&
+      bytes * part.rows <= MAX_STRIDED_BYTES &&
+      last === elements - 1,
+    plan,
+    `tensor ${name} is stored in an order that does not exist`,
   )
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { weightTypeNames } from '../../lib/model/conversions.ts'
 import { typeName } from '../../lib/model/ggml-types.ts'
 import { melFilterBank } from '../../lib/model/mel.ts'
 import { GgmlType } from '../../lib/model/plan.ts'
@@ -16,7 +17,8 @@ function ggml(type: GgmlType, state = 64): Uint8Array {
 }
 
 describe('a ggml file', () => {
-  const types = Object.values(GgmlType).filter((type) => type !== GgmlType.F32)
+  const floats: readonly GgmlType[] = [GgmlType.F32, GgmlType.BF16]
+  const types = Object.values(GgmlType).filter((type) => !floats.includes(type))
 
   it.each(types.map((type) => [typeName(type), type] as const))(
     'of %s loads and runs',
@@ -59,4 +61,64 @@ describe('the same weights', () => {
       })
     },
   )
+})
+
+describe('the option weightType', () => {
+  const source = assembleGgml({
+    ...ggmlParts({ ...tiny, state: 256, type: GgmlType.F16 }),
+    filters: melFilterBank(80),
+  }).bytes
+
+  it.each(weightTypeNames)('loads f16 weights as %s, and they say nearly the same', async (weightType) => {
+    const expected = await withModel(source, (model) => model.transcribe(sound, short))
+    await withModel(
+      source,
+      async (model) => {
+        expect(model.info.weightType).toBe(weightType)
+        const notes = model.info.conversions.join()
+        if (weightType !== 'f16') expect(notes).toContain(`f16 -> ${weightType}`)
+        const { segments } = await model.transcribe(sound, short)
+        expect(segments[0]?.averageLogProbability).toBeCloseTo(
+          expected.segments[0]?.averageLogProbability ?? 0,
+          0,
+        )
+      },
+      { weightType },
+    )
+  })
+
+  it('says which types fit a model whose rows are no multiple of 256', async () => {
+    const load = withModel(ggml(GgmlType.F16), async () => {}, { weightType: 'q4_k' })
+    await expect(load).rejects.toMatchObject({
+      code: 'ERR_MODEL_UNSUPPORTED',
+      message: expect.stringContaining('its rows have 64 values'),
+      advice: [expect.stringContaining('q8_0')],
+    })
+  })
+
+  it('takes a quantised file as another type', async () => {
+    await withModel(
+      ggml(GgmlType.Q8_0),
+      async (model) => {
+        expect(model.info).toMatchObject({ weightType: 'f32' })
+        await model.transcribe(sound, short)
+      },
+      { weightType: 'f32' },
+    )
+  })
+
+  it('refuses weights that f16 cannot hold, and loads them as bf16', async () => {
+    const parts = { ...ggmlParts({ ...tiny, state: 64, type: GgmlType.F32 }), filters: melFilterBank(80) }
+    const tensor = parts.records.find(({ name }) => name === 'encoder.blocks.0.mlp.0.weight')
+    if (tensor === undefined) throw new Error('the model has no such tensor')
+    new DataView(tensor.data.buffer, tensor.data.byteOffset).setFloat32(0, 70_000, true)
+    const large = assembleGgml(parts).bytes
+    await expect(withModel(large, async () => {})).rejects.toMatchObject({
+      code: 'ERR_MODEL_UNSUPPORTED',
+      message: expect.stringContaining('encoder.blocks.0.mlp.0.weight has the value 70000'),
+    })
+    await withModel(large, async (model) => expect(model.info.weightType).toBe('bf16'), {
+      weightType: 'bf16',
+    })
+  })
 })

@@ -111,8 +111,41 @@ describe('tensors', () => {
       ({ parts: [part], ...tensor }) => ({ ...tensor, parts: [{ ...part, offset: 2 ** 53 - 1 }] }),
     ],
     [
-      'blocks to be converted',
-      ({ parts: [part], ...tensor }) => ({ ...tensor, parts: [{ ...part, type: 8 }] }),
+      'integers of 32 bits',
+      ({ parts: [part], ...tensor }) => ({ ...tensor, parts: [{ ...part, type: 26 }] }),
+    ],
+    [
+      'strides that leave values out',
+      ({ parts: [part], ...tensor }) => ({ ...tensor, parts: [{ ...part, strides: [1, 32] }] }),
+    ],
+    [
+      'strides of another rank',
+      ({ parts: [part], ...tensor }) => ({ ...tensor, parts: [{ ...part, strides: [1] }] }),
+    ],
+    [
+      'strides of blocks',
+      ({ parts: [part], ...tensor }) => ({ ...tensor, parts: [{ ...part, type: 8, strides: [1, 64] }] }),
+    ],
+    [
+      'scales that do not fit the rows',
+      ({ parts: [part], ...tensor }) => ({
+        ...tensor,
+        parts: [{ ...part, scale: { source: 0, offset: 0, count: 7 } }],
+      }),
+    ],
+    [
+      'scales outside of the source',
+      ({ parts: [part], ...tensor }) => ({
+        ...tensor,
+        parts: [{ ...part, scale: { source: 0, offset: bytes.length - 3, count: 1 } }],
+      }),
+    ],
+    [
+      'scales of no source',
+      ({ parts: [part], ...tensor }) => ({
+        ...tensor,
+        parts: [{ ...part, scale: { source: 9, offset: 0, count: 1 } }],
+      }),
     ],
   ])('with %s are refused', async (_, change) => {
     expect(await rejection(load(withTensor(weights, change)).result)).toMatchObject({

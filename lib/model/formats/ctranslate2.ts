@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import type { Pacer } from '../../pacer.ts'
-import { conversionsOf } from '../conversions.ts'
+import { type LocatedTensor, typedTensors } from '../conversions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import { rowBytes } from '../ggml-types.ts'
 import { requirePlausible, requireSupported } from '../hyperparameters.ts'
 import { melFilterBank } from '../mel.ts'
-import { GgmlType, type Hyperparameters, type LoadPlan, type PlanTensor } from '../plan.ts'
-import { memoryType, type RequiredTensor, requiredTensors } from '../required-tensors.ts'
+import { GgmlType, type Hyperparameters, type LoadPlan } from '../plan.ts'
+import { type RequiredTensor, requiredTensors } from '../required-tensors.ts'
 import type { ByteSource } from '../source.ts'
 import { exists, openFileSource } from '../sources.ts'
 import { type Container, readContainer, type Variable } from './ctranslate2-container.ts'
@@ -18,9 +18,6 @@ const FLOAT_TYPES: Readonly<Record<string, GgmlType>> = {
   f16: GgmlType.F16,
   bf16: GgmlType.BF16,
 }
-
-/** Type in memory of float weights of any type. */
-const WEIGHT_TYPE = GgmlType.F16
 
 /** Largest config.json that is looked at, in bytes. */
 const MAX_CONFIG = 1 << 20
@@ -56,17 +53,14 @@ export async function readCTranslate2(
     ])
   }
   await refuseQuantizedConfig(folder)
-  const tensors = located.map(planTensor)
   return {
     format: 'ctranslate2',
     dialect: `binary version ${container.binaryVersion}`,
     hyperparameters,
     melFilters: melFilterBank(hyperparameters.melBins),
     vocabulary: await readCompanionVocabulary(folder, hyperparameters.vocabularySize, pacer),
-    weightType: WEIGHT_TYPE,
-    tensors,
+    ...typedTensors(located.map(locatedTensor)),
     sources: [source],
-    conversions: conversionsOf(tensors),
   }
 }
 
@@ -217,7 +211,7 @@ function parseConfig(bytes: Uint8Array, path: string): unknown {
   }
 }
 
-function planTensor({ tensor, place, variable }: Located): PlanTensor {
+function locatedTensor({ tensor, place, variable }: Located): LocatedTensor {
   const type = FLOAT_TYPES[variable.type] as GgmlType
   const [length, ...others] = tensor.shape as [number, ...number[]]
   const rows = others.reduce((product, size) => product * size, 1)
@@ -225,7 +219,7 @@ function planTensor({ tensor, place, variable }: Located): PlanTensor {
   return {
     name: tensor.name,
     shape: [...tensor.shape],
-    type: memoryType(tensor.kind, WEIGHT_TYPE),
+    kind: tensor.kind,
     parts: [{ source: 0, offset, type, rows }],
   }
 }

@@ -1,4 +1,5 @@
 import { Pacer } from '../../pacer.ts'
+import { type WeightType, withWeightType } from '../conversions.ts'
 import type { LoadPlan } from '../plan.ts'
 import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'
@@ -11,14 +12,19 @@ import { readLegacyGgml } from './legacy-ggml.ts'
  * gives the event loop a turn every few milliseconds. The sources of the plan are open: end with {@link closePlan}.
  *
  * @param input a file, a checkpoint folder, a `file:` URL, or the bytes of a file (not copied)
+ * @param options `weightType` in memory, `auto` when absent; `signal` aborts with its reason
  * @throws WhisperHipError `ERR_MODEL_NOT_FOUND`, `ERR_MODEL_FORMAT` (no model), `ERR_MODEL_CORRUPT` (damaged),
  *   `ERR_MODEL_UNSUPPORTED` (sound, but not for this version), `ERR_INVALID_ARGUMENT`; or the reason of the signal
  */
-export async function readModel(input: string | URL | Uint8Array, signal?: AbortSignal): Promise<LoadPlan> {
+export async function readModel(
+  input: string | URL | Uint8Array,
+  { weightType = 'auto', signal }: { weightType?: 'auto' | WeightType; signal?: AbortSignal } = {},
+): Promise<LoadPlan> {
   signal?.throwIfAborted()
   const model = await openModelSource(input)
   try {
-    const plan = await readFormat(model, new Pacer(signal))
+    const read = await readFormat(model, new Pacer(signal))
+    const plan = weightType === 'auto' ? read : withWeightType(read, weightType)
     validatePlan(plan)
     signal?.throwIfAborted()
     return plan

@@ -1,12 +1,12 @@
 import type { Pacer } from '../../pacer.ts'
 import { BlockReader } from '../block-reader.ts'
-import { conversionsOf, weightTypeInMemory } from '../conversions.ts'
+import { type LocatedTensor, typedTensors } from '../conversions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import { type FileType, fileType, rowBytes, typeLayout } from '../ggml-types.ts'
 import { requirePlausible, requireSupported } from '../hyperparameters.ts'
 import { SPECTRUM_BINS } from '../mel.ts'
-import { GgmlType, type Hyperparameters, type LoadPlan, type PlanTensor, type Vocabulary } from '../plan.ts'
-import { memoryType, type RequiredTensor, requiredTensors } from '../required-tensors.ts'
+import { GgmlType, type Hyperparameters, type LoadPlan, type Vocabulary } from '../plan.ts'
+import { type RequiredTensor, requiredTensors } from '../required-tensors.ts'
 import type { ByteSource } from '../source.ts'
 import { endOfText, MAX_TOKEN_BYTES, VocabularyPacker } from '../tokenizer.ts'
 
@@ -42,11 +42,8 @@ export async function readLegacyGgml(source: ByteSource, pacer: Pacer): Promise<
     hyperparameters,
     melFilters,
     vocabulary,
-    // `readTensors` has refused weights of other types.
-    weightType: weightTypeInMemory(weights.type as GgmlType),
-    tensors,
+    ...typedTensors(tensors),
     sources: [source],
-    conversions: conversionsOf(tensors),
   }
 }
 
@@ -153,10 +150,10 @@ async function readTensors(
   reader: BlockReader,
   hyperparameters: Hyperparameters,
   weights: Weights,
-): Promise<PlanTensor[]> {
+): Promise<LocatedTensor[]> {
   const { name: file } = reader.source
   const missing = new Map(requiredTensors(hyperparameters).map((tensor) => [tensor.name, tensor]))
-  const tensors: PlanTensor[] = []
+  const tensors: LocatedTensor[] = []
   while (reader.remaining > 0) {
     const { name, shape, tag } = await readTensorHeader(reader)
     const tensor = missing.get(name)
@@ -173,8 +170,7 @@ async function readTensors(
     const [length, rows] = rowsOf(shape)
     const offset = reader.position
     reader.skip(rowBytes(stored, length) * rows, `the data of tensor ${name}`)
-    const type = tensor.kind === 'weight' ? weightTypeInMemory(stored) : memoryType(tensor.kind, stored)
-    tensors.push({ name, shape, type, parts: [{ source: 0, offset, type: stored, rows }] })
+    tensors.push({ name, shape, kind: tensor.kind, parts: [{ source: 0, offset, type: stored, rows }] })
   }
   const [first] = missing.keys()
   if (first !== undefined)

@@ -179,7 +179,7 @@ describe('the vocabulary beside it', () => {
   it('is not read to its end after an abort', async () => {
     use({ 'tokenizer.json': tokenizerJson(tokens) })
     const controller = new AbortController()
-    const reading = readModel(folder, controller.signal)
+    const reading = readModel(folder, { signal: controller.signal })
     const reason = new Error('enough')
     setTimeout(() => controller.abort(reason), 1)
     await expect(reading).rejects.toBe(reason)

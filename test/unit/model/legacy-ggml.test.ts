@@ -103,7 +103,6 @@ describe('a legacy ggml file', () => {
     ['Q5_0', 64],
     ['Q5_1', 64],
     ['Q8_0', 64],
-    ['BF16', 64],
     ['Q2_K', 256],
     ['Q3_K', 256],
     ['Q4_K', 256],
@@ -116,6 +115,12 @@ describe('a legacy ggml file', () => {
     expect(tensorOf(plan, 'encoder.conv1.weight')?.type).toBe(GgmlType.F16)
     expect(tensorOf(plan, 'encoder.conv1.bias')?.type).toBe(GgmlType.F32)
     expect(plan.conversions).toEqual([])
+  })
+
+  it('with bf16 weights is loaded as f16, and says so', async () => {
+    const plan = await readModel(assembleGgml(emptyModel(GgmlType.BF16, 64)).bytes)
+    expect(plan.weightType).toBe(GgmlType.F16)
+    expect(plan.conversions).toEqual([expect.stringMatching(/^\d+ tensors bf16 -> f16$/)])
   })
 
   it('with f32 weights is loaded as f16, and says so', async () => {
@@ -149,9 +154,9 @@ describe('a legacy ggml file', () => {
 describe('reading', () => {
   it('stops when it is aborted', async () => {
     const reason = new Error('enough')
-    await expect(readModel(bytes, AbortSignal.abort(reason))).rejects.toBe(reason)
+    await expect(readModel(bytes, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     const controller = new AbortController()
-    const reading = readModel(bytes, controller.signal)
+    const reading = readModel(bytes, { signal: controller.signal })
     controller.abort(reason)
     await expect(reading).rejects.toBe(reason)
   })

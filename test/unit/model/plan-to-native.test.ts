@@ -95,9 +95,19 @@ describe('validatePlan', () => {
     ],
     ['no rows', { tensors: [{ ...first, parts: [{ ...part, rows: 0 }, part] }, ...others] }, 'broken rows'],
     [
-      'an impossible conversion',
-      { tensors: [{ ...first, parts: [{ ...part, type: GgmlType.Q8_0 }] }, ...others] },
-      'cannot be converted',
+      'an impossible order',
+      { tensors: [{ ...first, parts: [{ ...part, strides: [1, 1] }] }, ...others] },
+      'an order that does not exist',
+    ],
+    [
+      'scales outside',
+      {
+        tensors: [
+          { ...first, parts: [{ ...part, scale: { source: 0, offset: bytes.length, count: 1 } }] },
+          ...others,
+        ],
+      },
+      'outside their source',
     ],
     [
       'data outside',
