@@ -1,5 +1,6 @@
 import { Pacer } from '../../pacer.ts'
 import type { LoadPlan } from '../plan.ts'
+import type { ByteSource } from '../source.ts'
 import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'
 import { readCTranslate2 } from './ctranslate2.ts'
@@ -10,11 +11,14 @@ import { readLegacyGgml } from './legacy-ggml.ts'
  * Finds out what the input is and how to load it. Reads tables and vocabularies only, never a weight, in bounded memory, and
  * gives the event loop a turn every few milliseconds. The sources of the plan are open: end with {@link closePlan}.
  *
- * @param input a file, a checkpoint folder, a `file:` URL, or the bytes of a file (not copied)
+ * @param input a file, a checkpoint folder, a `file:` URL, the bytes of a file (not copied), or an open source
  * @throws WhisperHipError `ERR_MODEL_NOT_FOUND`, `ERR_MODEL_FORMAT` (no model), `ERR_MODEL_CORRUPT` (damaged),
  *   `ERR_MODEL_UNSUPPORTED` (sound, but not for this version), `ERR_INVALID_ARGUMENT`; or the reason of the signal
  */
-export async function readModel(input: string | URL | Uint8Array, signal?: AbortSignal): Promise<LoadPlan> {
+export async function readModel(
+  input: string | URL | Uint8Array | ByteSource,
+  signal?: AbortSignal,
+): Promise<LoadPlan> {
   signal?.throwIfAborted()
   const model = await openModelSource(input)
   try {
