@@ -46,6 +46,8 @@ async function perform(job: number, request: Request): Promise<void> {
 
 async function answer(job: number, request: Request): Promise<unknown> {
   switch (request.type) {
+    case 'ping':
+      return undefined
     case 'decide':
       await applyPolicy(request.backend, request.device)
       return undefined

@@ -3,13 +3,14 @@ import { constants } from 'node:os'
 import { advise } from '../backend/preflight/advice.ts'
 import type { BackendReason } from '../backend/types.ts'
 import { WhisperHipError } from '../errors.ts'
+import type { OutputTail } from './output-tail.ts'
 
 /** How the process of a model ended. */
 export interface Death {
   code: number | null
   signal: NodeJS.Signals | null
-  /** The end of what it wrote to its standard streams. */
-  tail: string
+  /** What it wrote to its standard streams. */
+  output: Pick<OutputTail, 'tail' | 'find'>
   /** Why this library killed it, as the end of a sentence. */
   killedBecause: string | undefined
 }
@@ -25,7 +26,7 @@ const gpuSigns: readonly [pattern: RegExp, reason: BackendReason][] = [
   [/(hip|cuda)\w*malloc\w*.*out of memory|(rocm|hip) error: out of memory/i, 'OUT_OF_MEMORY'],
 ]
 
-const memorySign = /out of memory|failed to allocate|bad_alloc|cannot allocate memory/i
+const memorySign = /out of memory|javascript oom|failed to allocate|bad_alloc|cannot allocate memory/i
 
 /**
  * The error of a job whose process died.
@@ -34,16 +35,18 @@ const memorySign = /out of memory|failed to allocate|bad_alloc|cannot allocate m
  * @param killsBefore {@link outOfMemoryKills} when the job began
  */
 export function deathError(name: string, doing: string, death: Death, killsBefore: number): WhisperHipError {
-  const { signal, tail, killedBecause } = death
+  const { signal, output, killedBecause } = death
   const killedByOther = signal === 'SIGKILL' && killedBecause === undefined
   const killedForMemory = killedByOther && outOfMemoryKills() > killsBefore
-  const reason = gpuSigns.find(([pattern]) => pattern.test(tail))?.[1]
-  const forMemory = killedForMemory || reason === 'OUT_OF_MEMORY' || (!reason && memorySign.test(tail))
-  const why = killedBecause ?? (killedForMemory ? 'the kernel killed it because memory ran out' : undefined)
+  const [pattern, reason] = gpuSigns.find(([sign]) => output.find(sign) !== undefined) ?? [memorySign]
+  const line = output.find(pattern)
+  const forMemory =
+    killedForMemory || reason === 'OUT_OF_MEMORY' || (reason === undefined && line !== undefined)
+  const why = killedBecause ?? (killedForMemory ? 'the kernel killed it because memory ran out' : line)
   const sentence = `The process of the model ${name} ${howItEnded(death)} ${doing}${why ? `: ${why}` : ''}`
   return new WhisperHipError(
     forMemory ? 'ERR_OUT_OF_MEMORY' : 'ERR_INTERNAL',
-    tail === '' ? sentence : `${sentence}. Its last words:\n${tail}`,
+    withLastWords(sentence, output.tail),
     {
       ...(reason !== undefined && { reason }),
       advice: [
@@ -61,7 +64,11 @@ const askForTheKiller = 'Look for what ended it: journalctl -k | grep -i "killed
 /** What the log says of a process that died while it had nothing to do. */
 export function idleDeath(name: string, death: Death): string {
   const sentence = `The process of the model ${name} ${howItEnded(death)} while it was idle`
-  return death.tail === '' ? sentence : `${sentence}. Its last words: ${death.tail}`
+  return withLastWords(sentence, death.output.tail)
+}
+
+function withLastWords(sentence: string, tail: string): string {
+  return tail === '' ? sentence : `${sentence}. Its last words:\n${tail}`
 }
 
 function howItEnded({ code, signal }: Death): string {

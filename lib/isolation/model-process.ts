@@ -13,13 +13,13 @@ import type { FromProcess, Request, ToProcess } from './protocol.ts'
 
 /** How long things may take, in seconds. */
 export interface Patience {
-  /** From the cancelling of a job to its end. A job that takes longer hangs, and the process with it. */
-  cancel: number
+  /** For a sign of life, or for the end of a job that was cancelled. What takes longer hangs. */
+  answer: number
   /** From the wish that the process ends to its end: it frees the GPU. */
   end: number
 }
 
-const usualPatience: Patience = { cancel: 30, end: 5 }
+const usualPatience: Patience = { answer: 30, end: 5 }
 
 /** From the end of the process, or of the connection, to the other: somebody else can hold its standard streams. */
 const lastWordsSeconds = 1
@@ -36,6 +36,7 @@ interface PendingJob {
 }
 
 const doing: Readonly<Record<Request['type'], string>> = {
+  ping: 'while it was idle',
   decide: 'while it looked for a GPU',
   load: 'while it loaded the model',
   transcribe: 'while it transcribed',
@@ -49,7 +50,7 @@ const doing: Readonly<Record<Request['type'], string>> = {
 export class ModelProcess {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
-  readonly #name: string
+  #name: string
   readonly #patience: Patience
   readonly #child: ChildProcess
   readonly #jobs = new Map<number, PendingJob>()
@@ -60,7 +61,7 @@ export class ModelProcess {
   #killedBecause: string | undefined
 
   /**
-   * @param name of the model
+   * @param name of the model, until it is loaded with another one
    * @param descriptor an open file with the model; `undefined` when the process opens it by its path
    * @throws {@link WhisperHipError} when no process can be started
    */
@@ -86,6 +87,7 @@ export class ModelProcess {
    */
   run<T>(request: Request, events: Partial<NativeEvents> = {}, store?: MemoryStore): NativeTask<T> {
     const job = ++this.#lastJob
+    if (request.type === 'load') this.#name = request.name
     const result = new Promise<unknown>((resolve, reject) => {
       const killsBefore = outOfMemoryKills()
       this.#jobs.set(job, { doing: doing[request.type], events, killsBefore, sent: false, resolve, reject })
@@ -93,6 +95,16 @@ export class ModelProcess {
     this.#hold()
     void this.#send(job, request, store)
     return { result: result as Promise<T>, cancel: () => this.#cancel(job) }
+  }
+
+  /** Whether it is alive and well: a death is noticed a moment later. A process that hangs is ended. */
+  async answers(): Promise<boolean> {
+    const { result } = this.run({ type: 'ping' })
+    this.#await(this.#jobs.get(this.#lastJob) as PendingJob, 'it gave no sign of life')
+    return result.then(
+      () => this.running,
+      () => false,
+    )
   }
 
   /** Takes no more jobs, and ends when it has none. */
@@ -132,10 +144,12 @@ export class ModelProcess {
       return
     }
     this.#post({ type: 'cancel', job })
-    const { cancel } = this.#patience
-    pending.timer = setTimeout(() => {
-      this.#kill(`a job that was cancelled did not end within ${cancel} seconds`)
-    }, cancel * 1000)
+    this.#await(pending, 'a job that was cancelled did not end')
+  }
+
+  #await(pending: PendingJob, otherwise: string): void {
+    const { answer } = this.#patience
+    pending.timer = setTimeout(() => this.#kill(`${otherwise} within ${answer} seconds`), answer * 1000)
   }
 
   #kill(because: string): void {
@@ -224,8 +238,9 @@ export class ModelProcess {
 
   /** Nobody wanted this end: it is the error of each job, and a line of the log where there is none. */
   #died(code: number | null, signal: NodeJS.Signals | null): (job: PendingJob) => WhisperHipError {
-    const death: Death = { code, signal, tail: this.#output.tail, killedBecause: this.#killedBecause }
-    if (this.#jobs.size === 0) log('warn', idleDeath(this.#name, death))
+    const death: Death = { code, signal, output: this.#output, killedBecause: this.#killedBecause }
+    if ([...this.#jobs.values()].every((job) => job.doing === doing.ping))
+      log('warn', idleDeath(this.#name, death))
     return (job) => deathError(this.#name, job.doing, death, job.killsBefore)
   }
 

@@ -1,10 +1,11 @@
-/** How much of what a process wrote is kept, in UTF-16 units. */
-const kept = 4096
+/** How much of what a process wrote is kept to be searched, and how much of it is shown, in UTF-16 units. */
+const kept = 65_536
+const shown = 4096
 
 /** What a process writes to its standard streams: its lines as they come, and the end of it all. */
 export class OutputTail {
   readonly #onLine: (line: string) => void
-  #tail = ''
+  #all = ''
   #line = ''
 
   constructor(onLine: (line: string) => void) {
@@ -13,15 +14,23 @@ export class OutputTail {
 
   /** The last 4096 characters. */
   get tail(): string {
-    return this.#tail.trim()
+    return this.#all.slice(-shown).trim()
+  }
+
+  /** The last line that matches. */
+  find(pattern: RegExp): string | undefined {
+    return this.#all
+      .split('\n')
+      .findLast((line) => pattern.test(line))
+      ?.trim()
   }
 
   write(text: string): void {
-    this.#tail = (this.#tail + text).slice(-kept)
+    this.#all = (this.#all + text).slice(-kept)
     const lines = (this.#line + text).split('\n')
     this.#line = lines.pop() ?? ''
     // A line that never ends is cut.
-    if (this.#line.length > kept) lines.push(this.#takeLine())
+    if (this.#line.length > shown) lines.push(this.#takeLine())
     for (const line of lines) this.#deliver(line)
   }
 

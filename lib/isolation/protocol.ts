@@ -22,6 +22,8 @@ export interface ProcessLoadOptions {
 
 /** What begins a job. */
 export type Request =
+  /** Is done at once. */
+  | { type: 'ping' }
   /** Fails when the policy rejects: before anything is downloaded. */
   | { type: 'decide'; backend: 'auto' | 'hip' | 'cpu'; device: number | string | undefined }
   /** `model`: an absolute path, the text of a file URL, or `null` for {@link modelDescriptor}. */

@@ -84,8 +84,15 @@ export class Supervisor {
   }
 
   async #ready(): Promise<ModelProcess> {
-    if (this.#disposed !== undefined) throw disposed(this.#name)
-    if (this.#current?.running) return this.#current
+    for (;;) {
+      if (this.#disposed !== undefined) throw disposed(this.#name)
+      const current = this.#current
+      if (!current?.running) return this.#restarted()
+      if (await current.answers()) return current
+    }
+  }
+
+  async #restarted(): Promise<ModelProcess> {
     this.#restarting ??= this.#restart().finally(() => {
       this.#restarting = undefined
     })
