@@ -9,6 +9,7 @@ import { loadHere } from '../model/load.ts'
 import type { LoadedModel } from '../model/model.ts'
 import { openFileSource } from '../model/sources.ts'
 import type { NativeAudioSource, NativeByteStore, NativeTask } from '../native.ts'
+import { redirectWarnings } from '../warn.ts'
 import { packError } from './pack-error.ts'
 import {
   type FromProcess,
@@ -162,10 +163,4 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // A terminal and a service manager send these to the application and to this process. The application decides.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
-// Warnings belong to the application.
-process.removeAllListeners('warning')
-process.on('warning', (warning: Error & { code?: string; detail?: string }) => {
-  const { code = warning.name, message, detail } = warning
-  if (code.startsWith('WHISPER_HIP_')) send({ type: 'warning', warning: { code, message, detail } })
-  else process.stderr.write(`${warning.name}: ${message}\n`)
-})
+redirectWarnings((warning) => send({ type: 'warning', warning }))

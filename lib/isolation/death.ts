@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
-import { advise } from '../backend/preflight/advice.ts'
-import type { BackendReason } from '../backend/types.ts'
+import { generalAdvice } from '../backend/preflight/advice.ts'
+import { reasonOfText } from '../backend/probe/judge.ts'
 import { WhisperHipError } from '../errors.ts'
 import type { OutputTail } from './output-tail.ts'
 
@@ -15,18 +15,8 @@ export interface Death {
   killedBecause: string | undefined
 }
 
-/** What a process writes when it dies of the GPU. */
-const gpuSigns: readonly [pattern: RegExp, reason: BackendReason][] = [
-  [/memory access fault by gpu|hw exception by gpu|gpu hang|HSA_STATUS_ERROR_EXCEPTION/i, 'GPU_FAULT'],
-  [/rocblas error: cannot read|could not initialize tensile/i, 'ROCBLAS_KERNELS_MISSING'],
-  [
-    /invalid device function|no kernel image is available|device kernel image is invalid/i,
-    'NO_CODE_OBJECT_FOR_GPU',
-  ],
-  [/(hip|cuda)\w*malloc\w*.*out of memory|(rocm|hip) error: out of memory/i, 'OUT_OF_MEMORY'],
-]
-
-const memorySign = /out of memory|javascript oom|failed to allocate|bad_alloc|cannot allocate memory/i
+/** For want of memory that is not the GPU's. */
+const hostMemory = /javascript heap out of memory|javascript oom|bad_alloc|cannot allocate memory/i
 
 /**
  * The error of a job whose process died.
@@ -38,11 +28,12 @@ export function deathError(name: string, doing: string, death: Death, killsBefor
   const { signal, output, killedBecause } = death
   const killedByOther = signal === 'SIGKILL' && killedBecause === undefined
   const killedForMemory = killedByOther && outOfMemoryKills() > killsBefore
-  const [pattern, reason] = gpuSigns.find(([sign]) => output.find(sign) !== undefined) ?? [memorySign]
-  const line = output.find(pattern)
-  const forMemory =
-    killedForMemory || reason === 'OUT_OF_MEMORY' || (reason === undefined && line !== undefined)
-  const why = killedBecause ?? (killedForMemory ? 'the kernel killed it because memory ran out' : line)
+  const hostLine = output.find((line) => hostMemory.test(line))
+  const gpuLine = hostLine ? undefined : output.find((line) => reasonOfText(line) !== 'UNKNOWN')
+  const reason = gpuLine === undefined ? undefined : reasonOfText(gpuLine)
+  const forMemory = killedForMemory || hostLine !== undefined || reason === 'OUT_OF_MEMORY'
+  const forKernel = killedForMemory ? 'the kernel killed it because memory ran out' : undefined
+  const why = killedBecause ?? forKernel ?? hostLine ?? gpuLine
   const sentence = `The process of the model ${name} ${howItEnded(death)} ${doing}${why ? `: ${why}` : ''}`
   return new WhisperHipError(
     forMemory ? 'ERR_OUT_OF_MEMORY' : 'ERR_INTERNAL',
@@ -50,7 +41,7 @@ export function deathError(name: string, doing: string, death: Death, killsBefor
     {
       ...(reason !== undefined && { reason }),
       advice: [
-        ...(reason === undefined ? [] : advise(reason, new Set(), {})),
+        ...(reason === undefined ? [] : generalAdvice(reason)),
         ...(forMemory && reason === undefined ? ['Load a smaller model, or run fewer jobs at once'] : []),
         ...(killedByOther && !killedForMemory ? [askForTheKiller] : []),
         'The next job gets a new process; a job is never started again by itself',

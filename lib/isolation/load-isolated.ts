@@ -37,7 +37,7 @@ async function startSupervisor(input: ModelInput, file: FileHandle | undefined):
 }
 
 async function loadIn(supervisor: Supervisor, input: ModelInput, options: Options): Promise<LoadedModel> {
-  const { backend, device, concurrency, flashAttention, signal, onProgress } = options
+  const { backend, device, allowPartial, concurrency, flashAttention, signal, onProgress } = options
   const interrupt = () => void supervisor.dispose()
   signal?.addEventListener('abort', interrupt, { once: true })
   try {
@@ -48,7 +48,13 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
     const recipe = {
       model: modelFor(located.input),
       name: located.name,
-      options: { backend, ...(device !== undefined && { device }), concurrency, flashAttention },
+      options: {
+        backend,
+        ...(device !== undefined && { device }),
+        ...(allowPartial !== undefined && { allowPartial }),
+        concurrency,
+        flashAttention,
+      },
     }
     const loaded = await supervisor
       .load(recipe, (progress) => {

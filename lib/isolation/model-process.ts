@@ -184,10 +184,8 @@ export class ModelProcess {
       case 'log':
         passOn(message.entry)
         break
-      case 'warning': {
-        const { code, message: text, detail } = message.warning
-        warnOnce(code, text, detail)
-      }
+      case 'warning':
+        warnOnce(message.warning)
     }
   }
 

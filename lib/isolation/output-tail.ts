@@ -17,12 +17,9 @@ export class OutputTail {
     return this.#all.slice(-shown).trim()
   }
 
-  /** The last line that matches. */
-  find(pattern: RegExp): string | undefined {
-    return this.#all
-      .split('\n')
-      .findLast((line) => pattern.test(line))
-      ?.trim()
+  /** The last line of which something is true. */
+  find(isIt: (line: string) => boolean): string | undefined {
+    return this.#all.split('\n').findLast(isIt)?.trim()
   }
 
   write(text: string): void {

@@ -1,6 +1,7 @@
 import type { LogEntry } from '../log.ts'
 import type { ModelBackend, ModelInfo } from '../model/types.ts'
 import type { NativeAudioSource, NativeSegment, NativeTranscribeOptions } from '../native.ts'
+import type { Warning } from '../warn.ts'
 import type { PackedError } from './pack-error.ts'
 
 /**
@@ -16,6 +17,7 @@ export const modelDescriptor = 4
 export interface ProcessLoadOptions {
   backend: 'auto' | 'hip' | 'cpu'
   device?: number | string
+  allowPartial?: boolean
   concurrency: number
   flashAttention: boolean
 }
@@ -53,14 +55,7 @@ export type FromProcess =
   | { type: 'done'; job: number; value: unknown }
   | { type: 'failed'; job: number; error: PackedError }
   | { type: 'log'; entry: LogEntry }
-  | { type: 'warning'; warning: PackedWarning }
-
-/** A process warning of the library. */
-export interface PackedWarning {
-  code: string
-  message: string
-  detail: string | undefined
-}
+  | { type: 'warning'; warning: Warning }
 
 /** What the process answers to `load`. */
 export interface LoadedInProcess {
