@@ -9,7 +9,8 @@ import type { ProcessLoadOptions } from './protocol.ts'
 import { spoolModel } from './spool-model.ts'
 import { Supervisor } from './supervisor.ts'
 
-type Options = ProcessLoadOptions & Pick<LoadOptions, 'offline' | 'sha256' | 'onProgress' | 'signal'>
+type Options = Omit<ProcessLoadOptions, 'allowPartial'> &
+  Pick<LoadOptions, 'allowPartial' | 'offline' | 'sha256' | 'onProgress' | 'signal'>
 
 /**
  * Loads a model in a process of its own. Names and URLs are resolved, downloads made here; everything that touches a GPU or
@@ -51,7 +52,7 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
       options: {
         backend,
         ...(device !== undefined && { device }),
-        ...(allowPartial !== undefined && { allowPartial }),
+        allowPartial: allowPartial ?? backend !== 'hip',
         concurrency,
         flashAttention,
       },

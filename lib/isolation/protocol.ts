@@ -17,7 +17,7 @@ export const modelDescriptor = 4
 export interface ProcessLoadOptions {
   backend: 'auto' | 'hip' | 'cpu'
   device?: number | string
-  allowPartial?: boolean
+  allowPartial: boolean
   concurrency: number
   flashAttention: boolean
 }

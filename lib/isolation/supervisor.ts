@@ -108,8 +108,11 @@ export class Supervisor {
     const process = this.#start()
     try {
       const recipe = this.#recipe as Recipe
-      const loaded = await process.run<LoadedInProcess>({ type: 'load', ...recipe }).result
-      requireSame(this.#first as LoadedInProcess, loaded)
+      const first = this.#first as LoadedInProcess
+      // What the model runs on was decided when it was loaded first.
+      const options = { ...recipe.options, backend: first.backend.active }
+      const { result } = process.run<LoadedInProcess>({ type: 'load', ...recipe, options })
+      requireSame(first, await result)
     } catch (error) {
       await process.end()
       throw error
@@ -126,15 +129,8 @@ function ownError(error: unknown): unknown {
   return new WhisperHipError(code, message, { ...(reason !== undefined && { reason }), advice, cause })
 }
 
-/** `model.info` and `model.backend` are promises: what is loaded again has to keep them. */
+/** What `model.info` promises has to hold for what is loaded again. */
 function requireSame(first: LoadedInProcess, now: LoadedInProcess): void {
-  if (now.backend.active !== first.backend.active || now.device !== first.device) {
-    throw new WhisperHipError(
-      'ERR_BACKEND_UNAVAILABLE',
-      `The model ${first.info.name} was loaded on ${first.device}, but a new process would use ${now.device}: ${now.backend.message}`,
-      { reason: now.backend.reason, advice: ['Load the model again to use what there is now'] },
-    )
-  }
   if (JSON.stringify([now.info, now.vocabularySize]) !== JSON.stringify([first.info, first.vocabularySize])) {
     throw new WhisperHipError(
       'ERR_MODEL_NOT_FOUND',

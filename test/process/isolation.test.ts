@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { packageRoot } from '../../lib/backend/package-root.ts'
 import {
   type AudioInput,
   type LoadOptions,
@@ -471,7 +472,7 @@ describe('cancelling', () => {
 
   it('of a job that hangs ends the process', async () => {
     const hanging = new ModelProcess('base', undefined, { answer: 0.3, end: 0.3 })
-    const options = { backend: 'cpu', concurrency: 1, flashAttention: true } as const
+    const options = { backend: 'cpu', allowPartial: true, concurrency: 1, flashAttention: true } as const
     await hanging.run({ type: 'load', model: materials.SMALL_MODEL, name: 'base', options }).result
     process.kill(onlyProcess(), 'SIGSTOP')
     const job = hanging.run({ type: 'decide', backend: 'cpu', device: undefined })
@@ -628,5 +629,20 @@ describe('the application', () => {
   it('can forget a model', async () => {
     const ended = await runChild('isolated.cjs', ['forgotten'], { nodeArgs: ['--expose-gc'] })
     expect(ended).toMatchObject({ ...quiet, code: 0, stdout: '0\n' })
+  })
+
+  it('may have the package anywhere', async () => {
+    const copy = join(folder, 'node_modules of mine', 'whisper-hip')
+    const root = packageRoot()
+    for (const part of ['dist', 'package.json'])
+      cpSync(join(root, part), join(copy, part), { recursive: true })
+    cpSync(dirname(materials.ADDON), join(copy, 'build/Release'), { recursive: true })
+    symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+    const env = { ENTRY: join(copy, 'dist/index.js') }
+    const ended = await runChild('isolated.cjs', ['busy'], { env })
+    expect(ended).toMatchObject({ ...quiet, code: 0, stdout: 'done 16\n' })
+    rmSync(join(copy, 'dist/isolated-child.js'))
+    const missing = await runChild('isolated.cjs', ['busy'], { env })
+    expect(missing.stderr).toContain('The program of isolated models is missing')
   })
 })
