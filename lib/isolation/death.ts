@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { generalAdvice } from '../backend/preflight/advice.ts'
 import { reasonOfText } from '../backend/probe/judge.ts'
-import { WhisperHipError } from '../errors.ts'
+import { type ErrorCode, WhisperHipError } from '../errors.ts'
 import type { OutputTail } from './output-tail.ts'
 
 /** How the process of a model ended. */
@@ -44,10 +44,19 @@ export function deathError(name: string, doing: string, death: Death, killsBefor
         ...(reason === undefined ? [] : generalAdvice(reason)),
         ...(forMemory && reason === undefined ? ['Load a smaller model, or run fewer jobs at once'] : []),
         ...(killedByOther && !killedForMemory ? [askForTheKiller] : []),
-        'The next job gets a new process; a job is never started again by itself',
+        newProcess,
       ],
     },
   )
+}
+
+const newProcess = 'The next job gets a new process; a job is never started again by itself'
+
+/** The error of a job that cost its process the GPU, with what to do about it; `undefined` for any other. */
+export function gpuLost(error: Error & { code?: unknown; reason?: unknown }): WhisperHipError | undefined {
+  const { code, reason, message } = error
+  if (reason !== 'CONTEXT_POISONED' && reason !== 'GPU_FAULT') return undefined
+  return new WhisperHipError(code as ErrorCode, message, { reason, advice: [newProcess], cause: error })
 }
 
 const askForTheKiller = 'Look for what ended it: journalctl -k | grep -i "killed process"'

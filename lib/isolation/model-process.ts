@@ -4,7 +4,7 @@ import { WhisperHipError } from '../errors.ts'
 import { attachLogSource, log, passOn } from '../log.ts'
 import type { NativeEvents, NativeTask } from '../native.ts'
 import { warnOnce } from '../warn.ts'
-import { type Death, deathError, idleDeath, outOfMemoryKills } from './death.ts'
+import { type Death, deathError, gpuLost, idleDeath, outOfMemoryKills } from './death.ts'
 import { cannotStart, forkProgram } from './fork.ts'
 import type { MemoryStore } from './memory-store.ts'
 import { OutputTail } from './output-tail.ts'
@@ -93,7 +93,7 @@ export class ModelProcess {
       this.#jobs.set(job, { doing: doing[request.type], events, killsBefore, sent: false, resolve, reject })
     })
     this.#hold()
-    void this.#send(job, request, store)
+    this.#send(job, request, store).catch((error) => this.#settle(job)?.reject(error))
     return { result: result as Promise<T>, cancel: () => this.#cancel(job) }
   }
 
@@ -189,10 +189,11 @@ export class ModelProcess {
     }
   }
 
-  #fail(job: number, error: Error & { reason?: unknown }): void {
-    // The process is alive, but its GPU is lost: the next job needs another one.
-    if (error.reason === 'CONTEXT_POISONED' || error.reason === 'GPU_FAULT') this.retire()
-    this.#settle(job)?.reject(error)
+  #fail(job: number, error: Error): void {
+    const lost = gpuLost(error)
+    // The process lives, but the next job needs another one.
+    if (lost !== undefined) this.retire()
+    this.#settle(job)?.reject(lost ?? error)
   }
 
   #post(message: ToProcess, done: () => void = () => {}): void {

@@ -99,6 +99,8 @@ describe('an isolated model on the GPU', () => {
     strike('abort=graph')
     const error = await rejection(model.transcribe(hum(3), greedy))
     expect(error.reason).toBe('CONTEXT_POISONED')
+    expect(error.advice.join()).toMatch(/new process/)
+    expect(error.advice.join()).not.toMatch(/isolation/)
     strike('')
     assertGpu(await model.transcribe(hum(3), greedy))
   })
