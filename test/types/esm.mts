@@ -97,7 +97,7 @@ const rateless: AudioInput = { samples: new Float32Array(4) }
 
 // Models.
 {
-  await using model = await loadModel('base', { backend: 'hip', concurrency: 4 })
+  await using model = await loadModel('base', { backend: 'hip', concurrency: 4, isolation: 'process' })
   is<Equal<typeof model, Model>>()
   is<Equal<ReturnType<typeof model.transcribe>, Transcription>>()
   is<Equal<Awaited<ReturnType<typeof model.detectLanguage>>, DetectedLanguage>>()
@@ -115,6 +115,8 @@ const loadOptions: LoadOptions = { onProgress: ({ stage }) => is<Equal<typeof st
 loadModel(new URL('https://example.com/model.bin'), { ...loadOptions, sha256: 'f'.repeat(64) })
 // @ts-expect-error a policy that does not exist
 loadModel('base', { backend: 'gpu' })
+// @ts-expect-error isolation is a word
+loadModel('base', { isolation: true })
 is<Equal<Awaited<ReturnType<typeof listModels>>, ListedModel[]>>()
 
 // The backend.

@@ -45,7 +45,7 @@ const programs = {
     const model = await load(SLOW_MODEL)
     say(modelProcesses())
     process.on('SIGINT', () => say('asked'))
-    const job = model.transcribe(hum(60), greedy)
+    const job = model.transcribe(hum(5), greedy)
     setTimeout(say, 300, 'now')
     say(`done ${(await job).segments.length}`)
   },
