@@ -3,9 +3,11 @@ export { type BackendInfoOptions, backendInfo } from './backend/info.ts'
 export type { BackendInfo, BackendNote, BackendReason, GpuDevice, ProbeStage } from './backend/types.ts'
 export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
 export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'
+export type { WeightType } from './model/conversions.ts'
 export { type ListedModel, listModels } from './model/download/index.ts'
 export { loadModel } from './model/load.ts'
 export { Model } from './model/model.ts'
+export type { ModelFormat } from './model/plan.ts'
 export type {
   DetectedLanguage,
   LoadOptions,

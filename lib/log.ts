@@ -24,7 +24,7 @@ const longestLine = 65_536
 
 let sink: LogSink | null = null
 let sinkFailed = false
-let source: Source | null = null
+const sources = new Set<Source>()
 /** The line that has begun and has not ended yet. */
 let pending: LogEntry | null = null
 
@@ -44,13 +44,18 @@ export function setLogger(logger: LogSink | null): void {
   flush()
   sink = logger
   sinkFailed = false
-  connect()
+  for (const source of sources) connect(source)
 }
 
-/** Makes a loaded addon a source of the log. @internal */
-export function attachLogSource(addon: Source): void {
-  source = addon
-  connect()
+/**
+ * Makes a loaded addon, or what runs one elsewhere, a source of the log.
+ * @returns detaches it
+ * @internal
+ */
+export function attachLogSource(source: Source): () => void {
+  sources.add(source)
+  connect(source)
+  return () => sources.delete(source)
 }
 
 /** Writes an entry of this library's own. @internal */
@@ -59,9 +64,14 @@ export function log(level: LogLevel, message: string): void {
   deliver({ level, message })
 }
 
-/** While nobody listens, the addon does not even send. */
-function connect(): void {
-  source?.setLogSink(sink === null ? null : receive)
+/** Delivers an entry that is complete: pieces of others may be on their way. @internal */
+export function passOn(entry: LogEntry): void {
+  deliver(entry)
+}
+
+/** While nobody listens, a source does not even send. */
+function connect(source: Source): void {
+  source.setLogSink(sink === null ? null : receive)
 }
 
 /** Joins the pieces that the native side prints into lines. */

@@ -32,6 +32,8 @@ const SECTIONS = [
       'LoadProgress',
       'Model',
       'ModelInfo',
+      'ModelFormat',
+      'WeightType',
       'ModelBackend',
       'DetectedLanguage',
       'listModels',

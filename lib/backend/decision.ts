@@ -94,7 +94,7 @@ const AGAIN =
   'This is the answer of an earlier trial. Try again when something has changed: whisper-hip doctor --refresh, or backendInfo({ refresh: true })'
 
 /** The variables as the user set them: starting HIP has set some to leave one GPU visible. */
-function environmentBefore(replaced: Readonly<Record<string, string | null>>): NodeJS.ProcessEnv {
+export function environmentBefore(replaced: Readonly<Record<string, string | null>>): NodeJS.ProcessEnv {
   const environment = { ...process.env }
   for (const [name, value] of Object.entries(replaced)) {
     if (value === null) delete environment[name]

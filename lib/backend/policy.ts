@@ -1,4 +1,5 @@
 import { WhisperHipError } from '../errors.ts'
+import { warnOnce } from '../warn.ts'
 import { addon } from './addon.ts'
 import { type Decision, decide } from './decision.ts'
 import { startGpu } from './start-gpu.ts'
@@ -15,8 +16,6 @@ export interface Choice {
 
 type Policy = 'auto' | 'hip' | 'cpu'
 type Refusal = Pick<Decision, 'reason' | 'message' | 'advice'>
-
-const warned = new Set<BackendReason>()
 
 /**
  * What a model that is loaded with this policy runs on. Starts HIP when that is the GPU.
@@ -53,7 +52,7 @@ function onCpu(policy: Policy, refusal: Refusal): Choice {
       advice,
     })
   }
-  warnOnce(`whisper-hip runs on the CPU (${reason}): ${message}`, refusal)
+  warnOnce({ reason, text: `whisper-hip runs on the CPU (${reason}): ${message}`, advice })
   return { active: 'cpu', reason, message, ordinal: 0 }
 }
 
@@ -64,21 +63,9 @@ function refusalOf(error: unknown): Refusal {
 
 /** A run on the GPU that needed the CPU for a part. */
 export function warnOfPartialRun(operations: readonly string[]): void {
-  const message = `whisper-hip ran a part of the model on the CPU (OPS_ON_CPU): ${operations.join(', ')}`
-  warnOnce(message, {
+  warnOnce({
     reason: 'OPS_ON_CPU',
-    message,
+    text: `whisper-hip ran a part of the model on the CPU (OPS_ON_CPU): ${operations.join(', ')}`,
     advice: ["Load the model with { backend: 'hip' } to have this refused"],
-  })
-}
-
-/** Running on the CPU is slow and looks like success: it is said once for each reason, loudly, where every Node process looks. */
-function warnOnce(text: string, { reason, advice }: Refusal): void {
-  if (warned.has(reason)) return
-  warned.add(reason)
-  process.emitWarning(text, {
-    type: 'WhisperHipWarning',
-    code: 'WHISPER_HIP_CPU',
-    detail: advice.map((line) => `- ${line}`).join('\n'),
   })
 }

@@ -9,16 +9,18 @@ import {
   checkSignal,
   checkString,
 } from '../check.ts'
+import { loadIsolated } from '../isolation/load-isolated.ts'
 import type { NativeAddon, NativeByteStore, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
 import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'
-import { locateModel } from './locate.ts'
-import { Model } from './model.ts'
+import { type LocatedModel, locateModel } from './locate.ts'
+import { type LoadedModel, Model } from './model.ts'
 import { describeModel } from './parameters.ts'
 import type { LoadPlan } from './plan.ts'
 import { toNativePlan } from './plan-to-native.ts'
+import type { ByteSource } from './source.ts'
 import type { LoadOptions, ModelInput } from './types.ts'
 
 /** Names of the options of {@link loadModel}. */
@@ -29,6 +31,7 @@ export const loadOptionNames = [
   'concurrency',
   'flashAttention',
   'weightType',
+  'isolation',
   'offline',
   'sha256',
   'onProgress',
@@ -47,27 +50,27 @@ const SLICE_BYTES = 1 << 20
 export async function loadModel(input: ModelInput, options: LoadOptions = {}): Promise<Model> {
   const caller = captureCaller(loadModel)
   try {
-    return await load(input, parseLoadOptions(options))
+    return new Model(await load(input, parseLoadOptions(options)))
   } catch (error) {
     throw toLibraryError(error, caller)
   }
 }
 
 type ParsedLoadOptions = LoadOptions &
-  Required<Pick<LoadOptions, 'backend' | 'concurrency' | 'flashAttention'>>
+  Required<Pick<LoadOptions, 'backend' | 'concurrency' | 'flashAttention' | 'isolation' | 'weightType'>>
 
 function parseLoadOptions(options: unknown): ParsedLoadOptions {
-  const given = checkOptions(options, loadOptionNames, ['isolation'], 'loadModel()')
+  const given = checkOptions(options, loadOptionNames, [], 'loadModel()')
   const parsed: ParsedLoadOptions = {
     backend: checkEnum(given.backend ?? 'auto', 'backend', ['auto', 'hip', 'cpu']),
     concurrency: checkInteger(given.concurrency ?? DEFAULT_CONCURRENCY, 'concurrency', 1, 16),
     flashAttention: checkBoolean(given.flashAttention ?? true, 'flashAttention'),
+    weightType: checkEnum(given.weightType ?? 'auto', 'weightType', ['auto', ...weightTypeNames]),
+    isolation: checkEnum(given.isolation ?? 'none', 'isolation', ['none', 'process']),
   }
   if (typeof given.device === 'string') parsed.device = checkString(given.device, 'device', 1, 200)
   else if (given.device !== undefined) parsed.device = checkInteger(given.device, 'device', 0, 63)
   if (given.allowPartial !== undefined) parsed.allowPartial = checkBoolean(given.allowPartial, 'allowPartial')
-  if (given.weightType !== undefined)
-    parsed.weightType = checkEnum(given.weightType, 'weightType', ['auto', ...weightTypeNames])
   if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
   if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
   if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')
@@ -75,11 +78,21 @@ function parseLoadOptions(options: unknown): ParsedLoadOptions {
   return parsed
 }
 
-async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Model> {
+async function load(input: ModelInput, options: ParsedLoadOptions): Promise<LoadedModel> {
   options.signal?.throwIfAborted()
+  return options.isolation === 'process'
+    ? loadIsolated(input, options)
+    : loadHere(() => locateModel(input, options), options)
+}
+
+/** Loads a model into this process. @internal */
+export async function loadHere(
+  locate: () => Promise<{ input: LocatedModel['input'] | ByteSource; name: string }>,
+  options: ParsedLoadOptions,
+): Promise<LoadedModel> {
   const first = await unlessAborted(applyPolicy(options.backend, options.device), options.signal)
   const { native } = addon()
-  const [{ computeThreads }, located] = await Promise.all([loadBackends(), locateModel(input, options)])
+  const [{ computeThreads }, located] = await Promise.all([loadBackends(), locate()])
   options.signal?.throwIfAborted()
 
   const plan = await readModel(located.input, options)
@@ -87,9 +100,9 @@ async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Mode
     const { handle, choice } = await executeWhereItCan(native, plan, options, first)
     const { audioLayers, textLayers, melBins, vocabularySize } = plan.hyperparameters
     const weightBytes = handle.weightBytes
-    return new Model(
-      handle,
-      {
+    return {
+      native: handle,
+      info: {
         name: located.name,
         ...describeModel(plan.hyperparameters),
         layers: { encoder: audioLayers, decoder: textLayers },
@@ -101,7 +114,7 @@ async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Mode
         fileBytes: plan.sources.reduce((sum, { size }) => sum + size, 0),
         memoryBytes: Object.values(weightBytes).reduce((sum, bytes) => sum + bytes, 0),
       },
-      {
+      backend: {
         policy: options.backend,
         active: choice.active,
         device: handle.device,
@@ -109,8 +122,13 @@ async function load(input: ModelInput, options: ParsedLoadOptions): Promise<Mode
         message: choice.message,
         weightBytes,
       },
-      { vocabularySize, maxThreads: computeThreads, concurrency: options.concurrency },
-    )
+      setup: {
+        vocabularySize,
+        maxThreads: computeThreads,
+        concurrency: options.concurrency,
+        stores: native,
+      },
+    }
   } finally {
     await closePlan(plan)
   }

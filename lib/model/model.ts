@@ -1,8 +1,7 @@
 import { prepareAudio } from '../audio/sources.ts'
-import { addon } from '../backend/addon.ts'
 import { checkInteger, checkOptions, checkSignal } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
-import type { NativeModel } from '../native.ts'
+import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
 import { startTranscription } from '../transcribe/run.ts'
 import { Scheduler } from '../transcribe/scheduler.ts'
@@ -10,12 +9,22 @@ import type { AudioInput, TranscribeOptions, Transcription } from '../transcribe
 import type { DetectedLanguage, ModelBackend, ModelInfo } from './types.ts'
 
 /** What a model has to know beside what it tells. */
-interface ModelSetup {
+export interface ModelSetup {
   vocabularySize: number
   /** Size of the process-wide pool of compute threads. */
   maxThreads: number
   /** Transcriptions at once. */
   concurrency: number
+  /** Takes audio to where the model is. */
+  stores: Pick<NativeAddon, 'ByteStore'>
+}
+
+/** What a {@link Model} is made of. */
+export interface LoadedModel {
+  native: NativeModel
+  info: ModelInfo
+  backend: ModelBackend
+  setup: ModelSetup
 }
 
 /**
@@ -35,7 +44,7 @@ export class Model implements AsyncDisposable {
   #disposed: Promise<void> | undefined
 
   /** @internal use {@link loadModel} */
-  constructor(native: NativeModel, info: ModelInfo, backend: ModelBackend, setup: ModelSetup) {
+  constructor({ native, info, backend, setup }: LoadedModel) {
     this.info = Object.freeze(info)
     this.backend = Object.freeze(backend)
     this.#native = native
@@ -53,7 +62,7 @@ export class Model implements AsyncDisposable {
   transcribe(audio: AudioInput, options: TranscribeOptions = {}): Transcription {
     return startTranscription(
       {
-        addon: addon().native,
+        addon: this.#setup.stores,
         model: this.#native,
         facts: { ...this.info, ...this.#setup },
         scheduler: this.#scheduler,
@@ -92,7 +101,7 @@ export class Model implements AsyncDisposable {
 
   async #detect(audio: AudioInput, threads: number, signal: AbortSignal): Promise<DetectedLanguage> {
     signal.throwIfAborted()
-    const { source } = await prepareAudio(audio, addon().native, signal)
+    const { source } = await prepareAudio(audio, this.#setup.stores, signal)
     const task = await this.#scheduler.start(() => this.#native.detectLanguage(source, threads), signal)
     const cancel = () => task.cancel()
     signal.addEventListener('abort', cancel, { once: true })

@@ -16,15 +16,20 @@ export interface ModelSource {
 /**
  * Opens what the user named: a file, a checkpoint folder or the bytes of a file.
  *
- * @param input a path, a `file:` URL, or bytes (not copied: they must not change until the model is loaded)
+ * @param input a path, a `file:` URL, bytes (not copied: they must not change until the model is loaded), or an open source
  * @throws WhisperHipError `ERR_INVALID_ARGUMENT`, `ERR_MODEL_NOT_FOUND` (missing, unreadable), `ERR_MODEL_FORMAT` (no regular
  *   file, a folder without a model), `ERR_MODEL_UNSUPPORTED` (a folder in a format that this version does not read)
  */
-export async function openModelSource(input: string | URL | Uint8Array): Promise<ModelSource> {
+export async function openModelSource(input: string | URL | Uint8Array | ByteSource): Promise<ModelSource> {
+  if (isSource(input)) return { source: input, folder: null }
   if (input instanceof Uint8Array) return { source: bytesSource(input), folder: null }
   const path = pathOf(input)
   const file = (await statModel(path)).isDirectory() ? await modelFileIn(path) : path
   return { source: await openFileSource(file), folder: dirname(file) }
+}
+
+function isSource(input: string | URL | Uint8Array | ByteSource): input is ByteSource {
+  return typeof input === 'object' && 'read' in input
 }
 
 function pathOf(input: string | URL): string {
@@ -53,9 +58,10 @@ function pathOf(input: string | URL): string {
 
 /**
  * Opens a regular file for random access.
+ * @param name what messages about its contents call it
  * @throws WhisperHipError `ERR_MODEL_NOT_FOUND` or `ERR_MODEL_FORMAT`, naming the path and what was found there
  */
-export async function openFileSource(path: string): Promise<ByteSource> {
+export async function openFileSource(path: string, name = path): Promise<ByteSource> {
   // Looked at before it is opened: opening a device or a pipe can act on it, or wait.
   requireRegularFile(path, await statModel(path))
   let handle: FileHandle
@@ -67,7 +73,7 @@ export async function openFileSource(path: string): Promise<ByteSource> {
   try {
     const stats = await handle.stat()
     requireRegularFile(path, stats)
-    return new FileSource(path, stats.size, handle)
+    return new FileSource(name, stats.size, handle)
   } catch (error) {
     await handle.close()
     throw error

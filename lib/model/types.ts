@@ -54,6 +54,14 @@ export interface LoadOptions {
    */
   weightType?: 'auto' | WeightType
   /**
+   * Where the model runs. `process`: in a process of its own, which can die (of a fault of the GPU, a crash, for want of
+   * memory) without taking the application along. The jobs that ran on it then reject with `ERR_INTERNAL` or `ERR_OUT_OF_MEMORY`,
+   * naming the signal and what the process wrote last; the next job gets a new process, which loads the model again. No job is
+   * started again by itself.
+   * @defaultValue `'none'`
+   */
+  isolation?: 'none' | 'process'
+  /**
    * Never touch the network: a model by name or URL must be in the cache.
    * @defaultValue `false`
    */

@@ -12,6 +12,7 @@ import {
   type listModels,
   loadModel,
   type Model,
+  type ModelFormat,
   type Segment,
   setLogger,
   type TranscribeOptions,
@@ -97,11 +98,11 @@ const rateless: AudioInput = { samples: new Float32Array(4) }
 
 // Models.
 {
-  await using model = await loadModel('base', { backend: 'hip', concurrency: 4 })
+  await using model = await loadModel('base', { backend: 'hip', concurrency: 4, isolation: 'process' })
   is<Equal<typeof model, Model>>()
   is<Equal<ReturnType<typeof model.transcribe>, Transcription>>()
   is<Equal<Awaited<ReturnType<typeof model.detectLanguage>>, DetectedLanguage>>()
-  is<Equal<typeof model.info.format, 'ggml' | 'ctranslate2'>>()
+  is<Equal<typeof model.info.format, ModelFormat>>()
   is<Equal<typeof model.backend.reason, BackendReason>>()
   is<Equal<ReturnType<typeof model.dispose>, Promise<void>>>()
   model.transcribe(audio[0] ?? 'speech.wav', options)
@@ -115,6 +116,8 @@ const loadOptions: LoadOptions = { onProgress: ({ stage }) => is<Equal<typeof st
 loadModel(new URL('https://example.com/model.bin'), { ...loadOptions, sha256: 'f'.repeat(64) })
 // @ts-expect-error a policy that does not exist
 loadModel('base', { backend: 'gpu' })
+// @ts-expect-error isolation is a word
+loadModel('base', { isolation: true })
 is<Equal<Awaited<ReturnType<typeof listModels>>, ListedModel[]>>()
 
 // The backend.

@@ -1,6 +1,7 @@
 import { Pacer } from '../../pacer.ts'
 import { type WeightType, withWeightType } from '../conversions.ts'
 import type { LoadPlan } from '../plan.ts'
+import type { ByteSource } from '../source.ts'
 import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'
 import { readCTranslate2 } from './ctranslate2.ts'
@@ -11,13 +12,13 @@ import { readLegacyGgml } from './legacy-ggml.ts'
  * Finds out what the input is and how to load it. Reads tables and vocabularies only, never a weight, in bounded memory, and
  * gives the event loop a turn every few milliseconds. The sources of the plan are open: end with {@link closePlan}.
  *
- * @param input a file, a checkpoint folder, a `file:` URL, or the bytes of a file (not copied)
+ * @param input a file, a checkpoint folder, a `file:` URL, the bytes of a file (not copied), or an open source
  * @param options `weightType` in memory, `auto` when absent; `signal` aborts with its reason
  * @throws WhisperHipError `ERR_MODEL_NOT_FOUND`, `ERR_MODEL_FORMAT` (no model), `ERR_MODEL_CORRUPT` (damaged),
  *   `ERR_MODEL_UNSUPPORTED` (sound, but not for this version), `ERR_INVALID_ARGUMENT`; or the reason of the signal
  */
 export async function readModel(
-  input: string | URL | Uint8Array,
+  input: string | URL | Uint8Array | ByteSource,
   { weightType = 'auto', signal }: { weightType?: 'auto' | WeightType; signal?: AbortSignal } = {},
 ): Promise<LoadPlan> {
   signal?.throwIfAborted()

@@ -1,0 +1,166 @@
+/**
+ * The program of the process that runs an isolated model, built as `dist/isolated-child.js`. It does what it is told over
+ * the IPC channel, see protocol.ts, and ends with it.
+ */
+import { addon } from '../backend/addon.ts'
+import { applyPolicy } from '../backend/policy.ts'
+import { setLogger } from '../log.ts'
+import { loadHere } from '../model/load.ts'
+import type { LoadedModel } from '../model/model.ts'
+import { openFileSource } from '../model/sources.ts'
+import type { NativeAudioSource, NativeByteStore, NativeTask } from '../native.ts'
+import { redirectWarnings } from '../warn.ts'
+import { packError } from './pack-error.ts'
+import {
+  type FromProcess,
+  type LoadedInProcess,
+  modelDescriptor,
+  type Request,
+  type SentAudio,
+  type ToProcess,
+} from './protocol.ts'
+
+interface Store {
+  store: NativeByteStore
+  error?: unknown
+}
+
+let model: LoadedModel | undefined
+const stores = new Map<number, Store>()
+const tasks = new Map<number, NativeTask<unknown>>()
+
+function send(message: FromProcess): void {
+  // There is nobody to tell when it fails: then the channel is closed, and this process ends.
+  process.send?.(message, undefined, undefined, () => {})
+}
+
+async function perform(job: number, request: Request): Promise<void> {
+  try {
+    send({ type: 'done', job, value: await answer(job, request) })
+  } catch (error) {
+    send({ type: 'failed', job, error: packError(error) })
+  } finally {
+    tasks.delete(job)
+    stores.delete(job)
+  }
+}
+
+async function answer(job: number, request: Request): Promise<unknown> {
+  switch (request.type) {
+    case 'ping':
+      return undefined
+    case 'decide':
+      await applyPolicy(request.backend, request.device)
+      return undefined
+    case 'load':
+      return load(job, request)
+    case 'transcribe':
+      return follow(
+        job,
+        loaded().native.transcribe(audioOf(job, request.audio), request.options, {
+          onSegments: (segments) => send({ type: 'segments', job, segments }),
+          onProgress: (progress) => send({ type: 'progress', job, progress }),
+        }),
+      )
+    case 'detectLanguage':
+      return follow(job, loaded().native.detectLanguage(audioOf(job, request.audio), request.threads))
+  }
+}
+
+function follow(job: number, task: NativeTask<unknown>): Promise<unknown> {
+  tasks.set(job, task)
+  return task.result
+}
+
+function loaded(): LoadedModel {
+  if (model === undefined) throw new Error('The process has no model')
+  return model
+}
+
+async function load(
+  job: number,
+  { model: place, name, options }: Extract<Request, { type: 'load' }>,
+): Promise<LoadedInProcess> {
+  const onProgress = ({ progress }: { progress: number }) => send({ type: 'progress', job, progress })
+  model = await loadHere(async () => ({ input: await open(place, name), name }), {
+    ...options,
+    isolation: 'none',
+    onProgress,
+  })
+  const { native, info, backend, setup } = model
+  const { device, weightBytes } = native
+  return {
+    info,
+    backend,
+    device,
+    weightBytes,
+    vocabularySize: setup.vocabularySize,
+    maxThreads: setup.maxThreads,
+  }
+}
+
+async function open(place: string | null, name: string) {
+  if (place === null) return openFileSource(`/proc/self/fd/${modelDescriptor}`, name)
+  return place.startsWith('file:') ? new URL(place) : place
+}
+
+/** Audio with its bytes, which came ahead. */
+function audioOf(job: number, audio: SentAudio): NativeAudioSource {
+  if (audio.kind === 'file') return audio
+  const { store, error } = storeOf(job)
+  if (error !== undefined) throw error
+  return { ...audio, store }
+}
+
+function storeOf(job: number): Store {
+  const store = stores.get(job) ?? { store: new (addon().native.ByteStore)() }
+  stores.set(job, store)
+  return store
+}
+
+/** Bytes for which there is no memory are the error of their job, when it comes. */
+function append(job: number, bytes: Uint8Array): void {
+  const into = storeOf(job)
+  if (into.error !== undefined) return
+  try {
+    into.store.append(bytes, false)
+  } catch (error) {
+    into.error = error
+  }
+}
+
+async function end(): Promise<void> {
+  for (const task of tasks.values()) task.cancel()
+  await model?.native.dispose()
+  process.exit()
+}
+
+function receive(message: ToProcess): void {
+  switch (message.type) {
+    case 'bytes':
+      append(message.job, message.bytes)
+      break
+    case 'cancel':
+      stores.delete(message.job)
+      tasks.get(message.job)?.cancel()
+      break
+    case 'listen':
+      setLogger(message.on ? (entry) => send({ type: 'log', entry }) : null)
+      break
+    case 'end':
+      void end()
+      break
+    default:
+      void perform(message.job, message)
+  }
+}
+
+process.on('message', receive)
+
+// Nobody wants what it does any more, and nothing of it is worth saving: no work, hung or not, may hold it up.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+
+// A terminal and a service manager send these to the application and to this process. The application decides.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+
+redirectWarnings((warning) => send({ type: 'warning', warning }))

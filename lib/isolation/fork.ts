@@ -1,0 +1,58 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { addon } from '../backend/addon.ts'
+import { environmentBefore } from '../backend/decision.ts'
+import { packageRoot } from '../backend/package-root.ts'
+import { WhisperHipError } from '../errors.ts'
+import { processNodeOptions } from './node-options.ts'
+import { modelDescriptor } from './protocol.ts'
+
+/**
+ * Starts the program that runs a model, `dist/isolated-child.js`, with the Node of this process.
+ * @param descriptor an open file that becomes {@link modelDescriptor} there
+ */
+export function forkProgram(descriptor: number | undefined): ChildProcess {
+  const program = join(packageRoot(), 'dist', 'isolated-child.js')
+  if (!existsSync(program)) {
+    throw new WhisperHipError('ERR_NATIVE_MISSING', `The program of isolated models is missing: ${program}`, {
+      advice: ['Install the package again, or build it: npm run build:lib'],
+    })
+  }
+  // A model of this process leaves only its own GPU visible; this one may want another.
+  const env = environmentBefore(addon().native.hipState().replaced)
+  const nodeOptions = processNodeOptions(env.NODE_OPTIONS ?? '')
+  if (nodeOptions === '') delete env.NODE_OPTIONS
+  else env.NODE_OPTIONS = nodeOptions
+  const stdio: ('ignore' | 'pipe' | 'ipc' | number)[] = ['ignore', 'pipe', 'pipe', 'ipc']
+  if (descriptor !== undefined) stdio[modelDescriptor] = descriptor
+  try {
+    return fork(program, [], { execArgv: [], serialization: 'advanced', stdio, env })
+  } catch (cause) {
+    throw cannotStart(cause)
+  }
+}
+
+/** The system refuses a process. */
+export function cannotStart(cause: unknown): WhisperHipError {
+  const code = (cause as NodeJS.ErrnoException).code
+  return new WhisperHipError(
+    code === 'ENOMEM' ? 'ERR_OUT_OF_MEMORY' : 'ERR_INTERNAL',
+    `A process for the model could not be started: ${cause instanceof Error ? cause.message : String(cause)}`,
+    { cause, advice: adviceFor(code) },
+  )
+}
+
+function adviceFor(code: string | undefined): string[] {
+  switch (code) {
+    case 'EAGAIN':
+      return ['Allow more processes: ulimit -u, or pids.max of the container']
+    case 'EMFILE':
+    case 'ENFILE':
+      return ['Allow more open files: ulimit -n']
+    case 'ERR_ACCESS_DENIED':
+      return ['Allow Node to start processes: --allow-child-process']
+    default:
+      return ["Load the model without { isolation: 'process' } where processes cannot be started"]
+  }
+}

@@ -1,0 +1,91 @@
+import type { FileHandle } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { locateModel } from '../model/locate.ts'
+import type { LoadedModel } from '../model/model.ts'
+import type { LoadOptions, ModelInput } from '../model/types.ts'
+import { IsolatedModel } from './isolated-model.ts'
+import { MemoryStore } from './memory-store.ts'
+import type { ProcessLoadOptions } from './protocol.ts'
+import { spoolModel } from './spool-model.ts'
+import { Supervisor } from './supervisor.ts'
+
+type Options = Omit<ProcessLoadOptions, 'allowPartial'> &
+  Pick<LoadOptions, 'allowPartial' | 'offline' | 'sha256' | 'onProgress' | 'signal'>
+
+/**
+ * Loads a model in a process of its own. Names and URLs are resolved, downloads made here; everything that touches a GPU or
+ * parses weights happens there.
+ */
+export async function loadIsolated(input: ModelInput, options: Options): Promise<LoadedModel> {
+  const file = input instanceof Uint8Array ? await spoolModel(input, options.signal) : undefined
+  const supervisor = await startSupervisor(input, file)
+  try {
+    return await loadIn(supervisor, input, options)
+  } catch (error) {
+    await supervisor.dispose()
+    options.signal?.throwIfAborted()
+    throw error
+  }
+}
+
+async function startSupervisor(input: ModelInput, file: FileHandle | undefined): Promise<Supervisor> {
+  try {
+    return new Supervisor(file === undefined ? String(input) : '<bytes>', file)
+  } catch (error) {
+    await file?.close()
+    throw error
+  }
+}
+
+async function loadIn(supervisor: Supervisor, input: ModelInput, options: Options): Promise<LoadedModel> {
+  const { backend, device, allowPartial, concurrency, flashAttention, weightType, signal, onProgress } =
+    options
+  const interrupt = () => void supervisor.dispose()
+  signal?.addEventListener('abort', interrupt, { once: true })
+  try {
+    signal?.throwIfAborted()
+    if (backend === 'hip') await supervisor.decide(options)
+    const located = await locateModel(input, options)
+    let failure: { error: unknown } | undefined
+    const recipe = {
+      model: modelFor(located.input),
+      name: located.name,
+      options: {
+        backend,
+        ...(device !== undefined && { device }),
+        allowPartial: allowPartial ?? backend !== 'hip',
+        concurrency,
+        flashAttention,
+        weightType,
+      },
+    }
+    const loaded = await supervisor
+      .load(recipe, (progress) => {
+        try {
+          if (!signal?.aborted && failure === undefined) onProgress?.({ stage: 'load', progress })
+        } catch (error) {
+          failure = { error }
+          interrupt()
+        }
+      })
+      .catch((error) => {
+        throw failure === undefined ? error : failure.error
+      })
+    const { info, maxThreads, vocabularySize } = loaded
+    return {
+      native: new IsolatedModel(supervisor, loaded),
+      info,
+      backend: loaded.backend,
+      setup: { vocabularySize, maxThreads, concurrency, stores: { ByteStore: MemoryStore } },
+    }
+  } finally {
+    signal?.removeEventListener('abort', interrupt)
+  }
+}
+
+/** The process may outlive a change of the working directory. */
+function modelFor(input: string | URL | Uint8Array): string | null {
+  if (input instanceof Uint8Array) return null
+  if (input instanceof URL) return input.href
+  return input === '' ? input : resolve(input)
+}

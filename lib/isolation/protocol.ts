@@ -1,0 +1,70 @@
+import type { LogEntry } from '../log.ts'
+import type { WeightType } from '../model/conversions.ts'
+import type { ModelBackend, ModelInfo } from '../model/types.ts'
+import type { NativeAudioSource, NativeSegment, NativeTranscribeOptions } from '../native.ts'
+import type { Warning } from '../warn.ts'
+import type { PackedError } from './pack-error.ts'
+
+/**
+ * What the application and the process of a model tell each other, over Node's IPC channel with structured clones.
+ *
+ * A job has a number. It begins with a {@link Request}, maybe after bytes for it, and ends with one `done` or `failed`.
+ */
+
+/** The inherited descriptor of a model that was given as bytes. 0..2 are the standard streams, 3 is the IPC channel. */
+export const modelDescriptor = 4
+
+/** Options of `loadModel()` that the process needs; all are checked. */
+export interface ProcessLoadOptions {
+  backend: 'auto' | 'hip' | 'cpu'
+  device?: number | string
+  allowPartial: boolean
+  concurrency: number
+  flashAttention: boolean
+  weightType: 'auto' | WeightType
+}
+
+/** What begins a job. */
+export type Request =
+  /** Is done at once. */
+  | { type: 'ping' }
+  /** Fails when the policy rejects: before anything is downloaded. */
+  | { type: 'decide'; backend: 'auto' | 'hip' | 'cpu'; device: number | string | undefined }
+  /** `model`: an absolute path, the text of a file URL, or `null` for {@link modelDescriptor}. */
+  | { type: 'load'; model: string | null; name: string; options: ProcessLoadOptions }
+  | { type: 'transcribe'; audio: SentAudio; options: NativeTranscribeOptions }
+  | { type: 'detectLanguage'; audio: SentAudio; threads: number }
+
+/** Audio whose bytes, if it has any, went ahead of the request. */
+export type SentAudio =
+  | Extract<NativeAudioSource, { kind: 'file' }>
+  | Omit<Extract<NativeAudioSource, { kind: 'bytes' }>, 'store'>
+  | Omit<Extract<NativeAudioSource, { kind: 'pcm' }>, 'store'>
+
+export type ToProcess =
+  | ({ job: number } & Request)
+  | { type: 'bytes'; job: number; bytes: Uint8Array }
+  /** Cancels a job, or forgets the bytes of one that was never requested. */
+  | { type: 'cancel'; job: number }
+  /** Whether anybody reads the log. */
+  | { type: 'listen'; on: boolean }
+  /** Frees everything and ends. */
+  | { type: 'end' }
+
+export type FromProcess =
+  | { type: 'progress'; job: number; progress: number }
+  | { type: 'segments'; job: number; segments: NativeSegment[] }
+  | { type: 'done'; job: number; value: unknown }
+  | { type: 'failed'; job: number; error: PackedError }
+  | { type: 'log'; entry: LogEntry }
+  | { type: 'warning'; warning: Warning }
+
+/** What the process answers to `load`. */
+export interface LoadedInProcess {
+  info: ModelInfo
+  backend: ModelBackend
+  device: string
+  weightBytes: Record<string, number>
+  vocabularySize: number
+  maxThreads: number
+}
