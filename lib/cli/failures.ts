@@ -39,7 +39,7 @@ export function tellWarnings(): void {
   process.on('warning', ({ message, ...warning }) => {
     const { detail } = warning as { detail?: string }
     tell(
-      message,
+      message.replace(/^whisper-hip /, ''),
       detail?.split('\n').map((line) => line.replace(/^- /, '')),
     )
   })

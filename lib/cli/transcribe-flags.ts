@@ -157,7 +157,12 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
 
 /** The flags as options of commander. */
 export function optionsOf(flags: Flags<string>): Option[] {
-  return Object.values(flags).map(({ flags, description }) => new Option(flags, description))
+  return Object.values(flags).map(({ flags, description }) => {
+    const option = new Option(flags, description)
+    // --no-speech-threshold does not negate a speech threshold.
+    if (option.required) option.negate = false
+    return option
+  })
 }
 
 /** Values for the library, of the flags that were given. */
@@ -179,7 +184,7 @@ export function readFlags<Name extends string>(
  * library checks all again, against the model.
  * @throws {@link UsageError}
  */
-export function checkRunOptions(options: TranscribeOptions): void {
+export function checkRunOptions(options: object): void {
   const vocabularySize = 51_866
   const languages = [...languageTokens(vocabularySize)]
   asUsage(() =>

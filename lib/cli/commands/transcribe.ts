@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { Argument, Command, Option } from 'commander'
+import { describeSystemError, undecodable } from '../../audio/failures.ts'
 import { WhisperHipError } from '../../errors.ts'
 import {
   type AudioInput,
@@ -42,9 +43,9 @@ export function transcribeCommand(context: CommandContext): Command {
     .addArgument(new Argument('<file...>', 'recordings; - reads one from standard input'))
     .option('-m, --model <model>', 'catalogue name, path or URL of a model', 'base')
     .addOption(
-      new Option('-f, --format <name>', 'txt, srt, vtt, lrc, tsv or json; repeatable (default: txt)')
+      new Option('-f, --format <name>', 'txt, srt, vtt, lrc, tsv or json; repeatable')
         .argParser(collect)
-        .default([], ''),
+        .default([], 'txt'),
     )
     .option('-o, --output <folder>', 'write NAME.FORMAT for each recording, and print the paths')
     .addOption(new Option('--json', 'the same as --format json').conflicts(['format', 'output']))
@@ -96,7 +97,20 @@ async function checkReadable(files: readonly string[]): Promise<void> {
   for (const file of files) {
     if (file === STDIN) {
       if (process.stdin.isTTY) throw new UsageError('Standard input (-) is a terminal, not a recording')
-    } else if (!/^https?:/i.test(file)) await access(file, constants.R_OK)
+    } else await requireReadable(file)
+  }
+}
+
+async function requireReadable(file: string): Promise<void> {
+  if (/^https?:/i.test(file)) {
+    throw new UsageError(`Expected a file but received the address ${file}`, [
+      `Fetch it: curl -L ${file} | whisper-hip transcribe -`,
+    ])
+  }
+  try {
+    await access(file, constants.R_OK)
+  } catch (error) {
+    throw undecodable(`'${file}'`, describeSystemError(error), { cause: error })
   }
 }
 

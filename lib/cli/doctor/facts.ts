@@ -15,6 +15,8 @@ export interface Section {
   /** The first row is the head of the table. */
   table?: readonly (readonly string[])[]
   lines?: readonly string[]
+  /** What to do, most likely first. */
+  steps?: readonly string[]
 }
 
 /** The answer to the question that the command is asked, in a sentence. */
@@ -29,13 +31,11 @@ export function verdict({ active, reason, device }: BackendInfo): string {
 /** Everything that was found, in the order in which a human needs it. Nothing is shown that was not looked at. */
 export function sections(info: BackendInfo, surroundings: Surroundings): Section[] {
   return [
-    ...(info.advice.length === 0
-      ? []
-      : [{ title: 'What to do', lines: info.advice.map((line, i) => `${i + 1}. ${line}`) }]),
+    ...(info.advice.length === 0 ? [] : [{ title: 'What to do', steps: info.advice }]),
     gpus(info.devices),
     ...probe(info.probe),
     ...notes(info),
-    rocm(info.rocm),
+    rocm(info),
     parts(info),
     build(info),
     environment(info.environment),
@@ -107,8 +107,13 @@ function notes({ notes: found }: BackendInfo): Section[] {
   ]
 }
 
-function rocm(found: BackendInfo['rocm']): Section {
-  if (found === null) return { title: 'ROCm', lines: ['not looked for, or not found'] }
+function rocm({ rocm: found, build: report }: BackendInfo): Section {
+  if (found === null) {
+    const why = report?.hip
+      ? 'the loader finds no runtime for the HIP module'
+      : 'not looked for: there is no HIP module'
+    return { title: 'ROCm', lines: [why] }
+  }
   return {
     title: 'ROCm',
     lines: [

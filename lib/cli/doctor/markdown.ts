@@ -14,8 +14,9 @@ export function markdownReport(info: BackendInfo, surroundings: Surroundings, ho
   return shortenHome(`${blocks.join('\n\n')}\n`, home)
 }
 
-function describe({ title, table: rows, lines = [] }: Section): string[] {
+function describe({ title, table: rows, lines = [], steps = [] }: Section): string[] {
   const blocks = [`### ${title}`]
+  if (steps.length > 0) blocks.push(steps.map((step, i) => `${i + 1}. ${escapeMarkup(step)}`).join('\n'))
   if (rows !== undefined) blocks.push(markdownTable(rows))
   // Paths, versions and variables are quoted as they are.
   if (lines.length > 0) blocks.push(`\`\`\`text\n${lines.join('\n').replaceAll('```', "'''")}\n\`\`\``)

@@ -9,10 +9,16 @@ export function textReport(info: BackendInfo, surroundings: Surroundings, style:
   const colour = works ? 'green' : info.reason === 'NATIVE_MISSING' ? 'red' : 'yellow'
   const blocks = [
     [style(colour, verdict(info)), `${info.reason}: ${info.message}`],
-    ...sections(info, surroundings).map(({ title, table: rows, lines = [] }) => [
+    ...sections(info, surroundings).map(({ title, table: rows, lines = [], steps = [] }) => [
       style('bold', title),
-      ...[...(rows === undefined ? [] : table(rows)), ...lines].map((line) => `  ${line}`),
+      ...[...(rows === undefined ? [] : table(rows)), ...lines, ...numbered(steps)].map(
+        (line) => `  ${line}`,
+      ),
     ]),
   ]
   return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`
+}
+
+function numbered(steps: readonly string[]): string[] {
+  return steps.map((step, i) => `${i + 1}. ${step}`)
 }
