@@ -22,7 +22,7 @@ export function createProgram(context: CommandContext): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nMore in docs/cli.md of the package.',
+      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nMore: docs/cli.md in the repository.',
     )
   for (const make of [transcribeCommand, doctorCommand, modelsCommand, buildCommand, demoCommand])
     program.addCommand(make(context))
