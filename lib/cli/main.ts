@@ -25,7 +25,8 @@ async function main(args: readonly string[]): Promise<number> {
     return code
   } catch (error) {
     const { reason } = controller.signal
-    if (reason instanceof Interrupted) return reason.exitCode
+    // What cannot be cancelled, such as the trial of a GPU, is not waited for.
+    if (reason instanceof Interrupted) process.exit(reason.exitCode)
     if (reason instanceof ClosedOutput) return reason.exitCode
     // Commander has said it already. It knows only the codes 0 and 1; wrong usage is 2 here.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2

@@ -11,6 +11,8 @@ interface Flag {
   /** As commander takes it. A flag that begins with `--no-` turns off what is on by default. */
   readonly flags: string
   readonly description: string
+  /** The flag that says the opposite, of an option that is neither on nor off by default. */
+  readonly opposite?: string
   /** What the library gets for the text on the command line. Absent: the text, or for a flag without a value the boolean. */
   readonly read?: (text: string) => unknown
 }
@@ -41,6 +43,11 @@ export const loadFlags: Flags<Exclude<keyof LoadOptions, 'concurrency' | 'onProg
     flags: '--device <gpu>',
     description: 'index, PCI address or name of the GPU (default: the one with the most memory)',
     read: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+  },
+  allowPartial: {
+    flags: '--allow-partial',
+    opposite: '--no-allow-partial',
+    description: 'compute on the CPU what the GPU does not support (default: unless --backend hip)',
   },
   flashAttention: { flags: '--no-flash-attention', description: 'do not use the fused attention kernels' },
   offline: { flags: '--offline', description: 'never touch the network' },
@@ -157,11 +164,11 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
 
 /** The flags as options of commander. */
 export function optionsOf(flags: Flags<string>): Option[] {
-  return Object.values(flags).map(({ flags, description }) => {
+  return Object.values(flags).flatMap(({ flags, description, opposite }) => {
     const option = new Option(flags, description)
     // --no-speech-threshold does not negate a speech threshold.
     if (option.required) option.negate = false
-    return option
+    return opposite === undefined ? option : [option, new Option(opposite, 'fail where that would happen')]
   })
 }
 

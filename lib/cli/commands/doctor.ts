@@ -12,6 +12,7 @@ interface DoctorFlags {
   requireGpu?: true
   json?: true
   markdown?: true
+  refresh?: true
 }
 
 /** `whisper-hip doctor` */
@@ -25,8 +26,9 @@ export function doctorCommand({ signal, fail }: CommandContext): Command {
     .option('--require-gpu', 'fail unless the GPU works')
     .addOption(new Option('--json', 'print what backendInfo() answers').conflicts('markdown'))
     .option('--markdown', 'print a report for a bug report, without the name of the home folder')
+    .option('--refresh', 'try the GPU again, whatever an earlier trial found')
     .action(async (flags: DoctorFlags) => {
-      const info = await orAborted(backendInfo(), signal)
+      const info = await orAborted(backendInfo({ refresh: flags.refresh ?? false }), signal)
       process.stdout.write(render(info, flags))
       const works = info.active === 'hip' && info.reason === 'OK'
       if ((flags.requireGpu && !works) || info.reason === 'NATIVE_MISSING') fail(1)

@@ -1,4 +1,4 @@
-import type { BackendInfo, GpuDevice } from '../../index.ts'
+import type { BackendInfo, GpuDevice, ProbeStage } from '../../index.ts'
 
 /** Versions of what the library runs in. */
 export interface Surroundings {
@@ -79,19 +79,31 @@ function gigabytes(bytes: number | null): string {
 
 function probe(found: BackendInfo['probe']): Section[] {
   if (found === null) return []
-  const stages = found.stages.map(({ name, milliseconds, ok }) => [
-    name,
-    `${milliseconds.toFixed(0)} ms`,
-    ok ? 'ok' : 'FAILED',
-  ])
-  const cached = found.cached ? '; an earlier verdict, --refresh tries again' : ''
+  const { stages, cached, exit, stderr } = found
+  const rows = stages.map((stage) => [stage.name, `${stage.milliseconds.toFixed(0)} ms`, outcome(stage)])
+  const failed = exit !== 'code 0' || stages.some(({ ok }) => !ok)
   return [
     {
       title: 'Trial of the GPU',
-      ...(stages.length > 0 && { table: [['stage', 'time', 'outcome'], ...stages] }),
-      lines: [`ended: ${found.exit}${cached}`],
+      ...(rows.length > 0 && { table: [['stage', 'time', 'outcome'], ...rows] }),
+      lines: [
+        `ended: ${exit}${cached ? '; this is an earlier trial, --refresh tries again' : ''}`,
+        ...(failed ? lastLines(stderr) : []),
+      ],
     },
   ]
+}
+
+function outcome({ ok, error, unsupported, problem }: ProbeStage): string {
+  if (!ok) return `FAILED${problem === undefined ? '' : `: ${problem}`}`
+  if (unsupported) return 'not supported: runs on the CPU'
+  return typeof error === 'number' ? `ok, error ${error.toExponential(1)}` : 'ok'
+}
+
+/** The end of what the trial wrote: a report is for one screen. */
+function lastLines(text: string): string[] {
+  const lines = text.split('\n').filter((line) => line.trim() !== '')
+  return lines.slice(-10).map((line) => `  ${line}`)
 }
 
 function notes({ notes: found }: BackendInfo): Section[] {

@@ -58,11 +58,13 @@ const works: BackendInfo = {
   environment: { HSA_OVERRIDE_GFX_VERSION: '10.3.0' },
   probe: {
     stages: [
-      { name: 'gemm f16', milliseconds: 12.4, ok: true },
-      { name: 'flash attention', milliseconds: 3, ok: false },
+      { name: 'mul_mat f16', milliseconds: 12.4, ok: true, error: 1.24e-7 },
+      { name: 'get_rows', milliseconds: 1, ok: true, unsupported: true },
+      { name: 'flash attention', milliseconds: 3, ok: false, problem: 'wrong numbers' },
     ],
     cached: true,
     exit: 'code 0',
+    stderr: `${'line\n'.repeat(40)}the last words\n`,
   },
   components: { encoder: 'hip', decoder: 'hip', vad: 'cpu', mel: 'cpu' },
 }
@@ -110,9 +112,19 @@ describe('the report for a terminal', () => {
   })
 
   it('shows the trial, its stages, and that it is an earlier one', () => {
-    expect(text(works)).toMatch(
-      /gemm f16 +12 ms {2}ok\n +flash attention +3 ms +FAILED\n +ended: code 0; an earlier/,
-    )
+    const block =
+      text(works)
+        .split('\n\n')
+        .find((part) => part.startsWith('Trial')) ?? ''
+    const lines = block.split('\n')
+    expect(lines.slice(2, 6)).toEqual([
+      '  mul_mat f16      12 ms  ok, error 1.2e-7',
+      '  get_rows         1 ms   not supported: runs on the CPU',
+      '  flash attention  3 ms   FAILED: wrong numbers',
+      '  ended: code 0; this is an earlier trial, --refresh tries again',
+    ])
+    expect(lines.at(-1)?.trim()).toBe('the last words')
+    expect(lines).toHaveLength(16)
     expect(text(broken)).not.toContain('Trial')
   })
 
@@ -141,7 +153,13 @@ describe('the report for a terminal', () => {
   })
 
   it('fits a screen when all is well', () => {
-    expect(text({ ...works, devices: [card] }).split('\n').length).toBeLessThanOrEqual(40)
+    expect(
+      text({
+        ...works,
+        devices: [card],
+        probe: { stages: [], cached: false, exit: 'code 0', stderr: 'noise' },
+      }).split('\n').length,
+    ).toBeLessThanOrEqual(40)
   })
 })
 

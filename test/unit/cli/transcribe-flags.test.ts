@@ -81,6 +81,7 @@ describe('values', () => {
       flashAttention: false,
       device: 1,
     })
+    expect(readFlags(loadFlags, { allowPartial: false })).toEqual({ allowPartial: false })
     expect(readFlags(loadFlags, { device: '0000:03:00.0' })).toEqual({ device: '0000:03:00.0' })
   })
 
