@@ -16,6 +16,8 @@ export interface CliOptions {
   /** Sent when it has printed something, or when `when` is found on its stderr. */
   signal?: NodeJS.Signals
   when?: string
+  /** Sent after so many seconds in any case. */
+  after?: number
   /** Closes the reading end of its stdout at the first output. */
   leave?: boolean
   program?: string
@@ -23,7 +25,7 @@ export interface CliOptions {
 
 /** Runs the command line to its end; after 60 seconds it is killed. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<Ended> {
-  const { cwd = packageRoot(), env = {}, input, before = '', signal, when, leave = false } = options
+  const { cwd = packageRoot(), env = {}, input, before = '', signal, when, after, leave = false } = options
   const command = [process.execPath, options.program ?? cli, ...args]
   return new Promise((resolve, reject) => {
     const child = spawn('sh', ['-c', `ulimit -c 0; ${before} exec "$0" "$@"`, ...command], {
@@ -42,6 +44,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
       if (signal !== undefined) child.kill(signal)
       if (leave) child.stdout.destroy()
     }
+    if (after !== undefined) setTimeout(act, after * 1000)
     child.stdin.on('error', () => {}) // it need not read what it does not want
     child.stdin.end(input)
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
