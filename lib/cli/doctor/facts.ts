@@ -1,4 +1,4 @@
-import type { BackendInfo, GpuDevice, ProbeStage } from '../../index.ts'
+import type { BackendInfo, GpuDevice } from '../../index.ts'
 
 /** Versions of what the library runs in. */
 export interface Surroundings {
@@ -80,24 +80,39 @@ function gigabytes(bytes: number | null): string {
 function probe(found: BackendInfo['probe']): Section[] {
   if (found === null) return []
   const { stages, cached, exit, stderr } = found
-  const rows = stages.map((stage) => [stage.name, `${stage.milliseconds.toFixed(0)} ms`, outcome(stage)])
-  const failed = exit !== 'code 0' || stages.some(({ ok }) => !ok)
+  const passed = stages.filter(({ ok, unsupported }) => ok && !unsupported)
+  const unsupported = stages.filter((stage) => stage.ok && stage.unsupported)
+  const failed = stages.filter(({ ok }) => !ok)
+  const errors = passed.flatMap(({ error }) => (typeof error === 'number' ? [error] : []))
   return [
     {
       title: 'Trial of the GPU',
-      ...(rows.length > 0 && { table: [['stage', 'time', 'outcome'], ...rows] }),
       lines: [
+        ...wrap(passed.map(({ name, milliseconds }) => `${name} ${milliseconds.toFixed(0)} ms`)),
+        ...(errors.length === 0
+          ? []
+          : [`largest error against the CPU: ${Math.max(...errors).toPrecision(2)}`]),
+        ...unsupported.map(({ name }) => `${name}: not supported, would run on the CPU`),
+        ...failed.map(
+          ({ name, milliseconds, problem }) =>
+            `${name} FAILED after ${milliseconds.toFixed(0)} ms${problem === undefined ? '' : `: ${problem}`}`,
+        ),
         `ended: ${exit}${cached ? '; this is an earlier trial, --refresh tries again' : ''}`,
-        ...(failed ? lastLines(stderr) : []),
+        ...(exit === 'code 0' ? [] : lastLines(stderr)),
       ],
     },
   ]
 }
 
-function outcome({ ok, error, unsupported, problem }: ProbeStage): string {
-  if (!ok) return `FAILED${problem === undefined ? '' : `: ${problem}`}`
-  if (unsupported) return 'not supported: runs on the CPU'
-  return typeof error === 'number' ? `ok, error ${error.toExponential(1)}` : 'ok'
+/** Items with commas, broken into lines. */
+function wrap(items: readonly string[]): string[] {
+  const lines: string[] = []
+  for (const item of items) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + item.length > 90) lines.push(item)
+    else lines[lines.length - 1] = `${last}, ${item}`
+  }
+  return lines
 }
 
 /** The end of what the trial wrote: a report is for one screen. */
@@ -119,12 +134,13 @@ function notes({ notes: found }: BackendInfo): Section[] {
   ]
 }
 
-function rocm({ rocm: found, build: report }: BackendInfo): Section {
+function rocm({ rocm: found, build: report, environment: { WHISPER_HIP_LIBRARY } }: BackendInfo): Section {
   if (found === null) {
-    const why = report?.hip
-      ? 'the loader finds no runtime for the HIP module'
-      : 'not looked for: there is no HIP module'
-    return { title: 'ROCm', lines: [why] }
+    const none = !report?.hip && WHISPER_HIP_LIBRARY === undefined
+    return {
+      title: 'ROCm',
+      lines: [none ? 'not looked for: there is no HIP module' : 'no runtime was found for the HIP module'],
+    }
   }
   return {
     title: 'ROCm',
