@@ -133,8 +133,9 @@ describe('the report for a terminal', () => {
       milliseconds: 10,
       ok: i < 19,
     }))
-    const info = { ...works, probe: { ...(works.probe as object), stages, cached: false, exit: 'SIGABRT' } }
-    const lines = text(info as BackendInfo).split('\n')
+    const stderr = `${'line\n'.repeat(40)}the last words\n`
+    const info: BackendInfo = { ...works, probe: { stages, cached: false, exit: 'SIGABRT', stderr } }
+    const lines = text(info).split('\n')
     expect(lines).toContain('  ended: SIGABRT')
     expect(lines.filter((line) => line.trim() === 'line')).toHaveLength(9)
     expect(lines).toContain('    the last words')
