@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Plugin } from 'esbuild'
 import { defineConfig, type Options } from 'tsup'
 
 const common: Options = {
@@ -16,7 +15,7 @@ const common: Options = {
 /** Modules that must exist once in a process: the command line takes them from the library. */
 const shared = ['lib/index.ts', 'lib/errors.ts'].map((path) => resolve(path))
 
-const fromLibrary: Plugin = {
+const fromLibrary: NonNullable<Options['esbuildPlugins']>[number] = {
   name: 'from the library',
   setup({ onResolve }) {
     onResolve({ filter: /^\..*\.ts$/ }, ({ path, resolveDir, kind }) =>

@@ -37,7 +37,7 @@ export function milliseconds(seconds: number): number {
 }
 
 /** `HH:MM:SS,mmm` with any separator before the milliseconds; more digits of hours where they are needed. */
-export function timestamp(seconds: number, separator: ',' | '.'): string {
+function timestamp(seconds: number, separator: ',' | '.'): string {
   const clock = splitTime(seconds, 1000)
   const time = [clock.hours, clock.minutes, clock.seconds].map((value) => digits(value, 2)).join(':')
   return `${time}${separator}${digits(clock.fraction, 3)}`

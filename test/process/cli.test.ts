@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../lib/backend/package-root.ts'
+import { createProgram } from '../../lib/cli/program.ts'
+import { shownCommands, withHelp } from '../../scripts/cli-page.mjs'
 import { buildWav } from '../native/wav.ts'
 import { folder, makeMaterials, materials } from './child.ts'
 import { type CliOptions, cli, runCli } from './cli.ts'
@@ -321,6 +323,23 @@ describe('build', () => {
     expect(ended).toMatchObject({ code: 1, stdout: '' })
     expect(ended.stderr).toMatch(/^whisper-hip: .+\n/m)
     expect(ended.stderr).not.toMatch(/^ +at /m)
+  })
+})
+
+describe('docs/cli.md', () => {
+  const page = readFileSync(join(packageRoot(), 'docs/cli.md'), 'utf8')
+
+  it('shows the help that the program prints', () => {
+    expect(withHelp(page)).toBe(page)
+  })
+
+  it('shows it of every command', () => {
+    const program = createProgram({ signal: new AbortController().signal, fail() {} })
+    const namesOf = (command: typeof program, before: string): string[] => [
+      before,
+      ...command.commands.flatMap((child) => namesOf(child, `${before} ${child.name()}`.trim())),
+    ]
+    expect(shownCommands(page).toSorted()).toEqual(namesOf(program, '').toSorted())
   })
 })
 
