@@ -40,8 +40,8 @@ function prepare(command: Command): void {
     .exitOverride()
     .helpOption('-h, --help', 'print this help')
     .configureOutput({
-      getOutHelpWidth: () => process.stdout.columns ?? HELP_WIDTH,
-      getErrHelpWidth: () => process.stderr.columns ?? HELP_WIDTH,
+      getOutHelpWidth: () => process.stdout.columns || HELP_WIDTH,
+      getErrHelpWidth: () => process.stderr.columns || HELP_WIDTH,
       outputError: (text, write) => write(text.replace(/^error: /, 'whisper-hip: ')),
     })
 }

@@ -28,7 +28,8 @@ export class Progress {
     if (now < this.#next && fraction !== 1) return
     this.#next = now + INTERVAL
     const line = `${label} ${bar(fraction)}${detail === '' ? '' : ` ${detail}`}`
-    const columns = this.#terminal.columns ?? 80
+    // A terminal that does not know its size says 0.
+    const columns = this.#terminal.columns || 80
     // A line that wraps could not be erased again.
     const text = line.length < columns ? line : line.slice(0, Math.max(columns - 1, 0))
     if (text === this.#drawn) return

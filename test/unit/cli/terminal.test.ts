@@ -44,6 +44,12 @@ describe('the bar', () => {
     expect(wide.written[0]).toContain(' 99 %')
   })
 
+  it('is drawn on a terminal that does not know its size', () => {
+    const terminal = fakeTerminal(true, 0)
+    new Progress(terminal).show('x', 0.5)
+    expect(terminal.written[0]).toContain('50 %')
+  })
+
   it('shows what has no known end', () => {
     const terminal = fakeTerminal(true)
     new Progress(terminal).show('x', null, '7 MB')
