@@ -5,6 +5,7 @@ export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
 export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'
 export type { WeightType } from './model/conversions.ts'
 export { type ListedModel, listModels } from './model/download/index.ts'
+export { type DownloadOptions, downloadModel } from './model/download-model.ts'
 export { loadModel } from './model/load.ts'
 export { Model } from './model/model.ts'
 export type { ModelFormat } from './model/plan.ts'
@@ -16,6 +17,8 @@ export type {
   ModelInfo,
   ModelInput,
 } from './model/types.ts'
+export { formatTranscription } from './output/format-transcription.ts'
+export type { OutputFormat } from './output/types.ts'
 export { type OneCallOptions, transcribe } from './transcribe/transcribe.ts'
 export type {
   AudioInput,

@@ -17,7 +17,15 @@ const SECTIONS = [
   },
   {
     title: 'Results',
-    names: ['TranscriptionResult', 'Segment', 'Token', 'Word', 'RunStats'],
+    names: [
+      'TranscriptionResult',
+      'Segment',
+      'Token',
+      'Word',
+      'RunStats',
+      'formatTranscription',
+      'OutputFormat',
+    ],
   },
   {
     title: 'Audio',
@@ -38,6 +46,8 @@ const SECTIONS = [
       'DetectedLanguage',
       'listModels',
       'ListedModel',
+      'downloadModel',
+      'DownloadOptions',
     ],
   },
   {

@@ -3,11 +3,9 @@
 /**
  * Writes docs/reasons.md from lib/backend/preflight/reasons. A test compares the two.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import ts from 'typescript'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { importTypeScript } from './support/import-typescript.mjs'
 import { packageRoot } from './support/package.mjs'
 import { isMain, log, run } from './support/script.mjs'
 
@@ -49,7 +47,8 @@ are not below one of those above. Both variables are shown in \`backendInfo().en
  */
 export async function renderReasons() {
   const parts = [INTRODUCTION]
-  for (const { title, reasons } of await loadGroups()) {
+  const { REASON_GROUPS } = await importTypeScript(FOLDER, join(FOLDER, 'reasons.ts'))
+  for (const { title, reasons } of /** @type {Groups} */ (REASON_GROUPS)) {
     parts.push(`## ${title}`)
     for (const [reason, text] of Object.entries(reasons)) parts.push(describe(reason, text))
   }
@@ -71,36 +70,6 @@ function conditions({ when = [] }) {
 /** Placeholders as the reader of HTML and of Markdown sees them. @param {string} text */
 function placeholders(text) {
   return text.replace(/\{(\w+)\}/g, (_, name) => `‹${name}›`)
-}
-
-/**
- * Node does not read TypeScript: the modules are translated into a folder of their own first.
- * @returns {Promise<Groups>}
- */
-async function loadGroups() {
-  const folder = mkdtempSync(join(tmpdir(), 'whisper-hip-reasons-'))
-  try {
-    writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-    for (const name of [
-      'reasons.ts',
-      ...readdirSync(join(FOLDER, 'reasons')).map((file) => join('reasons', file)),
-    ]) {
-      const { outputText } = ts.transpileModule(readFileSync(join(FOLDER, name), 'utf8'), {
-        compilerOptions: {
-          target: ts.ScriptTarget.ES2022,
-          module: ts.ModuleKind.ESNext,
-          rewriteRelativeImportExtensions: true,
-        },
-      })
-      const path = join(folder, name.replace(/\.ts$/, '.js'))
-      mkdirSync(dirname(path), { recursive: true })
-      writeFileSync(path, outputText)
-    }
-    const { REASON_GROUPS } = await import(pathToFileURL(join(folder, 'reasons.js')).href)
-    return REASON_GROUPS
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
 }
 
 if (isMain(import.meta.url))

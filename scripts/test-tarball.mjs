@@ -92,6 +92,15 @@ async function transcribe(app, env, model, addon) {
     assert.equal(result.addon, join(app, 'node_modules/whisper-hip', addon))
     log(`${program}: ${result.text.trim()}`)
   }
+  const program = join(app, 'node_modules/.bin/whisper-hip')
+  const { stdout } = await execute(
+    program,
+    ['transcribe', AUDIO, '--model', model, '--backend', 'cpu'],
+    app,
+    env,
+  )
+  assert.match(stdout, WORDS)
+  log(`whisper-hip transcribe: ${stdout.trim()}`)
 }
 
 /** @param {string} folder */

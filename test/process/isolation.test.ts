@@ -477,7 +477,13 @@ describe('cancelling', () => {
 
   it('of a job that hangs ends the process', async () => {
     const hanging = new ModelProcess('base', undefined, { answer: 0.3, end: 0.3 })
-    const options = { backend: 'cpu', allowPartial: true, concurrency: 1, flashAttention: true } as const
+    const options = {
+      backend: 'cpu',
+      allowPartial: true,
+      concurrency: 1,
+      flashAttention: true,
+      weightType: 'auto',
+    } as const
     await hanging.run({ type: 'load', model: materials.SMALL_MODEL, name: 'base', options }).result
     process.kill(onlyProcess(), 'SIGSTOP')
     const job = hanging.run({ type: 'decide', backend: 'cpu', device: undefined })

@@ -6,13 +6,16 @@ import {
   type BackendReason,
   backendInfo,
   type DetectedLanguage,
+  downloadModel,
   type ErrorCode,
+  formatTranscription,
   type ListedModel,
   type LoadOptions,
   type listModels,
   loadModel,
   type Model,
   type ModelFormat,
+  type OutputFormat,
   type Segment,
   setLogger,
   type TranscribeOptions,
@@ -150,3 +153,12 @@ setLogger(null)
 setLogger(undefined)
 
 export { asError, iterable, promise, rateless, thenable, wrongAudio }
+
+// Files of models and of results.
+is<Equal<ReturnType<typeof downloadModel>, Promise<string>>>()
+is<Equal<ReturnType<typeof formatTranscription>, string>>()
+is<Equal<OutputFormat, 'txt' | 'srt' | 'vtt' | 'lrc' | 'tsv' | 'json'>>()
+// @ts-expect-error an unknown format
+formatTranscription(await transcription, 'docx')
+// @ts-expect-error an option of loading
+downloadModel('base', { backend: 'cpu' })

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { catalogue, downloadBytes } from '../../../lib/model/catalogue.ts'
 import { transcribeOptionNames } from '../../../lib/transcribe/options.ts'
 import { renderApi } from '../../../scripts/api-docs.mjs'
+import { withTables } from '../../../scripts/memory-table.mjs'
 import { packageRoot, pages } from '../../fixtures/snippets.ts'
 
 const read = (path: string) => readFileSync(join(packageRoot, path), 'utf8')
@@ -98,6 +99,13 @@ describe('the pages', () => {
         megabytes: Math.round(downloadBytes(sources[0] as (typeof sources)[number]) / 1e6),
       })),
     )
+  })
+})
+
+describe('the tables of memory', () => {
+  it('are what scripts/memory-table.mjs makes of the formula', async () => {
+    const page = read('docs/models.md')
+    expect(await withTables(page)).toBe(page)
   })
 })
 

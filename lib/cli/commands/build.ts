@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { Command, Option } from 'commander'
+import { packageRoot } from '../../backend/package-root.ts'
+import type { CommandContext } from '../context.ts'
+
+interface BuildFlags {
+  hip?: true
+  cpu?: true
+  targets?: string
+}
+
+/** `whisper-hip build` */
+export function buildCommand(context: CommandContext): Command {
+  return new Command('build')
+    .summary('compile the addon on this machine')
+    .description(
+      'Compiles the addon and its backend modules for this machine, from the sources in the package. What is up to\n' +
+        'date is not compiled again. Without --hip or --cpu: with HIP where ROCm and an AMD GPU are found.',
+    )
+    .addOption(new Option('--hip', 'with the HIP module, or fail and say what is missing').conflicts('cpu'))
+    .option('--cpu', 'without the HIP module')
+    .option(
+      '--targets <list>',
+      'GPU architectures to compile for, e.g. gfx1100,gfx1201 (default: the GPUs here)',
+    )
+    .action(async (flags: BuildFlags) => {
+      if ((await build(flags, context.signal)) !== 0) context.fail(1)
+    })
+}
+
+/** The script says itself what went wrong. Its output is progress: standard output stays empty. */
+function build({ hip, cpu, targets }: BuildFlags, signal: AbortSignal): Promise<number | null> {
+  const script = join(packageRoot(), 'scripts', 'build.mjs')
+  return new Promise((resolve, reject) => {
+    // A group of its own: the compilers end with the script.
+    const child = spawn(process.execPath, [script], {
+      cwd: packageRoot(),
+      detached: true,
+      stdio: ['ignore', 2, 2],
+      env: {
+        ...process.env,
+        ...(hip && { WHISPER_HIP_BUILD: 'hip' }),
+        ...(cpu && { WHISPER_HIP_BUILD: 'cpu' }),
+        ...(targets !== undefined && { WHISPER_HIP_TARGETS: targets }),
+      },
+    })
+    const stop = () => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM')
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    child.once('error', reject)
+    child.once('exit', (code) => {
+      signal.removeEventListener('abort', stop)
+      if (signal.aborted) reject(signal.reason)
+      else resolve(code)
+    })
+  })
+}

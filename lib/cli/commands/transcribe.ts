@@ -1,0 +1,199 @@
+import { constants } from 'node:fs'
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { Argument, Command, Option } from 'commander'
+import { describeSystemError, undecodable } from '../../audio/failures.ts'
+import { WhisperHipError } from '../../errors.ts'
+import {
+  type AudioInput,
+  formatTranscription,
+  type LoadOptions,
+  loadModel,
+  type Model,
+  setLogger,
+  type TranscribeOptions,
+  type TranscriptionResult,
+} from '../../index.ts'
+import { CueWriter } from '../../output/cue-writer.ts'
+import { outputFormat } from '../../output/formats.ts'
+import type { OutputFormat } from '../../output/types.ts'
+import type { CommandContext } from '../context.ts'
+import { tell, tellError, UsageError } from '../failures.ts'
+import { showLoading } from '../load-progress.ts'
+import { type PlannedOutput, planOutputs, STDIN } from '../output-plan.ts'
+import { Progress } from '../progress.ts'
+import { checkRunOptions, loadFlags, optionsOf, readFlags, runFlags, toUsage } from '../transcribe-flags.ts'
+
+interface TranscribeFlags {
+  model: string
+  format: string[]
+  output?: string
+  json?: true
+  verbose?: true
+}
+
+/** `whisper-hip transcribe` */
+export function transcribeCommand(context: CommandContext): Command {
+  const collect = (format: string, formats: string[]) => [...formats, ...format.split(',')]
+  const command = new Command('transcribe')
+    .summary('write what is said in recordings')
+    .description(
+      'Writes what is said in recordings: to standard output as it is decoded, or to files in a folder.\n' +
+        'wav, mp3, flac and ogg vorbis are decoded without other software, everything else by ffmpeg.',
+    )
+    .addArgument(new Argument('<file...>', 'recordings; - reads one from standard input'))
+    .option('-m, --model <model>', 'catalogue name, path or URL of a model', 'base')
+    .addOption(
+      new Option('-f, --format <name>', 'txt, srt, vtt, lrc, tsv or json; repeatable')
+        .argParser(collect)
+        .default([], 'txt'),
+    )
+    .option('-o, --output <folder>', 'write NAME.FORMAT for each recording, and print the paths')
+    .addOption(new Option('--json', 'the same as --format json').conflicts(['format', 'output']))
+    .option('--verbose', 'show the log of whisper.cpp on stderr')
+  command.optionsGroup('Model:')
+  for (const option of optionsOf(loadFlags)) command.addOption(option)
+  command.optionsGroup('Transcription:')
+  for (const option of optionsOf(runFlags)) command.addOption(option)
+  return command.action((files: string[], flags: TranscribeFlags & Record<string, unknown>) =>
+    transcribeFiles(files, flags, context),
+  )
+}
+
+async function transcribeFiles(
+  files: readonly string[],
+  flags: TranscribeFlags & Record<string, unknown>,
+  { signal, fail }: CommandContext,
+): Promise<void> {
+  const plan = planOutputs(files, flags.json ? ['json'] : flags.format, flags.output)
+  const options = readFlags(runFlags, flags) as TranscribeOptions
+  checkRunOptions(options)
+  await checkReadable(files)
+  if (flags.output !== undefined) await mkdir(flags.output, { recursive: true })
+  if (flags.verbose) setLogger(({ level, message }) => tell(`${level}: ${message}`))
+
+  const progress = new Progress()
+  const model = await load(flags.model, readFlags(loadFlags, flags) as LoadOptions, progress, signal)
+  try {
+    for (const output of plan.outputs) {
+      const several = plan.outputs.length > 1
+      try {
+        await transcribeOne(model, output, { options, stdout: plan.stdout, several, progress, signal })
+      } catch (error) {
+        progress.clear()
+        // One bad recording does not take the others with it.
+        if (!several || !isAboutAudio(error)) throw toUsage(error)
+        tellError(error)
+        fail(1)
+      }
+    }
+  } finally {
+    progress.clear()
+    await model.dispose()
+  }
+}
+
+/** A path that is misspelt is told before a model is downloaded. */
+async function checkReadable(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    if (file === STDIN) {
+      if (process.stdin.isTTY) throw new UsageError('Standard input (-) is a terminal, not a recording')
+    } else await requireReadable(file)
+  }
+}
+
+async function requireReadable(file: string): Promise<void> {
+  if (/^https?:/i.test(file)) {
+    throw new UsageError(`Expected a file but received the address ${file}`, [
+      `Fetch it: curl -L ${file} | whisper-hip transcribe -`,
+    ])
+  }
+  try {
+    await access(file, constants.R_OK)
+  } catch (error) {
+    throw undecodable(`'${file}'`, describeSystemError(error), { cause: error })
+  }
+}
+
+async function load(
+  input: string,
+  options: LoadOptions,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Model> {
+  try {
+    return await loadModel(input, {
+      ...options,
+      concurrency: 1,
+      signal,
+      onProgress: showLoading(progress, input),
+    })
+  } catch (error) {
+    throw toUsage(error)
+  } finally {
+    progress.clear()
+  }
+}
+
+interface Run {
+  options: TranscribeOptions
+  stdout: OutputFormat | null
+  several: boolean
+  progress: Progress
+  signal: AbortSignal
+}
+
+async function transcribeOne(
+  model: Model,
+  { input, files }: PlannedOutput,
+  { options, stdout, several, progress, signal }: Run,
+): Promise<void> {
+  const audio: AudioInput = input === STDIN ? process.stdin : input
+  const transcription = model.transcribe(audio, {
+    ...options,
+    signal,
+    onProgress: (fraction) => progress.show(input, fraction),
+  })
+  const writer = stdout === null ? undefined : outputFormat(stdout)
+  if (writer !== undefined && 'header' in writer) {
+    const print = (text: string) => {
+      if (text === '') return
+      progress.clear()
+      process.stdout.write(text)
+    }
+    const cues = new CueWriter(writer)
+    print(several ? `==> ${input} <==\n` : '')
+    print(cues.header)
+    for await (const segment of transcription) print(cues.next(segment))
+  }
+  const result = await transcription
+  progress.clear()
+  if (writer !== undefined && !('header' in writer)) process.stdout.write(writer.write(result))
+  for (const { path, format } of files) {
+    await writeWhole(path, formatTranscription(result, format))
+    process.stdout.write(`${path}\n`)
+  }
+  if (process.stderr.isTTY) tell(summary(input, result))
+}
+
+/** A file is there as a whole or not at all, also when the process is interrupted. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const unfinished = `${path}.${process.pid}.partial`
+  try {
+    await writeFile(unfinished, text)
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    throw error
+  }
+}
+
+function isAboutAudio(error: unknown): boolean {
+  return error instanceof WhisperHipError && error.code.startsWith('ERR_AUDIO_')
+}
+
+/** What did the work, counted. */
+function summary(input: string, { stats }: TranscriptionResult): string {
+  const { audioSeconds, wallSeconds, realTimeFactor, device, gpuNodes, cpuNodes } = stats
+  const time = `${audioSeconds.toFixed(1)} s in ${wallSeconds.toFixed(1)} s (${realTimeFactor.toFixed(1)}x)`
+  return `${input}: ${time} on ${device}; ${gpuNodes} graph nodes on the GPU, ${cpuNodes} on the CPU`
+}

@@ -1,0 +1,44 @@
+import type { BackendInfo } from '../../index.ts'
+import { type Section, type Surroundings, sections, verdict } from './facts.ts'
+
+/**
+ * The report for a bug report.
+ * @param home folder of the user, which is shortened to `~` so that no name is made public; empty: none
+ */
+export function markdownReport(info: BackendInfo, surroundings: Surroundings, home: string): string {
+  const blocks = [
+    `**${escapeMarkup(verdict(info))}.**`,
+    `\`${info.reason}\`: ${escapeMarkup(info.message)}`,
+    ...sections(info, surroundings).flatMap(describe),
+  ]
+  return shortenHome(`${blocks.join('\n\n')}\n`, home)
+}
+
+function describe({ title, table: rows, lines = [], steps = [] }: Section): string[] {
+  const blocks = [`### ${title}`]
+  if (steps.length > 0) blocks.push(steps.map((step, i) => `${i + 1}. ${escapeMarkup(step)}`).join('\n'))
+  if (rows !== undefined) blocks.push(markdownTable(rows))
+  // Paths, versions and variables are quoted as they are.
+  if (lines.length > 0) blocks.push(`\`\`\`text\n${lines.join('\n').replaceAll('```', "'''")}\n\`\`\``)
+  return blocks
+}
+
+function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(escapeMarkup).join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+/** What Markdown would take for markup. */
+function escapeMarkup(text: string): string {
+  return text.replace(/[\\`*_|<>[\]]/g, '\\$&').replace(/\s*[\r\n]+\s*/g, ' ')
+}
+
+function shortenHome(text: string, home: string): string {
+  if (home === '' || home === '/') return text
+  // Not within a longer name: /home/ann is no part of /home/anna.
+  return [home, escapeMarkup(home)].reduce(
+    (shorter, folder) =>
+      shorter.replace(new RegExp(`${folder.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}(?![\\w-])`, 'g'), '~'),
+    text,
+  )
+}

@@ -1,0 +1,14 @@
+import type { LoadProgress } from '../index.ts'
+import type { Progress } from './progress.ts'
+
+/** Shows how far the download and the loading of a model are. */
+export function showLoading(progress: Progress, model: string): (step: LoadProgress) => void {
+  return ({ stage, progress: fraction, receivedBytes = 0, totalBytes }) => {
+    if (stage === 'load') progress.show(`Loading ${model}`, fraction)
+    else progress.show(`Downloading ${model}`, totalBytes ? fraction : null, megabytes(receivedBytes))
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(0)} MB`
+}

@@ -1,0 +1,242 @@
+import { Option } from 'commander'
+import { WhisperHipError } from '../errors.ts'
+import type { LoadOptions, TranscribeOptions } from '../index.ts'
+import { weightTypeNames } from '../model/conversions.ts'
+import { languageTokens } from '../model/languages.ts'
+import { parseTranscribeOptions } from '../transcribe/options.ts'
+import { UsageError } from './failures.ts'
+import { listOf, numberOr, partsOf, textOrFile } from './values.ts'
+
+/** How an option of the library is written on the command line. */
+interface Flag {
+  /** As commander takes it. A flag that begins with `--no-` turns off what is on by default. */
+  readonly flags: string
+  readonly description: string
+  /** The flag that says the opposite, of an option that is neither on nor off by default. */
+  readonly opposite?: string
+  /** What the library gets for the text on the command line. Absent: the text, or for a flag without a value the boolean. */
+  readonly read?: (text: string) => unknown
+}
+
+type Flags<Name extends string> = Readonly<Record<Name, Flag>>
+
+/** Functions and signals, which a command line cannot give. */
+type NotWritten = 'signal' | 'onProgress' | 'onSegment'
+/** Options with one possible value in this version. */
+type Fixed =
+  | 'patience'
+  | 'repetitionPenalty'
+  | 'noRepeatNgramSize'
+  | 'prefix'
+  | 'hotwords'
+  | 'vad'
+  | 'hallucinationSilenceThreshold'
+  | 'batchSize'
+  | 'diarize'
+
+/** Options of `loadModel()`. */
+export const loadFlags: Flags<Exclude<keyof LoadOptions, 'concurrency' | 'onProgress' | 'signal'>> = {
+  backend: {
+    flags: '--backend <policy>',
+    description: 'auto, hip (fails rather than run on the CPU) or cpu (default: auto)',
+  },
+  device: {
+    flags: '--device <gpu>',
+    description: 'index, PCI address or name of the GPU (default: the one with the most memory)',
+    read: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+  },
+  allowPartial: {
+    flags: '--allow-partial',
+    opposite: '--no-allow-partial',
+    description: 'compute on the CPU what the GPU does not support (default: unless --backend hip)',
+  },
+  flashAttention: { flags: '--no-flash-attention', description: 'do not use the fused attention kernels' },
+  weightType: {
+    flags: '--weight-type <type>',
+    description: `type of the weights in memory: auto, ${weightTypeNames.join(', ')} (default: auto)`,
+  },
+  isolation: {
+    flags: '--isolation <kind>',
+    description: 'process runs the model in a process of its own, which may crash (default: none)',
+  },
+  offline: { flags: '--offline', description: 'never touch the network' },
+  sha256: { flags: '--sha256 <digest>', description: 'expected SHA-256 of a model by URL' },
+}
+
+/** Options of `transcribe()`. */
+export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed>> = {
+  language: {
+    flags: '-l, --language <code>',
+    description: 'language of the speech: ISO code, English name, or auto (default: auto)',
+  },
+  task: {
+    flags: '--task <task>',
+    description: 'transcribe, or translate (into English) (default: transcribe)',
+  },
+  timestamps: { flags: '--timestamps <kind>', description: 'segment or none (default: segment)' },
+  maxSegmentLength: {
+    flags: '--max-segment-length <characters>',
+    description: 'split longer segments between words',
+    read: numberOr(),
+  },
+  offset: {
+    flags: '--offset <seconds>',
+    description: 'where to begin in the audio (default: 0)',
+    read: numberOr(),
+  },
+  duration: {
+    flags: '--duration <seconds>',
+    description: 'how much to transcribe from there (default: all)',
+    read: numberOr(),
+  },
+  clips: {
+    flags: '--clips <ranges>',
+    description: 'parts of the audio in seconds, e.g. 0-30,60.5-90,120-',
+    read: partsOf,
+  },
+  initialPrompt: { flags: '--initial-prompt <text>', description: 'hint at spelling and style' },
+  carryInitialPrompt: {
+    flags: '--carry-initial-prompt',
+    description: 'put the prompt before every window of 30 seconds',
+  },
+  conditionOnPreviousText: {
+    flags: '--condition-on-previous-text',
+    description: 'give the text so far to the next window',
+  },
+  beamSize: {
+    flags: '--beam-size <n>',
+    description: 'beams of the search, 1 to 8; 1 is fastest (default: 5)',
+    read: numberOr(),
+  },
+  bestOf: {
+    flags: '--best-of <n>',
+    description: 'samples drawn at temperatures above 0, 1 to 8 (default: 5)',
+    read: numberOr(),
+  },
+  temperature: {
+    flags: '--temperature <list>',
+    description: 'temperatures to try in order (default: 0,0.2,0.4,0.6,0.8,1)',
+    read: listOf(numberOr()),
+  },
+  lengthPenalty: {
+    flags: '--length-penalty <a>',
+    description: 'exponent of the length penalty, 0 to 10 (default: divide by the length)',
+    read: numberOr(),
+  },
+  noSpeechThreshold: {
+    flags: '--no-speech-threshold <p>',
+    description: 'probability above which a window is silence (default: 0.6)',
+    read: numberOr(),
+  },
+  logProbThreshold: {
+    flags: '--log-prob-threshold <x>',
+    description: 'log probability below which a text is tried again, or none (default: -1)',
+    read: numberOr({ none: Number.NEGATIVE_INFINITY }),
+  },
+  compressionRatioThreshold: {
+    flags: '--compression-ratio-threshold <x>',
+    description: 'ratio above which a text is tried again, or none (default: 2.4)',
+    read: numberOr({ none: null }),
+  },
+  suppressBlank: { flags: '--no-suppress-blank', description: 'allow a window to begin with a blank' },
+  suppressTokens: {
+    flags: '--suppress-tokens <list>',
+    description: 'numbers of tokens that are never written; -1: the symbols',
+    read: listOf(numberOr()),
+  },
+  suppressRegex: {
+    flags: '--suppress-regex <expression>',
+    description: 'tokens that are never written, as an ECMAScript expression',
+  },
+  grammar: {
+    flags: '--grammar <gbnf>',
+    description: 'grammar that the text has to follow; @FILE reads it from a file',
+    read: textOrFile,
+  },
+  grammarRule: { flags: '--grammar-rule <name>', description: 'rule to begin with (default: root)' },
+  grammarPenalty: {
+    flags: '--grammar-penalty <x>',
+    description: 'loss of a token outside the grammar, 0 to 1000 (default: 100)',
+    read: numberOr(),
+  },
+  maxTokens: {
+    flags: '--max-tokens <n>',
+    description: 'most tokens for a window of 30 seconds, 1 to 448',
+    read: numberOr(),
+  },
+  threads: {
+    flags: '--threads <n>',
+    description: 'threads to compute with (default: all)',
+    read: numberOr(),
+  },
+}
+
+/** The flags as options of commander. */
+export function optionsOf(flags: Flags<string>): Option[] {
+  return Object.values(flags).flatMap(({ flags, description, opposite }) => {
+    const option = new Option(flags, description)
+    // --no-speech-threshold does not negate a speech threshold.
+    if (option.required) option.negate = false
+    return opposite === undefined ? option : [option, new Option(opposite, 'fail where that would happen')]
+  })
+}
+
+/** Values for the library, of the flags that were given. */
+export function readFlags<Name extends string>(
+  flags: Flags<Name>,
+  given: Readonly<Record<string, unknown>>,
+): Partial<Record<Name, unknown>> {
+  const values: Partial<Record<Name, unknown>> = {}
+  for (const [name, { flags: written, read }] of Object.entries(flags) as [Name, Flag][]) {
+    const value = given[name]
+    const absent = value === undefined || (value === true && written.startsWith('--no-'))
+    if (!absent) values[name] = read === undefined ? value : read(value as string)
+  }
+  return values
+}
+
+/**
+ * Checks what can be checked without a model, so that a slip is not told after the model has been downloaded and loaded. The
+ * library checks all again, against the model.
+ * @throws {@link UsageError}
+ */
+export function checkRunOptions(options: object): void {
+  const vocabularySize = 51_866
+  const languages = [...languageTokens(vocabularySize)]
+  asUsage(() =>
+    parseTranscribeOptions(options, { multilingual: true, languages, vocabularySize, maxThreads: 65_536 }),
+  )
+}
+
+/**
+ * Makes wrong arguments wrong usage, with the names of flags in place of those of options.
+ * @throws {@link UsageError}
+ */
+export function asUsage<T>(work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw toUsage(error)
+  }
+}
+
+/** The error as {@link asUsage} throws it. */
+export function toUsage(error: unknown): unknown {
+  if (!(error instanceof WhisperHipError) || error.code !== 'ERR_INVALID_ARGUMENT') return error
+  return new UsageError(withFlags(error.message), error.advice.map(withFlags))
+}
+
+const longFlags: ReadonlyMap<string, string> = new Map(
+  Object.entries({ ...loadFlags, ...runFlags }).map(([name, { flags }]) => [
+    name,
+    /--[\w-]+/.exec(flags)?.[0] ?? name,
+  ]),
+)
+
+/** `for beamSize but` becomes `for --beam-size but`; so does an option in "beside clips" and "without grammar". */
+function withFlags(text: string): string {
+  return text.replace(/\b(for|beside|without|option) (\w+)/g, (all, word, name) => {
+    const flag = longFlags.get(name)
+    return flag === undefined ? all : `${word} ${flag}`
+  })
+}

@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+// @ts-check
+/**
+ * Writes the tables of memory in docs/models.md from lib/model/memory.ts. A test compares the two.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { importTypeScript } from './support/import-typescript.mjs'
+import { packageRoot } from './support/package.mjs'
+import { isMain, log, run } from './support/script.mjs'
+
+const PAGE = join(packageRoot, 'docs', 'models.md')
+const BEGIN = '<!-- memory: made by `node scripts/memory-table.mjs` from lib/model/memory.ts -->'
+const END = '<!-- end of memory -->'
+
+/** Published shapes: state, layers of the encoder, layers of the decoder, vocabulary. Largest last. */
+const SHAPES = /** @type {const} */ ({
+  tiny: [384, 4, 4, 51_865],
+  base: [512, 6, 6, 51_865],
+  'distil-small.en': [768, 12, 4, 51_864],
+  small: [768, 12, 12, 51_865],
+  'distil-medium.en': [1024, 24, 2, 51_864],
+  'distil-large-v3.5': [1280, 32, 2, 51_866],
+  medium: [1024, 24, 24, 51_865],
+  'large-v3-turbo': [1280, 32, 4, 51_866],
+  'large-v3': [1280, 32, 32, 51_866],
+})
+/** Of all languages and by size: what the second table chooses from. */
+const LADDER = /** @type {const} */ (['tiny', 'base', 'small', 'medium', 'large-v3-turbo', 'large-v3'])
+const TYPES = /** @type {const} */ (['F16', 'Q8_0', 'Q5_0'])
+const CARDS = [1, 2, 4, 6, 8, 12, 16, 24]
+/** Part of a card's memory that a model may take. */
+const SHARE = 0.8
+
+/** @typedef {import('../lib/model/memory.ts').MemoryEstimate} MemoryEstimate */
+/** @typedef {keyof typeof SHAPES} Name */
+/** @typedef {typeof TYPES[number]} Type */
+
+/** The part of the page between the markers, without them. */
+export async function renderMemory() {
+  const folder = join(packageRoot, 'lib', 'model')
+  const { memoryOf } = await importTypeScript(folder, join(folder, 'memory.ts'))
+  const { GgmlType } = await importTypeScript(folder, join(folder, 'plan.ts'))
+
+  /** @param {Name} name @param {Type} type @returns {MemoryEstimate} */
+  const memory = (name, type) => {
+    const [state, audioLayers, textLayers, vocabularySize] = SHAPES[name]
+    return memoryOf({
+      hyperparameters: {
+        vocabularySize,
+        audioContext: 1500,
+        audioState: state,
+        audioHeads: state / 64,
+        audioLayers,
+        textContext: 448,
+        textState: state,
+        textHeads: state / 64,
+        textLayers,
+        melBins: vocabularySize === 51_866 ? 128 : 80,
+      },
+      weightType: GgmlType[type],
+      beams: 5,
+      states: 1,
+      flashAttention: true,
+    })
+  }
+  const names = /** @type {Name[]} */ (Object.keys(SHAPES))
+  const sizes = names.map((name) => {
+    const weights = TYPES.map((type) => megabytes(memory(name, type).weights))
+    const { perState, total } = memory(name, 'F16')
+    return [`\`${name}\``, ...weights, megabytes(perState), megabytes(total)]
+  })
+  const cards = CARDS.map((gibibytes) => {
+    const room = SHARE * gibibytes * 2 ** 30
+    const largest = TYPES.map((type) => {
+      const name = LADDER.findLast((candidate) => memory(candidate, type).total <= room)
+      return name === undefined ? 'none' : `\`${name}\``
+    })
+    const { weights, perState } = memory('large-v3', 'F16')
+    const atOnce = Math.max(Math.floor((room - weights) / perState), 0)
+    return [`${gibibytes} GiB`, ...largest, String(atOnce)]
+  })
+  return [
+    table(['MB', 'weights f16', 'q8_0', 'q5_0', 'each transcription at once', 'together, f16'], sizes),
+    table(['memory of the GPU', 'f16', 'q8_0', 'q5_0', '`large-v3` as f16, at once'], cards),
+  ].join('\n\n')
+}
+
+/** @param {number} bytes */
+const megabytes = (bytes) => (bytes / 1e6).toFixed(0)
+
+/** @param {string[]} head @param {string[][]} rows */
+function table(head, rows) {
+  /** @param {string[]} cells */
+  const line = (cells) => `| ${cells.join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+/**
+ * The page with the tables as they should be.
+ * @param {string} page
+ */
+export async function withTables(page) {
+  const begin = page.indexOf(BEGIN)
+  const end = page.indexOf(END)
+  if (begin < 0 || end < begin) throw new Error(`${PAGE} lacks the markers of the tables`)
+  return `${page.slice(0, begin)}${BEGIN}\n\n${await renderMemory()}\n\n${page.slice(end)}`
+}
+
+if (isMain(import.meta.url))
+  await run(async () => {
+    const page = readFileSync(PAGE, 'utf8')
+    const text = await withTables(page)
+    if (text === page) return log(`${PAGE} is up to date`)
+    writeFileSync(PAGE, text)
+    log(`wrote ${PAGE}`)
+  })
