@@ -1,4 +1,4 @@
-import { basename, extname, join } from 'node:path'
+import { basename, extname, join, resolve } from 'node:path'
 import { nearest } from '../nearest.ts'
 import { outputFormats } from '../output/formats.ts'
 import type { OutputFormat } from '../output/types.ts'
@@ -26,7 +26,7 @@ export interface OutputPlan {
  * Decides before anything is computed which files come about.
  * @param formats names as given; none: `txt`
  * @param folder of the files; undefined: standard output
- * @throws {@link UsageError} for an unknown format, for two recordings that would write the same file, and for what one
+ * @throws {@link UsageError} for an unknown format, for a file that two recordings would write or that is one, and for what one
  * standard output cannot hold
  */
 export function planOutputs(
@@ -51,6 +51,8 @@ export function planOutputs(
           'Transcribe them in two commands with different folders',
         ])
       }
+      if (inputs.some((recording) => recording !== STDIN && resolve(recording) === resolve(path)))
+        throw new UsageError(`The transcription of ${input} would replace the recording ${path}`)
       writers.set(path, input)
       return { path, format }
     }),

@@ -145,6 +145,9 @@ describe('transcribe', () => {
     [[hum, '--device', '9', '--backend', 'hip'], 'ERR_BACKEND_UNAVAILABLE', 1],
     [['https://example.com/a.wav'], '- Fetch it: curl -L https://example.com/a.wav | whisper-hip', 2],
     [[hum, '--grammar', '@none.gbnf'], 'ENOENT', 1],
+    [[hum, '--output', '/proc/none/at all'], "ENOENT: no such file or directory, mkdir '/proc/none'", 1],
+    [[hum, '--output', `${hum}/x`], 'ENOTDIR', 1],
+    [[hum, '--output', hum], 'EEXIST', 1],
   ])('%j fails with message and advice', async (args, message, code) => {
     const ended = await transcribe(args, { env: { XDG_CACHE_HOME: join(folder, 'empty') } })
     expect(ended).toMatchObject({ code, stdout: '' })

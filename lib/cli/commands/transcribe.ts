@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { Argument, Command, Option } from 'commander'
 import { describeSystemError, undecodable } from '../../audio/failures.ts'
 import { WhisperHipError } from '../../errors.ts'
@@ -18,6 +18,7 @@ import { outputFormat } from '../../output/formats.ts'
 import type { OutputFormat } from '../../output/types.ts'
 import type { CommandContext } from '../context.ts'
 import { tell, tellError, UsageError } from '../failures.ts'
+import { makeFolder, writeWhole } from '../files.ts'
 import { showLoading } from '../load-progress.ts'
 import { type PlannedOutput, planOutputs, STDIN } from '../output-plan.ts'
 import { Progress } from '../progress.ts'
@@ -68,7 +69,7 @@ async function transcribeFiles(
   const options = readFlags(runFlags, flags) as TranscribeOptions
   checkRunOptions(options)
   await checkReadable(files)
-  if (flags.output !== undefined) await mkdir(flags.output, { recursive: true })
+  if (flags.output !== undefined) await makeFolder(flags.output)
   if (flags.verbose) setLogger(({ level, message }) => tell(`${level}: ${message}`))
 
   const progress = new Progress()
@@ -173,18 +174,6 @@ async function transcribeOne(
     process.stdout.write(`${path}\n`)
   }
   if (process.stderr.isTTY) tell(summary(input, result))
-}
-
-/** A file is there as a whole or not at all, also when the process is interrupted. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const unfinished = `${path}.${process.pid}.partial`
-  try {
-    await writeFile(unfinished, text)
-    await rename(unfinished, path)
-  } catch (error) {
-    await rm(unfinished, { force: true })
-    throw error
-  }
 }
 
 function isAboutAudio(error: unknown): boolean {

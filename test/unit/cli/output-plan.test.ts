@@ -45,6 +45,9 @@ describe('files', () => {
     expect(refusal(['x/a.wav', 'y/a.mp3'], ['srt'], 'out')).toBe(
       'x/a.wav and y/a.mp3 would both be written to out/a.srt',
     )
+    expect(refusal(['b.wav', './out/../out/b.srt'], ['srt'], 'out')).toBe(
+      'The transcription of b.wav would replace the recording out/b.srt',
+    )
     expect(refusal(['a.wav', 'a.wav'], [], 'out')).toContain('would both be written to out/a.txt')
   })
 })
