@@ -50,6 +50,14 @@ export const loadFlags: Flags<Exclude<keyof LoadOptions, 'concurrency' | 'onProg
     opposite: '--no-allow-partial',
     description: 'compute on the CPU what the GPU does not support (default: unless --backend hip)',
   },
+  weightType: {
+    flags: '--weight-type <type>',
+    description: 'type of the weights in memory, e.g. f16 or q8_0 (default: auto, as in the file)',
+  },
+  isolation: {
+    flags: '--isolation <where>',
+    description: 'process: run the model in a process of its own, or none (default: none)',
+  },
   flashAttention: { flags: '--no-flash-attention', description: 'do not use the fused attention kernels' },
   weightType: {
     flags: '--weight-type <type>',
