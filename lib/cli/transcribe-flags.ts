@@ -1,7 +1,6 @@
 import { Option } from 'commander'
 import { WhisperHipError } from '../errors.ts'
 import type { LoadOptions, TranscribeOptions } from '../index.ts'
-import { weightTypeNames } from '../model/conversions.ts'
 import { languageTokens } from '../model/languages.ts'
 import { parseTranscribeOptions } from '../transcribe/options.ts'
 import { UsageError } from './failures.ts'
@@ -59,14 +58,6 @@ export const loadFlags: Flags<Exclude<keyof LoadOptions, 'concurrency' | 'onProg
     description: 'process: run the model in a process of its own, or none (default: none)',
   },
   flashAttention: { flags: '--no-flash-attention', description: 'do not use the fused attention kernels' },
-  weightType: {
-    flags: '--weight-type <type>',
-    description: `type of the weights in memory: auto, ${weightTypeNames.join(', ')} (default: auto)`,
-  },
-  isolation: {
-    flags: '--isolation <kind>',
-    description: 'process runs the model in a process of its own, which may crash (default: none)',
-  },
   offline: { flags: '--offline', description: 'never touch the network' },
   sha256: { flags: '--sha256 <digest>', description: 'expected SHA-256 of a model by URL' },
 }
