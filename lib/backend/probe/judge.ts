@@ -34,7 +34,7 @@ const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
     'HIP_RUNTIME_MISSING',
   ],
   [
-    /cannot open shared object file|file too short|invalid ELF header|wrong ELF class|ggml_backend_init/i,
+    /cannot open shared object file|file too short|invalid ELF header|wrong ELF class|failed to find ggml_backend_init/i,
     'BACKEND_LIBRARY_MISSING',
   ],
   [/out of memory|failed to allocate|cudaMalloc failed|hipErrorOutOfMemory|OUT_OF_MEMORY/i, 'OUT_OF_MEMORY'],
