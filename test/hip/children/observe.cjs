@@ -8,7 +8,7 @@ const { appendFileSync } = require('node:fs')
 
 const { ENTRY, OBSERVATIONS } = process.env
 const whisper = createRequire(__filename)(ENTRY)
-const hum = Float32Array.from({ length: 16_000 * 5 }, (_, i) => 0.3 * Math.sin(i / 7))
+const hum = (seconds) => Float32Array.from({ length: 16_000 * seconds }, (_, i) => 0.3 * Math.sin(i / 7))
 
 const models = []
 let last
@@ -39,8 +39,10 @@ const STEPS = {
     models.push(model)
     return model.backend
   },
+  /** A recording, or so many seconds of sound. */
   transcribe: async (audio, options) => {
-    const { text, stats, segments } = await models.at(-1).transcribe(audio ?? hum, options)
+    const sound = typeof audio === 'string' ? audio : hum(audio ?? 5)
+    const { text, stats, segments } = await models.at(-1).transcribe(sound, options)
     return { text, stats, tokens: segments.reduce((sum, { tokens }) => sum + tokens.length, 0) }
   },
   /** All at once, each with its own model or not. */
