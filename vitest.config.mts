@@ -34,6 +34,8 @@ export default defineConfig({
         hookTimeout: seconds * 1000,
         // Inference uses all cores: two files at once only make both slow.
         fileParallelism: name === 'unit' || name === 'native',
+        // Tests that run side by side are those that wait.
+        maxConcurrency: 12,
       },
     })),
   },

@@ -220,3 +220,32 @@ describe('a failure that the trial did not see', () => {
     expect(observation).toMatchObject({ finished: true, signal: 'SIGABRT' })
   })
 })
+
+describe('a failure, wherever it strikes', () => {
+  const STAGES = ['init', 'devices', 'stream', 'alloc', 'write', 'read', 'graph']
+
+  it.each(['abort', 'throw'].flatMap((fault) => STAGES.map((stage) => `${fault}=${stage}`)))(
+    '%s: the process lives, and no run is on the CPU unsaid',
+    async (fault) => {
+      const scene = open(fault)
+      const load: Step = ['load', scene.model]
+      const observation = await scene.observe([load, TRANSCRIBE, load, TRANSCRIBE, ['assert']])
+      expect(observation).toMatchObject({ finished: true, code: 0 })
+      expect(observation.warnings).toMatchObject([{ code: 'WHISPER_HIP_CPU' }])
+      const [first, job, second, next, asserted] = observation.came
+      // The first model, or its first job, had the failure; the second model is on the CPU and says why.
+      expect([first, job].some((came) => came?.error !== undefined || onCpu(came?.value))).toBe(true)
+      expect(onCpu(second?.value)).toBe(true)
+      expect(next?.value).toMatchObject({ text: 'Hello there.', stats: { backend: 'cpu', gpuNodes: 0 } })
+      expect(asserted?.error).toMatchObject({ code: 'ERR_GPU_NOT_USED' })
+      for (const { error } of [first, job].flatMap((came) => came ?? []))
+        if (error !== undefined)
+          expect(error).toMatchObject({ name: 'WhisperHipError', reason: expect.any(String) })
+    },
+  )
+
+  const onCpu = (backend: unknown): boolean => {
+    const { active, reason } = Object(backend)
+    return active === 'cpu' && reason !== 'OK'
+  }
+})
