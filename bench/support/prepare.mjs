@@ -61,7 +61,7 @@ export async function prepare() {
 }
 
 /** @returns {Promise<typeof import('./sources.ts')>} */
-async function importSources() {
+export async function importSources() {
   // Inside the package, so that its dependencies are found from there.
   const outDir = join(packageRoot, 'node_modules', '.cache', 'whisper-hip-bench')
   const entry = { sources: join(packageRoot, 'bench', 'support', 'sources.ts') }

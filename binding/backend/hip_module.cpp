@@ -2,10 +2,13 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
 
+#include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "ggml-backend.h"
 #include "support/error.h"
@@ -15,8 +18,9 @@ namespace whisper_hip {
 
 namespace {
 
-std::mutex load_mutex;
-std::unique_ptr<HipModule> loaded;
+std::timed_mutex load_mutex;
+// Readable while another thread loads, and perhaps never comes back from it.
+std::atomic<const HipModule*> loaded{nullptr};
 Variables loaded_variables;
 std::pair<std::string, std::string> no_devices; // path and message
 
@@ -75,13 +79,15 @@ class Pinned {
 } // namespace
 
 const HipModule& load_hip_module(const std::string& path, const Variables& variables) {
-  std::lock_guard<std::mutex> lock(load_mutex);
-  if (loaded) {
-    if (loaded->path == path && loaded_variables == variables)
-      return *loaded;
+  std::unique_lock<std::timed_mutex> lock(load_mutex, std::defer_lock);
+  while (!lock.try_lock_for(std::chrono::milliseconds(100)))
+    require_sound_gpu(); // the thread that loads may have been given up
+  if (const HipModule* module = loaded) {
+    if (module->path == path && loaded_variables == variables)
+      return *module;
     throw Error("ERR_BACKEND_UNAVAILABLE",
-                "This process has already started HIP with " + loaded->path +
-                    (loaded->path == path ? " for another GPU" : "") + "; it can be started once",
+                "This process has already started HIP with " + module->path +
+                    (module->path == path ? " for another GPU" : "") + "; it can be started once",
                 "DEVICE_NOT_FOUND");
   }
   if (no_devices.first == path)
@@ -106,13 +112,12 @@ const HipModule& load_hip_module(const std::string& path, const Variables& varia
   }
   pinned.keep();
   loaded_variables = variables;
-  loaded = std::move(module);
-  return *loaded;
+  loaded = module.get();
+  return *module.release();
 }
 
 const HipModule* loaded_hip_module() {
-  std::lock_guard<std::mutex> lock(load_mutex);
-  return loaded.get();
+  return loaded;
 }
 
 } // namespace whisper_hip

@@ -52,14 +52,15 @@ std::string number(double value) {
 // What a stage says beside its end. `ok` is false when `problem` is not empty.
 struct Outcome {
   std::string problem;
-  std::string facts; // members of JSON, each with a comma before it
+  std::string facts;    // members of JSON, each with a comma before it
+  bool goes_on = false; // whether what comes after can be tried in spite of the problem
 };
 
 class Reporter {
  public:
   explicit Reporter(int descriptor) : descriptor_(descriptor) {}
 
-  // Runs a stage; false when it failed. What throws is the problem.
+  // Runs a stage; false when nothing can be tried after it. What throws is the problem.
   template <typename Work> bool stage(const std::string& name, Work work) {
     const std::string head = "{\"stage\":" + quoted(name);
     write_line(head + ",\"event\":\"begin\"}");
@@ -75,7 +76,7 @@ class Reporter {
     write_line(head + ",\"event\":\"end\",\"ok\":" + (ok ? "true" : "false") +
                ",\"milliseconds\":" + number(spent.count()) + outcome.facts +
                (ok ? "" : ",\"problem\":" + quoted(outcome.problem)) + "}");
-    return ok;
+    return ok || outcome.goes_on;
   }
 
  private:
@@ -148,9 +149,11 @@ Outcome compare(const ProbeOperation& operation, ggml_backend_t gpu, ggml_backen
   if (values.empty())
     return {"", ",\"unsupported\":true"};
   const double error = difference(values, compute(operation, cpu));
-  Outcome outcome{"", ",\"error\":" + number(error)};
+  // A GPU that computes wrong numbers may do so because of what ends the process at a later operation.
+  Outcome outcome{"", ",\"error\":" + number(error), true};
   if (!(error <= operation.tolerance))
-    outcome.problem = "wrong numbers: the error against the CPU is " + number(error) + ", at most " +
+    outcome.problem = "wrong numbers: the error against the CPU is " +
+                      (std::isfinite(error) ? number(error) : "not a number") + ", at most " +
                       number(operation.tolerance) + " is allowed";
   return outcome;
 }

@@ -17,7 +17,7 @@ const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
     'GPU_FAULT',
   ],
   [
-    /rocBLAS error.*(Cannot read|Tensile)|Could not load.*TensileLibrary|hipErrorInvalidKernelFile|HIPBLAS_STATUS_(ARCH_MISMATCH|NOT_INITIALIZED)/i,
+    /rocBLAS error.*(Cannot read|Tensile)|Could not load.*TensileLibrary|hipErrorInvalidKernelFile|(HIP|CU)BLAS_STATUS_(ARCH_MISMATCH|NOT_INITIALIZED)/i,
     'ROCBLAS_KERNELS_MISSING',
   ],
   [
@@ -26,7 +26,7 @@ const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
   ],
   [/incompatible API version|symbol .*ggml|undefined symbol: ggml/i, 'BACKEND_API_MISMATCH'],
   [
-    /undefined symbol|version `[^']+' not found|insufficient for (HIP|ROCm|CUDA) runtime/i,
+    /undefined symbol|version `[^']+' not found|insufficient for (\w+ )?runtime/i,
     'HIP_RUNTIME_VERSION_MISMATCH',
   ],
   [
@@ -34,7 +34,7 @@ const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
     'HIP_RUNTIME_MISSING',
   ],
   [
-    /cannot open shared object file|file too short|invalid ELF header|wrong ELF class|ggml_backend_init/i,
+    /cannot open shared object file|file too short|invalid ELF header|wrong ELF class|failed to find ggml_backend_init/i,
     'BACKEND_LIBRARY_MISSING',
   ],
   [/out of memory|failed to allocate|cudaMalloc failed|hipErrorOutOfMemory|OUT_OF_MEMORY/i, 'OUT_OF_MEMORY'],
@@ -56,7 +56,9 @@ const STAGE_REASONS: Readonly<Record<string, BackendReason>> = {
 /** @param gpu how messages name it */
 export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
   const { stages, exit, stderr } = outcome
-  const failed = stages.find(({ ok }) => !ok)
+  // What ends a process may have made the numbers before it wrong.
+  const wrong = stages.filter(hasWrongNumbers)
+  const failed = stages.find((stage) => !stage.ok && !hasWrongNumbers(stage)) ?? wrong[0]
   const last = failed ?? stages.at(-1)
   const where = last === undefined ? 'before its first stage' : `in the stage "${last.name}"`
   const repeated = failed?.problem !== undefined && stderr.includes(failed.problem.trim())
@@ -78,9 +80,11 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
   }
   if (failed?.problem !== undefined) {
     const reason = reasonOfProblem(failed, stderr)
+    const others = wrong.filter((stage) => stage !== failed).map(({ name }) => `"${name}"`)
+    const also = others.length === 0 ? '' : `; wrong numbers also in ${others.join(', ')}`
     return {
       reason,
-      message: `The trial of ${gpu} failed ${where}: ${oneLine(failed.problem)}${reason === 'NUMERIC_MISMATCH' ? '' : said}`,
+      message: `The trial of ${gpu} failed ${where}: ${oneLine(failed.problem)}${reason === 'NUMERIC_MISMATCH' ? also : said}`,
       lasting: reason !== 'OUT_OF_MEMORY',
     }
   }
@@ -94,6 +98,10 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
     }
   }
   return { reason: 'OK', message: `${gpu} computes what the CPU computes`, lasting: true }
+}
+
+function hasWrongNumbers({ ok, problem }: ProbeStage): boolean {
+  return !ok && problem !== undefined && reasonOfText(problem) === 'NUMERIC_MISMATCH'
 }
 
 /** The name of the stage after which nothing is left to try. */

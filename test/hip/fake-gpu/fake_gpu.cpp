@@ -13,11 +13,11 @@
 #include <thread>
 #include <vector>
 
+#include "fake_script.h"
 #include "ggml-backend-impl.h"
 #include "ggml-impl.h"
 #include "processor.h"
-#include "script.h"
-#include "vram.h"
+#include "shared/vram.h"
 
 namespace fake_gpu {
 
@@ -62,7 +62,7 @@ const char* purpose(const Device& device) {
 
 // `oom=weights|kv|compute`, `oom=#N` (the Nth allocation), `oom=BYTES` (all of that size or more).
 bool is_refused(const Device& device, size_t size) {
-  for (const std::string& rule : Script::current().list("oom")) {
+  for (const std::string& rule : script().list("oom")) {
     if (rule == purpose(device))
       return true;
     if (!rule.empty() && rule[0] == '#' && atoi(rule.c_str() + 1) == device.allocations + 1)
@@ -77,12 +77,11 @@ const ggml_backend_buffer_i& buffer_interface();
 
 ggml_backend_buffer_t allocate_buffer(ggml_backend_buffer_type_t type, size_t size) {
   Device& device = of(type->device);
-  const bool fails =
-      Script::current().reach("alloc", std::string(purpose(device)) + " " + std::to_string(size));
+  const bool fails = reach("alloc", std::string(purpose(device)) + " " + std::to_string(size));
   const bool refused = fails || is_refused(device, size);
   device.allocations++;
   device.allocations_of_stream++;
-  void* memory = refused ? nullptr : allocate(size);
+  void* memory = refused ? nullptr : doubles::allocate(size);
   if (memory == nullptr) {
     GGML_LOG_ERROR(
         "ggml_backend_cuda_buffer_type_alloc_buffer: allocating %.2f MiB on device %d: cudaMalloc failed: "
@@ -97,38 +96,34 @@ ggml_backend_buffer_t allocate_buffer(ggml_backend_buffer_type_t type, size_t si
 void free_buffer(ggml_backend_buffer_t buffer) {
   Block* block = &of(buffer);
   block->device->used -= buffer->size;
-  release(block->memory);
+  script().trace("release", std::to_string(block->device->used));
+  doubles::release(block->memory);
   delete block;
 }
 
 void set_tensor(ggml_backend_buffer_t, ggml_tensor* tensor, const void* data, size_t offset, size_t size) {
-  Script::current().reach("write", std::to_string(size));
-  Access access;
-  memcpy(static_cast<char*>(tensor->data) + offset, data, size);
+  reach("write", std::to_string(size));
+  memcpy(doubles::view(static_cast<char*>(tensor->data) + offset), data, size);
 }
 
 void get_tensor(ggml_backend_buffer_t, const ggml_tensor* tensor, void* data, size_t offset, size_t size) {
-  Script::current().reach("read", std::to_string(size));
-  Access access;
-  memcpy(data, static_cast<const char*>(tensor->data) + offset, size);
+  reach("read", std::to_string(size));
+  memcpy(data, doubles::view(static_cast<const char*>(tensor->data) + offset), size);
 }
 
 void set_all(ggml_backend_buffer_t, ggml_tensor* tensor, uint8_t value, size_t offset, size_t size) {
-  Access access;
-  memset(static_cast<char*>(tensor->data) + offset, value, size);
+  memset(doubles::view(static_cast<char*>(tensor->data) + offset), value, size);
 }
 
 bool copy_tensor(ggml_backend_buffer_t buffer, const ggml_tensor* source, ggml_tensor* destination) {
   if (source->buffer->iface.get_base != buffer->iface.get_base)
     return false;
-  Access access;
-  memcpy(destination->data, source->data, ggml_nbytes(source));
+  memcpy(doubles::view(destination->data), doubles::view(source->data), ggml_nbytes(source));
   return true;
 }
 
 void clear_buffer(ggml_backend_buffer_t buffer, uint8_t value) {
-  Access access;
-  memset(of(buffer).memory, value, buffer->size);
+  memset(doubles::view(of(buffer).memory), value, buffer->size);
 }
 
 const ggml_backend_buffer_i& buffer_interface() {
@@ -187,7 +182,7 @@ void make_wrong(ggml_tensor* node, float amount) {
 // `wrong=OP` doubles the results of an operation, `wrong=OP:0.01` makes them 1 % too large, `wrong=OP:nan`
 // not a number.
 bool wrongness(const ggml_tensor* node, float& amount) {
-  for (const std::string& rule : Script::current().list("wrong")) {
+  for (const std::string& rule : script().list("wrong")) {
     const size_t colon = rule.find(':');
     if (!matches(rule.substr(0, colon), node))
       continue;
@@ -198,18 +193,17 @@ bool wrongness(const ggml_tensor* node, float& amount) {
 }
 
 ggml_status compute(ggml_backend_t stream, ggml_cgraph* graph) {
-  Script& script = Script::current();
   const int count = ggml_graph_n_nodes(graph);
-  if (script.reach("graph", std::to_string(count)))
+  if (reach("graph", std::to_string(count)))
     return GGML_STATUS_FAILED;
-  if (script.has("slow"))
-    std::this_thread::sleep_for(std::chrono::milliseconds(atoi(script.get("slow").c_str())));
+  if (script().has("slow"))
+    std::this_thread::sleep_for(std::chrono::milliseconds(atoi(script().get("slow").c_str())));
   for (int i = 0; i < count; ++i)
-    if (script.reach_operation(ggml_graph_node(graph, i)))
+    if (reach_operation(ggml_graph_node(graph, i)))
       return GGML_STATUS_FAILED;
 
   std::lock_guard<std::mutex> lock(queue());
-  Access access;
+  doubles::Access access;
   ggml_backend_t cpu = of(stream).cpu;
   int done = 0;
   for (int i = 0; i < count; ++i) {
@@ -235,7 +229,7 @@ ggml_guid_t stream_guid() {
 }
 
 ggml_backend_t new_stream(ggml_backend_dev_t device, const char*) {
-  if (Script::current().reach("stream", of(device).name))
+  if (reach("stream", of(device).name))
     return nullptr;
   ggml_backend_t cpu = new_cpu_stream();
   if (cpu == nullptr)
@@ -245,7 +239,7 @@ ggml_backend_t new_stream(ggml_backend_dev_t device, const char*) {
   ggml_backend_i interface = {};
   interface.get_name = [](ggml_backend_t stream) { return of(stream->device).name.c_str(); };
   interface.free = [](ggml_backend_t stream) {
-    Script::current().reach("free");
+    reach("free");
     of(stream->device).streams--;
     ggml_backend_free(of(stream).cpu);
     delete &of(stream);
@@ -258,11 +252,11 @@ ggml_backend_t new_stream(ggml_backend_dev_t device, const char*) {
 // Devices
 
 bool is_integrated() {
-  return Script::current().get("type", "gpu") == "igpu";
+  return script().get("type", "gpu") == "igpu";
 }
 
 bool supports_operation(ggml_backend_dev_t, const ggml_tensor* op) {
-  for (const std::string& pattern : Script::current().list("unsupported"))
+  for (const std::string& pattern : script().list("unsupported"))
     if (matches(pattern, op))
       return false;
   return ggml_backend_dev_supports_op(cpu_device(), op);
@@ -348,16 +342,15 @@ std::vector<Device*>& devices() {
 }
 
 void enumerate() {
-  Script& script = Script::current();
-  script.reach("devices");
-  const size_t wanted = strtoul(script.get("devices", "1").c_str(), nullptr, 10);
-  const std::vector<size_t> numbers = visible(wanted, script.list("uuid"));
-  if (script.has("error") || numbers.empty()) {
+  reach("devices");
+  const size_t wanted = strtoul(script().get("devices", "1").c_str(), nullptr, 10);
+  const std::vector<size_t> numbers = visible(wanted, script().list("uuid"));
+  if (script().has("error") || numbers.empty()) {
     GGML_LOG_ERROR("ggml_cuda_init: failed to initialize ROCm: %s\n",
-                   script.get("error", "no ROCm-capable device is detected").c_str());
+                   script().get("error", "no ROCm-capable device is detected").c_str());
     return;
   }
-  const std::vector<std::string> memory = script.list("memory");
+  const std::vector<std::string> memory = script().list("memory");
   size_t total = 0;
   for (size_t number : numbers)
     total += strtoull(at(memory, number, "8589934592").c_str(), nullptr, 10) >> 20;
@@ -366,8 +359,8 @@ void enumerate() {
     auto* device = new Device;
     device->index = static_cast<int>(devices().size());
     device->name = "ROCm" + std::to_string(device->index);
-    device->description = script.get("description", "Fake GPU (computes on the CPU)");
-    const std::vector<std::string> pci = script.list("pci");
+    device->description = script().get("description", "Fake GPU (computes on the CPU)");
+    const std::vector<std::string> pci = script().list("pci");
     char slot[16];
     snprintf(slot, sizeof slot, "0000:%02zx:00.0", number + 3);
     device->pci = number < pci.size() ? pci[number] : slot;
@@ -376,21 +369,20 @@ void enumerate() {
     device->buffer_type = {buffer_type_interface(), &device->device, nullptr};
     devices().push_back(device);
     GGML_LOG_INFO("  Device %d: %s, %s (0x%s), VMM: no, Wave Size: 32, VRAM: %zu MiB\n", device->index,
-                  device->description.c_str(), at(script.list("gfx"), number, "gfx1100").c_str(),
-                  at(script.list("gfx"), number, "gfx1100").substr(3).c_str(), device->memory >> 20);
+                  device->description.c_str(), at(script().list("gfx"), number, "gfx1100").c_str(),
+                  at(script().list("gfx"), number, "gfx1100").substr(3).c_str(), device->memory >> 20);
   }
 }
 
 ggml_backend_reg_t initialize() {
-  Script& script = Script::current();
-  if (script.reach("init"))
+  if (reach("init"))
     return nullptr;
   static std::once_flag once;
   std::call_once(once, [&] {
-    if (script.has("log"))
-      GGML_LOG_ERROR("%s\n", script.get("log").c_str());
+    if (script().has("log"))
+      GGML_LOG_ERROR("%s\n", script().get("log").c_str());
     registry.api_version =
-        script.get("api") == "mismatch" ? GGML_BACKEND_API_VERSION + 1 : GGML_BACKEND_API_VERSION;
+        script().get("api") == "mismatch" ? GGML_BACKEND_API_VERSION + 1 : GGML_BACKEND_API_VERSION;
     registry.iface.get_name = [](ggml_backend_reg_t) { return "ROCm"; };
     registry.iface.get_device_count = [](ggml_backend_reg_t) { return devices().size(); };
     registry.iface.get_device = [](ggml_backend_reg_t, size_t index) {
@@ -398,7 +390,7 @@ ggml_backend_reg_t initialize() {
       return &devices()[index]->device;
     };
     registry.iface.get_proc_address = [](ggml_backend_reg_t, const char* name) -> void* {
-      Script::current().trace("ask", name);
+      script().trace("ask", name);
       return nullptr;
     };
     enumerate();
@@ -408,7 +400,7 @@ ggml_backend_reg_t initialize() {
 
 // What happens while the loader has the library in hand.
 __attribute__((constructor)) void when_loaded() {
-  Script::current().reach("load");
+  reach("load");
 }
 
 } // namespace

@@ -12,9 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "fake_script.h"
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
-#include "script.h"
 
 namespace fake_gpu {
 
@@ -71,7 +71,7 @@ std::string best_module() {
 }
 
 ggml_backend_reg_t load() {
-  std::string path = Script::current().get("cpu");
+  std::string path = script().get("cpu");
   if (path.empty())
     path = loaded_module();
   if (path.empty())
@@ -98,7 +98,7 @@ template <typename Function> Function cpu_function(const char* name) {
 }
 
 int thread_count() {
-  const int wanted = atoi(Script::current().get("threads").c_str());
+  const int wanted = atoi(script().get("threads").c_str());
   return wanted > 0 ? wanted : std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, 4);
 }
 

@@ -45,6 +45,34 @@ describe('judge', () => {
     )
   })
 
+  it('takes what ended the process for the cause of the wrong numbers before', () => {
+    const stages = [
+      stage('add', { ok: false, problem: 'wrong numbers: the error against the CPU is 1' }),
+      stage('mul_mat f16', { ok: false }),
+    ]
+    const stderr = 'rocBLAS error: Cannot read /opt/rocm/lib/rocblas/library/TensileLibrary.dat'
+    expect(
+      judge(outcome({ stages, exit: { kind: 'signal', signal: 'SIGABRT' }, stderr }), GPU),
+    ).toMatchObject({
+      reason: 'ROCBLAS_KERNELS_MISSING',
+      message: expect.stringContaining('in the stage "mul_mat f16"'),
+    })
+  })
+
+  it('names every operation whose numbers are wrong', () => {
+    const problem = 'wrong numbers: the error against the CPU is 1'
+    const stages = [
+      ...all.slice(0, -1).map((one) => (one.name === 'add' ? { ...one, ok: false, problem } : one)),
+      stage('norm', { ok: false, problem }),
+      stage('soft_max', { ok: false, problem }),
+      stage('release'),
+    ]
+    expect(judge(outcome({ stages }), GPU)).toMatchObject({
+      reason: 'NUMERIC_MISMATCH',
+      message: expect.stringMatching(/in the stage "add".*wrong numbers also in "norm", "soft_max"$/),
+    })
+  })
+
   it('names the stage that took too long', () => {
     const judgement = judge(
       outcome({ stages: failing('devices'), exit: { kind: 'timeout', seconds: 30 } }),
