@@ -9,14 +9,9 @@ if(WHISPER_HIP_HIP)
     endif()
   endforeach()
 
-  if(NOT CMAKE_HIP_COMPILER)
-    unset(CMAKE_HIP_COMPILER CACHE) # a failed search would be remembered
-  endif()
-  include(CheckLanguage)
-  check_language(HIP)
-  if(NOT CMAKE_HIP_COMPILER)
-    message(FATAL_ERROR "WHISPER_HIP_HIP is on and no HIP compiler was found: install ROCm 6.1 or newer and set ROCM_PATH to its folder, or HIPCXX to its clang++")
-  endif()
+  # Not check_language: it asks in a project without other languages, where CMake does not know the folders of Debian.
+  set(CMAKE_HIP_ARCHITECTURES "${GPU_TARGETS}") # else CMake asks the cards of this machine
+  enable_language(HIP)
   if(DEFINED ENV{ROCM_PATH})
     list(APPEND CMAKE_PREFIX_PATH "$ENV{ROCM_PATH}")
   else()
