@@ -20,15 +20,35 @@ export function rocmEnvironment(root, env) {
   return root === ROCM_PATH_OF_SYSTEM ? others : { ...others, ROCM_PATH: root }
 }
 
+const KERNEL = ['-x', 'hip', '--cuda-device-only', '-c', '-o', '/dev/null', '-']
+/** The compiler plans what it would do, checks the architecture and its libraries, and compiles nothing. */
+const PLAN_ONLY = '-###'
+/** Every compiler for HIP knows it. */
+const COMMON_TARGET = 'gfx90a'
+
 /**
  * Lets the compiler compile a kernel that does nothing.
  * @param {HipCompiler} rocm
+ * @param {NodeJS.ProcessEnv} env
+ */
+export const tryCompiler = (rocm, env) => ask(rocm, [`--offload-arch=${COMMON_TARGET}`, ...KERNEL], env)
+
+/**
+ * Asks the compiler whether it knows an architecture and has the device libraries for it.
+ * @param {HipCompiler} rocm
  * @param {string} target e.g. `gfx1100`
+ * @param {NodeJS.ProcessEnv} env
+ */
+export const tryTarget = (rocm, target, env) =>
+  ask(rocm, [PLAN_ONLY, `--offload-arch=${target}`, ...KERNEL], env)
+
+/**
+ * @param {HipCompiler} rocm
+ * @param {string[]} args
  * @param {NodeJS.ProcessEnv} env
  * @returns {{ verdict: Verdict, message: string }} the message is the compiler's first error
  */
-export function tryTarget({ root, compiler }, target, env) {
-  const args = ['-x', 'hip', `--offload-arch=${target}`, '--cuda-device-only', '-c', '-o', '/dev/null', '-']
+function ask({ root, compiler }, args, env) {
   const { status, stderr, error } = spawnSync(compiler, args, {
     input: '__global__ void nothing() {}\n',
     encoding: 'utf8',
@@ -36,7 +56,7 @@ export function tryTarget({ root, compiler }, target, env) {
   })
   if (status === 0) return { verdict: 'ok', message: '' }
   const text = error ? error.message : stderr
-  const message = text.split('\n').find((line) => /error/i.test(line)) ?? text.split('\n')[0] ?? ''
+  const message = text.split('\n').find((line) => /error:/i.test(line)) ?? text.split('\n')[0] ?? ''
   return { verdict: verdictOf(text), message: message.trim() }
 }
 

@@ -57,7 +57,7 @@ const AMD = {
 }
 
 /** Distributions whose users take AMD's packages, because their own repositories have no ROCm. */
-const WITHOUT_ROCM = ['rhel', 'centos', 'amzn', 'sles']
+const WITHOUT_ROCM = ['rhel', 'centos', 'rocky', 'almalinux', 'ol', 'amzn', 'sles']
 
 /**
  * How to install what is missing, as sentences.
@@ -71,11 +71,9 @@ export function rocmAdvice(parts, osRelease, root) {
     manager === 'dnf' || manager === 'zypper' ? name.replace(/-dev$/, '-devel') : name,
   )
   const fromAmd = `of AMD's repositories: ${amd.join(' ')} (ROCm 7.2 and older) or amdrocm-core-sdk (7.14 and newer)`
-  if (!manager || manager === 'apk') return `Install the packages ${fromAmd}.`
+  const own = !WITHOUT_ROCM.includes(distributionIds(osRelease)[0] ?? '')
+  if (!manager || manager === 'apk' || !own) return `Install the packages ${fromAmd}.`
   const names = DISTRIBUTION[manager]
   const command = installCommand(manager, [...new Set(parts.map((part) => names[part]))], root)
-  const ids = distributionIds(osRelease)
-  if (WITHOUT_ROCM.includes(ids[0] ?? '') && !ids.includes('fedora'))
-    return `Install the packages ${fromAmd}.`
   return `Install with: ${command}. Or the packages ${fromAmd}.`
 }

@@ -3,13 +3,11 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readOsRelease } from './distribution.mjs'
-import { rocmEnvironment, tryTarget } from './hip-compiler.mjs'
+import { rocmEnvironment, tryCompiler } from './hip-compiler.mjs'
 import { PARTS, rocmAdvice } from './rocm-packages.mjs'
 import { findProgram, isAtLeast } from './toolchain.mjs'
 
 const MIN_HIP = '6.1'
-/** Every compiler for HIP knows it. */
-const COMMON_TARGET = 'gfx90a'
 
 /**
  * @typedef {{ root: string, version: string, compiler: string }} Rocm
@@ -102,7 +100,7 @@ function examine(folder, env) {
     missing.push('compiler')
     if (env.HIPCXX) faults.push(`HIPCXX names ${env.HIPCXX}, which is not a program.`)
   } else if (!missing.includes('headers')) {
-    const { verdict, message } = tryTarget({ root: folder, compiler }, COMMON_TARGET, env)
+    const { verdict, message } = tryCompiler({ root: folder, compiler }, env)
     if (verdict === 'devicelibs' || verdict === 'headers') missing.push(verdict)
     else if (verdict !== 'ok') faults.push(`${compiler} does not compile for HIP (${message}).`)
   }
