@@ -1,6 +1,7 @@
-// Runs whisper.cpp's own graphs on a HIP module, for models of all sizes and types, and says which backend took each node.
-// Meant for the stub of the HIP runtime: nothing is computed there, but the module chooses and launches every kernel, and
-// dies of one that it was built without. The models have no weights: whisper.cpp takes a file that ends before them.
+// Runs whisper.cpp's own graphs on a HIP module, for models of all sizes and types, and says which backend
+// took each node. Meant for the stub of the HIP runtime: nothing is computed there, but the module chooses
+// and launches every kernel, and dies of one that it was built without. The models have no weights:
+// whisper.cpp takes a file that ends before them.
 //
 //   graphs HIP_MODULE CPU_MODULE run       one line of JSON for each model
 //   graphs HIP_MODULE CPU_MODULE claims    which operations the module claims, one line each
@@ -50,8 +51,10 @@ const std::pair<ggml_ftype, ggml_type> kTypes[] = {
     {GGML_FTYPE_MOSTLY_Q5_K, GGML_TYPE_Q5_K}, {GGML_FTYPE_MOSTLY_Q6_K, GGML_TYPE_Q6_K},
 };
 
-// Columns of a decoder step: one token, few (sequences side by side, short prompts), the tile widths, the longest prompt.
-const int kTokens[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 33, 48, 56, 64, 72, 80, 96, 112, 128, 224};
+// Columns of a decoder step: one token, few (sequences side by side, short prompts), the tile widths, the
+// longest prompt.
+const int kTokens[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  12,  15,  16, 17,
+                       24, 31, 33, 48, 56, 64, 72, 80, 96, 112, 128, 224};
 // Frames of the encoder, for audio_ctx too.
 const int kFrames[] = {1500, 750, 33, 16, 5, 1};
 
@@ -60,15 +63,13 @@ struct File {
   size_t position = 0;
   bool ended = false;
 
-  void put(uint32_t value) {
-    bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
-  }
+  void put(uint32_t value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof(value)); }
 };
 
 File model_file(const Size& size, ggml_ftype type) {
   File file;
-  const int numbers[] = {GGML_FILE_MAGIC, size.vocabulary, 1500,       size.state, size.heads, kLayers,
-                         448,             size.state,      size.heads, kLayers,    size.mels,  type};
+  const int numbers[] = {GGML_FILE_MAGIC, size.vocabulary, 1500,    size.state, size.heads, kLayers, 448,
+                         size.state,      size.heads,      kLayers, size.mels,  type};
   for (int number : numbers)
     file.put(static_cast<uint32_t>(number));
   file.put(static_cast<uint32_t>(size.mels));
@@ -129,8 +130,8 @@ whisper_context* open_model(const Size& size, ggml_ftype type, bool flash, bool 
 }
 
 bool run_model(const Size& size, std::pair<ggml_ftype, ggml_type> type, bool flash, bool alignment) {
-  std::printf("{\"model\":\"%s\",\"type\":\"%s\",\"flash\":%s,\"alignment\":%s", size.names, ggml_type_name(type.second),
-              flash ? "true" : "false", alignment ? "true" : "false");
+  std::printf("{\"model\":\"%s\",\"type\":\"%s\",\"flash\":%s,\"alignment\":%s", size.names,
+              ggml_type_name(type.second), flash ? "true" : "false", alignment ? "true" : "false");
   std::fflush(stdout); // a module that dies has named the model
   whisper_context* context = open_model(size, type.first, flash, alignment);
   if (context == nullptr) {
@@ -139,7 +140,8 @@ bool run_model(const Size& size, std::pair<ggml_ftype, ggml_type> type, bool fla
   }
   whisper_state& state = *context->state;
   Counts counts[4];
-  whisper_sched* schedulers[] = {&state.sched_conv, &state.sched_encode, &state.sched_cross, &state.sched_decode};
+  whisper_sched* schedulers[] = {&state.sched_conv, &state.sched_encode, &state.sched_cross,
+                                 &state.sched_decode};
   for (int i = 0; i < 4; i++) {
     counts[i].scheduler = schedulers[i]->sched;
     ggml_backend_sched_set_eval_callback(counts[i].scheduler, count_node, &counts[i]);
@@ -162,8 +164,8 @@ bool run_model(const Size& size, std::pair<ggml_ftype, ggml_type> type, bool fla
 
   const char* names[] = {"conv", "encode", "cross", "decode"};
   for (int i = 0; i < 4; i++) {
-    std::printf(",\"%s\":{\"gpu\":%d,\"cpu\":%d,\"notClaimed\":%d,\"cpuOperations\":[", names[i], counts[i].on_gpu,
-                counts[i].on_cpu, counts[i].not_claimed);
+    std::printf(",\"%s\":{\"gpu\":%d,\"cpu\":%d,\"notClaimed\":%d,\"cpuOperations\":[", names[i],
+                counts[i].on_gpu, counts[i].on_cpu, counts[i].not_claimed);
     const char* separator = "";
     for (const auto& [operation, times] : counts[i].cpu_operations) {
       std::printf("%s\"%s\"", separator, operation.c_str());
@@ -241,10 +243,12 @@ int main(int count, char** arguments) {
   if (count < 4)
     return 2;
   setenv("GGML_NO_BACKTRACE", "1", 1);
-  whisper_log_set([](ggml_log_level level, const char* text, void*) {
-    if (level == GGML_LOG_LEVEL_ERROR)
-      std::fputs(text, stderr);
-  }, nullptr);
+  whisper_log_set(
+      [](ggml_log_level level, const char* text, void*) {
+        if (level == GGML_LOG_LEVEL_ERROR)
+          std::fputs(text, stderr);
+      },
+      nullptr);
   ggml_backend_reg_t hip = ggml_backend_load(arguments[1]);
   if (hip == nullptr || ggml_backend_load(arguments[2]) == nullptr || ggml_backend_reg_dev_count(hip) == 0) {
     std::fprintf(stderr, "the modules cannot be loaded, or there is no device\n");

@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { packageRoot } from '../../../lib/backend/package-root.ts'
+import { packageRoot } from '../../../scripts/support/package.mjs'
 import { requireToolchain } from '../../../scripts/support/toolchain.mjs'
 
 const release = join(packageRoot, 'build', 'Release')
