@@ -104,7 +104,7 @@ function removeRemains(folder) {
  * The mirror of Debian from which this machine installs its own packages.
  * @returns {string}
  */
-export function aptMirror() {
+function aptMirror() {
   const listing = spawnSync(
     'apt-get',
     ['indextargets', '--format', '$(ORIGIN) $(CREATED_BY) $(CODENAME) $(REPO_URI)', 'Created-By: Packages'],

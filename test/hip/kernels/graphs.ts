@@ -19,7 +19,7 @@ const release = join(packageRoot, 'build', 'Release')
 const whisper = join(packageRoot, 'vendor', 'whisper.cpp')
 
 /** The program of graphs.cpp, compiled when it is not there yet. */
-export function graphsProgram(): string {
+function graphsProgram(): string {
   const base = readdirSync(release).find((name) => name.startsWith('libggml-base-'))
   if (!base) throw new Error(`There is no build of the addon in ${release}.`)
   const source = join(packageRoot, 'test', 'hip', 'kernels', 'graphs.cpp')
