@@ -3,14 +3,14 @@
 // and launches every kernel, and dies of one that it was built without. The models have no weights:
 // whisper.cpp takes a file that ends before them.
 //
-//   graphs HIP_MODULE CPU_MODULE run       one line of JSON for each model
-//   graphs HIP_MODULE CPU_MODULE claims    which operations the module claims, one line each
-//   graphs HIP_MODULE CPU_MODULE call OP   computes an operation, whatever the module claims
+//   graphs HIP_MODULE CPU_MODULE run [SIZE...]   one line of JSON for each model, of all sizes or of some
+//   graphs HIP_MODULE CPU_MODULE claims          which operations the module claims, one line each
+//   graphs HIP_MODULE CPU_MODULE call OP         computes an operation, whatever the module claims
 #define GGML_USE_CUDA
 #include "whisper.cpp"
 #undef GGML_USE_CUDA
 
-#include <cinttypes>
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -261,7 +261,10 @@ int main(int count, char** arguments) {
   if (what == "call" && count > 4)
     return call(arguments[4]);
   bool done = true;
+  const std::vector<std::string> wanted(arguments + 4, arguments + count);
   for (const Size& size : kSizes) {
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), size.names) == wanted.end())
+      continue;
     for (const auto& type : kTypes) {
       if (size.state % ggml_blck_size(type.second) != 0)
         continue; // K-quants of tiny models cannot be
