@@ -1,10 +1,9 @@
 // Fewer tile widths of the products of quantised weights: what the instances of ggml-cuda/mmq.cuh are
-// compiled with
-// (-include). Upstream has 16 widths for each type and takes the narrowest that covers the columns, or the
-// widest that fits into shared memory. A width that is left out becomes the next narrower one of 8, 16, 32,
-// 48, 64, 96 and 128: it needs less memory and more tiles, and the result is the same. The encoder's 1500
-// columns keep the width of upstream: 128 (96 for q2_K on matrix cores), or 64 on cards for which upstream
-// allows no more.
+// compiled with (-include). Upstream has 16 widths for each type and takes the narrowest that covers the
+// columns, or the widest that fits into shared memory. A width that is left out becomes the next narrower one
+// of 8, 16, 32, 48, 64, 96 and 128: it needs less memory and more tiles, and the result is the same. The
+// encoder's 1500 columns keep the width of upstream: 128 (96 for q2_K on matrix cores), or 64 on cards for
+// which upstream allows no more.
 #pragma once
 
 #include "ggml-cuda/mmq.cuh"
