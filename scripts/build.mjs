@@ -126,6 +126,7 @@ async function compile({ root, out, env, toolchain, hip, portable }) {
       WHISPER_HIP_PORTABLE: portable ? 'ON' : 'OFF',
       WHISPER_HIP_ALL_KERNELS: hip.kernels === 'all' ? 'ON' : 'OFF',
       GPU_TARGETS: hip.gpuTargets.join(';'),
+      ...(hip.rocm ? { CMAKE_PREFIX_PATH: hip.rocm.root } : {}),
     },
   })
   try {

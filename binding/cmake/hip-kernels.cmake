@@ -47,6 +47,7 @@ function(add_all_hip_kernels)
 endfunction()
 
 if(WHISPER_HIP_HIP)
+  include(CheckCompilerFlag)
   if(WHISPER_HIP_ALL_KERNELS)
     set(HIP_KERNELS all)
     add_all_hip_kernels()
@@ -62,6 +63,9 @@ if(WHISPER_HIP_HIP)
   # module.cpp has the entry.
   set_source_files_properties("${GGML_CUDA_DIR}/ggml-cuda.cu" TARGET_DIRECTORY ggml-hip
     PROPERTIES COMPILE_OPTIONS -UGGML_BACKEND_DL)
-  target_compile_options(ggml-hip PRIVATE $<$<COMPILE_LANGUAGE:HIP>:--offload-compress>)
+  check_compiler_flag(HIP --offload-compress HAVE_OFFLOAD_COMPRESS) # not in every compiler
+  if(HAVE_OFFLOAD_COMPRESS)
+    target_compile_options(ggml-hip PRIVATE $<$<COMPILE_LANGUAGE:HIP>:--offload-compress>)
+  endif()
   target_link_options(ggml-hip PRIVATE LINKER:-z,defs) # a kernel that is neither there nor in left_out.cpp
 endif()
