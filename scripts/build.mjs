@@ -5,8 +5,10 @@
  * `build/Release/build-report.json`. Does nothing when sources and options are those of the build that is there.
  *
  * Environment:
- *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU are found; hip: or fail
+ *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU (or targets) are found; hip: or
+ *                                    fail, and without a GPU in this machine for all common ones
  *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
+ *   WHISPER_HIP_ALL_KERNELS=ON       all of ggml's GPU kernels instead of those that Whisper runs
  *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
  *   CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, HIPCXX, ROCM_PATH, CMAKE_BUILD_PARALLEL_LEVEL   as usual
  */
@@ -14,9 +16,11 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { rocmEnvironment } from './support/hip-compiler.mjs'
 import { withLock } from './support/lock.mjs'
 import { buildOptions, planHip } from './support/options.mjs'
 import { packageRoot, packageVersion } from './support/package.mjs'
+import { withProgress } from './support/progress.mjs'
 import { BUILD_REPORT_FILE, makeReport, missingOutputs, readReport } from './support/report.mjs'
 import { BuildError, isMain, log, run } from './support/script.mjs'
 import { hashSources } from './support/sources-hash.mjs'
@@ -69,11 +73,7 @@ export async function build({ root, out, portable: wanted, env = process.env, te
       tell(`${outputs} is up to date`)
       return previous
     }
-    tell(
-      hip.rocm
-        ? `compiling for ${hip.gpuTargets.join(', ')} with HIP ${hip.rocm.version}`
-        : `without HIP: ${hip.message}`,
-    )
+    tell(hip.rocm ? hipAnnouncement(hip) : `without HIP: ${hip.message}`)
     const toolchain = requireToolchain(env)
     await compile({ root, out, env, toolchain, hip, portable })
 
@@ -90,18 +90,26 @@ export async function build({ root, out, portable: wanted, env = process.env, te
   })
 }
 
+/** @param {HipPlan} hip */
+function hipAnnouncement({ gpuTargets, rocm, kernels }) {
+  const minutes = (kernels === 'all' ? 38 : 5) * gpuTargets.length
+  const set = kernels === 'all' ? "all of ggml's GPU kernels" : "Whisper's GPU kernels"
+  return `compiling ${set} for ${gpuTargets.join(', ')} with HIP ${rocm?.version} in ${rocm?.root}, about ${minutes} minutes on one core`
+}
+
 /**
  * Configures and compiles once. cmake-js's own `compile` would answer an error with a second build from nothing.
  * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, portable: boolean }} request
  */
 async function compile({ root, out, env, toolchain, hip, portable }) {
-  await forgetOtherConfiguration(root, out, toolchain)
+  await forgetOtherConfiguration(root, out, toolchain, hip)
   // Objects are the same wherever the package lies: ccache may use those of another checkout.
   process.env.CCACHE_BASEDIR ??= root
   process.env.CCACHE_NOHASHDIR ??= '1'
   if (hip.rocm) {
-    process.env.ROCM_PATH ??= hip.rocm.root
-    process.env.HIPCXX ??= hip.rocm.compiler
+    if (rocmEnvironment(hip.rocm.root, {}).ROCM_PATH) process.env.ROCM_PATH = hip.rocm.root
+    else delete process.env.ROCM_PATH
+    process.env.HIPCXX = hip.rocm.compiler
   }
   const { BuildSystem } = load('cmake-js')
   const system = new BuildSystem({
@@ -116,14 +124,16 @@ async function compile({ root, out, env, toolchain, hip, portable }) {
     cMakeOptions: {
       WHISPER_HIP_HIP: hip.build ? 'ON' : 'OFF',
       WHISPER_HIP_PORTABLE: portable ? 'ON' : 'OFF',
+      WHISPER_HIP_ALL_KERNELS: hip.kernels === 'all' ? 'ON' : 'OFF',
       GPU_TARGETS: hip.gpuTargets.join(';'),
+      ...(hip.rocm ? { CMAKE_PREFIX_PATH: hip.rocm.root } : {}),
     },
   })
   try {
     await system.configure()
     // From here on the outputs may be of two builds: without a report nothing loads them.
     await rm(join(out, 'Release', BUILD_REPORT_FILE), { force: true })
-    await system.build()
+    await withProgress(out, env, () => system.build())
   } catch (error) {
     throw new BuildError(
       `The native build failed (${error instanceof Error ? error.message : error}). The first error is above.`,
@@ -132,12 +142,14 @@ async function compile({ root, out, env, toolchain, hip, portable }) {
 }
 
 /**
- * CMake refuses a folder that was configured elsewhere (a moved or copied package), or for another generator or compiler.
+ * CMake refuses a folder that was configured elsewhere (a moved or copied package), or for another generator or compiler,
+ * and remembers where ROCm was.
  * @param {string} root
  * @param {string} out
  * @param {Toolchain} toolchain
+ * @param {HipPlan} hip
  */
-async function forgetOtherConfiguration(root, out, toolchain) {
+async function forgetOtherConfiguration(root, out, toolchain, { rocm }) {
   const cache = await readFile(join(out, 'CMakeCache.txt'), 'utf8').catch(() => '')
   /** @param {string} key */
   const cached = (key) => cache.match(new RegExp(`^${key}:\\w+=(.*)$`, 'm'))?.[1]
@@ -145,7 +157,9 @@ async function forgetOtherConfiguration(root, out, toolchain) {
     cached('CMAKE_HOME_DIRECTORY') === root &&
     cached('CMAKE_CACHEFILE_DIR') === out &&
     cached('CMAKE_GENERATOR') === toolchain.generator &&
-    cached('CMAKE_CXX_COMPILER') === toolchain.cxx
+    cached('CMAKE_CXX_COMPILER') === toolchain.cxx &&
+    (!rocm || (cached('CMAKE_HIP_COMPILER') ?? rocm.compiler) === rocm.compiler) &&
+    (!rocm || (cached('hip_DIR') ?? rocm.root).startsWith(rocm.root))
   if (same) return
   for (const name of ['CMakeCache.txt', 'CMakeFiles', 'ggml'])
     await rm(join(out, name), { recursive: true, force: true })

@@ -2,14 +2,15 @@
 // @ts-check
 /**
  * The install script. A checkout fetches whisper.cpp and compiles. An installed package uses its prebuild when that
- * loads on this machine, else compiles from the sources in the package; `WHISPER_HIP_BUILD=hip` always compiles.
+ * loads on this machine, else compiles from the sources in the package. It always compiles where a HIP module can be had
+ * (ROCm and an AMD GPU) or was asked for (`WHISPER_HIP_BUILD=hip`), because no prebuild has one.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { build } from './build.mjs'
-import { buildOptions } from './support/options.mjs'
+import { buildOptions, planHip } from './support/options.mjs'
 import { packageRoot } from './support/package.mjs'
 import { log, run } from './support/script.mjs'
 
@@ -43,7 +44,7 @@ async function install() {
   if (checkout) {
     const { vendorAll } = await import('./vendor.mjs')
     await vendorAll(join(packageRoot, 'vendor'), log)
-  } else if (buildOptions(process.env).mode !== 'hip' && prebuildLoads()) {
+  } else if (!planHip(buildOptions(process.env), process.env).build && prebuildLoads()) {
     return
   }
   await build({ root: packageRoot, out: join(packageRoot, 'build'), tell: log })

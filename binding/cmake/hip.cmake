@@ -4,19 +4,14 @@ if(WHISPER_HIP_HIP)
     message(FATAL_ERROR "WHISPER_HIP_HIP is on and GPU_TARGETS is empty: name the GPU architectures, e.g. -DGPU_TARGETS=gfx1030;gfx1100 (WHISPER_HIP_TARGETS with scripts/build.mjs)")
   endif()
   foreach(target IN LISTS GPU_TARGETS)
-    if(NOT target MATCHES "^gfx[0-9]+[0-9a-f]$")
+    if(NOT target MATCHES "^gfx([0-9]+[0-9a-f]|12-generic)$")
       message(FATAL_ERROR "Expected GPU architectures such as gfx1100 for GPU_TARGETS but received '${target}'")
     endif()
   endforeach()
 
-  if(NOT CMAKE_HIP_COMPILER)
-    unset(CMAKE_HIP_COMPILER CACHE) # a failed search would be remembered
-  endif()
-  include(CheckLanguage)
-  check_language(HIP)
-  if(NOT CMAKE_HIP_COMPILER)
-    message(FATAL_ERROR "WHISPER_HIP_HIP is on and no HIP compiler was found: install ROCm 6.1 or newer and set ROCM_PATH to its folder, or HIPCXX to its clang++")
-  endif()
+  # Not check_language: it asks in a project without other languages, where CMake does not know the folders of Debian.
+  set(CMAKE_HIP_ARCHITECTURES "${GPU_TARGETS}") # else CMake asks the cards of this machine
+  enable_language(HIP)
   if(DEFINED ENV{ROCM_PATH})
     list(APPEND CMAKE_PREFIX_PATH "$ENV{ROCM_PATH}")
   else()

@@ -42,7 +42,7 @@ Napi::Array array(Napi::Object object, const char* name) {
 
 ggml_type type_of(Napi::Object object) {
   const double type = number(object, "type");
-  if (type >= GGML_TYPE_COUNT || ggml_blck_size(static_cast<ggml_type>(type)) <= 0) {
+  if (type >= static_cast<double>(GGML_TYPE_COUNT) || ggml_blck_size(static_cast<ggml_type>(type)) <= 0) {
     throw Napi::TypeError::New(object.Env(), "Expected a ggml type for type");
   }
   return static_cast<ggml_type>(type);

@@ -29,6 +29,8 @@ export interface BuildReport {
     hipVersion: string | null
     /** GPU architectures in the module, e.g. `gfx1100`. */
     gpuTargets: string[]
+    /** Which of ggml's GPU kernels are in the module: those that Whisper runs, or all; null without a module. */
+    kernels: 'whisper' | 'all' | null
   }
   /** First line of the compiler's `--version`. */
   compiler: string
@@ -82,6 +84,7 @@ const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
 const isFile: Check = (value) => typeof value === 'string' && /^[\w.+-]+$/.test(value) && !/^\.+$/.test(value)
 const isFiles: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isFile)
 const isFileOrNull: Check = (value) => value === null || isFile(value)
+const isKernels: Check = (value) => value === null || value === 'whisper' || value === 'all'
 const isReason: Check = (value) => value === 'OK' || value === 'NOT_COMPILED'
 
 const FIELDS: Record<string, Check> = {
@@ -97,6 +100,7 @@ const FIELDS: Record<string, Check> = {
   'hip.message': isText,
   'hip.hipVersion': isTextOrNull,
   'hip.gpuTargets': isTexts,
+  'hip.kernels': isKernels,
   compiler: isText,
   cmake: isText,
   flags: isText,

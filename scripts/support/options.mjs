@@ -1,6 +1,7 @@
 // @ts-check
 import { readFileSync } from 'node:fs'
-import { findRocm, gpuTargets } from './rocm.mjs'
+import { cardTargets, defaultTargets, knownTargets, namedTargets } from './gpu-targets.mjs'
+import { findRocm } from './rocm.mjs'
 import { BuildError } from './script.mjs'
 
 /**
@@ -11,6 +12,7 @@ import { BuildError } from './script.mjs'
  * @property {string} message one sentence: for which GPUs, or why not
  * @property {import('./rocm.mjs').Rocm | null} rocm
  * @property {string[]} gpuTargets
+ * @property {'whisper' | 'all' | null} kernels which of ggml's GPU kernels are compiled
  */
 
 const VARIABLES = ['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'HIPCXX']
@@ -48,15 +50,22 @@ function cpuFeatures() {
 }
 
 /**
+ * Whether to build the HIP module, with what and for which GPUs: those of `WHISPER_HIP_TARGETS`, else those in this
+ * machine, else, when HIP was asked for, a list of all that are common.
  * @param {Pick<Options, 'mode'>} options
  * @param {NodeJS.ProcessEnv} env
+ * @param {object} [machine]
+ * @param {(env: NodeJS.ProcessEnv) => ReturnType<typeof findRocm>} [machine.find]
+ * @param {() => string[]} [machine.cards]
  * @returns {HipPlan}
- * @throws {BuildError} when HIP was asked for and cannot be compiled
+ * @throws {BuildError} when HIP was asked for and cannot be compiled, and for a variable with a wrong value
  */
-export function planHip({ mode }, env) {
+export function planHip({ mode }, env, { find = findRocm, cards = cardTargets } = {}) {
   /** @param {string} message @returns {HipPlan} */
-  const without = (message) => ({ build: false, message, rocm: null, gpuTargets: [] })
+  const without = (message) => ({ build: false, message, rocm: null, gpuTargets: [], kernels: null })
   if (mode === 'cpu') return without('WHISPER_HIP_BUILD=cpu was set.')
+  const named = namedTargets(env)
+  const kernels = kernelSet(env)
 
   /** @param {string} problem */
   const refuse = (problem) => {
@@ -64,18 +73,37 @@ export function planHip({ mode }, env) {
       throw new BuildError(`WHISPER_HIP_BUILD=hip, but the HIP module cannot be built. ${problem}`)
     return without(problem)
   }
-  const rocm = findRocm(env)
+  const rocm = find(env)
   if ('problem' in rocm) return refuse(rocm.problem)
-  const targets = gpuTargets(env)
-  const wrong = targets.find((target) => !/^gfx\d+[0-9a-f]$/.test(target))
-  if (wrong)
-    throw new BuildError(`Expected names such as gfx1100 for WHISPER_HIP_TARGETS but received '${wrong}'.`)
-  if (targets.length === 0)
-    return refuse('This machine has no AMD GPU; set WHISPER_HIP_TARGETS to compile for others, e.g. gfx1100.')
+  const wanted = wantedTargets(named, cards, mode)
+  if (!wanted)
+    return refuse(
+      `ROCm ${rocm.version} is in ${rocm.root}, but this machine has no AMD GPU: set WHISPER_HIP_TARGETS to compile for ` +
+        'others, e.g. gfx1100, or WHISPER_HIP_BUILD=hip to compile for all common ones.',
+    )
+  const known = knownTargets(wanted, rocm, env)
+  if ('problem' in known) return refuse(known.problem)
+  const notes = known.notes.length > 0 ? ` Not for others: ${known.notes.join(' ')}` : ''
   return {
     build: true,
-    message: `Compiled for ${targets.join(', ')} with HIP ${rocm.version}.`,
+    message: `Compiled for ${known.targets.join(', ')} with HIP ${rocm.version}.${notes}`,
     rocm,
-    gpuTargets: targets,
+    gpuTargets: known.targets,
+    kernels,
   }
+}
+
+/** @param {string[] | null} named @param {() => string[]} cards @param {Mode} mode */
+function wantedTargets(named, cards, mode) {
+  if (named) return { names: named, origin: /** @type {const} */ ('named') }
+  const found = cards()
+  if (found.length > 0) return { names: found, origin: /** @type {const} */ ('cards') }
+  return mode === 'hip' ? defaultTargets() : null
+}
+
+/** @param {NodeJS.ProcessEnv} env @returns {'whisper' | 'all'} */
+function kernelSet({ WHISPER_HIP_ALL_KERNELS: value = '' }) {
+  if (/^(1|on|true|yes)$/i.test(value)) return 'all'
+  if (/^(|0|off|false|no)$/i.test(value)) return 'whisper'
+  throw new BuildError(`Expected ON or OFF for WHISPER_HIP_ALL_KERNELS but received '${value}'.`)
 }

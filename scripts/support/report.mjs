@@ -42,6 +42,7 @@ export function makeReport({ root, configuration, toolchain, hip, portable, sour
       message: hip.message,
       hipVersion: configuration.hipVersion || null,
       gpuTargets: hip.gpuTargets,
+      kernels: hip.kernels,
     },
     compiler: toolchain.compiler,
     cmake: toolchain.cmakeVersion,

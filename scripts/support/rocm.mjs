@@ -2,95 +2,159 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readOsRelease } from './distribution.mjs'
+import { rocmEnvironment, tryCompiler } from './hip-compiler.mjs'
+import { PARTS, rocmAdvice } from './rocm-packages.mjs'
 import { findProgram, isAtLeast } from './toolchain.mjs'
 
 const MIN_HIP = '6.1'
-const KFD_NODES = '/sys/class/kfd/kfd/topology/nodes'
-
-/** @typedef {{ root: string, version: string, compiler: string }} Rocm */
 
 /**
- * Looks for a ROCm installation that can compile the HIP module.
+ * @typedef {{ root: string, version: string, compiler: string }} Rocm
+ * @typedef {import('./rocm-packages.mjs').Part} Part
+ * @typedef {{ folder: string, missing: Part[], faults: string[], rocm: Rocm | null }} Finding of one folder
+ */
+
+/**
+ * Looks for a ROCm installation that can compile the HIP module: `ROCM_PATH` and nothing else when it is set, else
+ * /opt/rocm, /opt/rocm/core-*, /opt/rocm-*, /usr, and the folder that `hipconfig` in PATH names.
  * @param {NodeJS.ProcessEnv} env
- * @returns {Rocm | { problem: string }} the problem is a sentence that names what is missing
+ * @param {string} [opt] where ROCm's folders are
+ * @param {string} [usr] the system's own folder
+ * @returns {Rocm | { problem: string }} the problem is sentences that name what is missing and what brings it
  */
-export function findRocm(env = process.env) {
-  const roots = rocmRoots(env)
-  const root = roots.find((folder) => packageFile(folder, 'hip'))
-  if (!root)
-    return {
-      problem: `No ROCm development files were found (looked for lib/cmake/hip in ${roots.join(', ')}).`,
-    }
-  const compiler = env.HIPCXX ?? firstExisting([`${root}/lib/llvm/bin/clang++`, `${root}/llvm/bin/clang++`])
-  const found = compiler
-    ? findProgram(compiler, env)
-    : (findProgram('amdclang++', env) ?? findProgram('clang++', env))
-  if (!found) return { problem: `ROCm in ${root} has no HIP compiler (clang++); set HIPCXX to it.` }
-  for (const name of ['hipblas', 'rocblas'])
-    if (!packageFile(root, name))
-      return { problem: `ROCm in ${root} lacks the development files of ${name}.` }
-  const version = hipVersion(root, env)
-  if (!version) return { problem: `The version of ROCm in ${root} could not be read (hipconfig --version).` }
-  if (!isAtLeast(version, MIN_HIP))
-    return { problem: `ROCm in ${root} is version ${version}; version ${MIN_HIP} or newer is needed.` }
-  return { root, version, compiler: found }
-}
-
-/** @param {NodeJS.ProcessEnv} env */
-function rocmRoots(env) {
-  if (env.ROCM_PATH) return [env.ROCM_PATH]
-  const versioned = readFolder('/opt')
-    .filter((name) => name.startsWith('rocm-'))
-    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
-  const cores = readFolder('/opt/rocm').filter((name) => name.startsWith('core-'))
-  const names = ['rocm', ...cores.map((name) => `rocm/${name}`), ...versioned]
-  return [...names.map((name) => join('/opt', name)), '/usr']
-}
-
-/** @param {string} root @param {string} name */
-function packageFile(root, name) {
-  const folders = ['lib/cmake', 'lib64/cmake', 'lib/x86_64-linux-gnu/cmake', 'lib/aarch64-linux-gnu/cmake']
-  return firstExisting(folders.map((folder) => join(root, folder, name, `${name}-config.cmake`)))
-}
-
-/** @param {string} root @param {NodeJS.ProcessEnv} env */
-function hipVersion(root, env) {
-  const hipconfig = findProgram(join(root, 'bin/hipconfig'), env)
-  if (!hipconfig) return null
-  const { stdout } = spawnSync(hipconfig, ['--version'], {
-    encoding: 'utf8',
-    env: { ...env, ROCM_PATH: root },
-  })
-  return stdout?.match(/\d+\.\d+(\.\d+)?/)?.[0] ?? null
-}
-
-/**
- * The architectures to compile for: `WHISPER_HIP_TARGETS`, else those of the GPUs in this machine.
- * @param {NodeJS.ProcessEnv} env
- * @param {string} nodes folder of the kernel's GPU topology
- * @returns {string[]}
- */
-export function gpuTargets(env = process.env, nodes = KFD_NODES) {
-  const named = env.WHISPER_HIP_TARGETS?.split(/[;,\s]+/).filter(Boolean)
-  if (named?.length) return named
-  const found = readFolder(nodes).map((node) => gfxName(join(nodes, node, 'properties')))
-  return [...new Set(found.filter((name) => name !== null))].sort()
-}
-
-/**
- * gfx_target_version is decimal: major * 10000 + minor * 100 + stepping; a name writes the stepping in hexadecimal.
- * @param {string} properties
- * @returns {string | null} null for a processor
- */
-function gfxName(properties) {
-  try {
-    const value = Number(readFileSync(properties, 'utf8').match(/^gfx_target_version (\d+)$/m)?.[1] ?? 0)
-    if (value === 0) return null
-    return `gfx${Math.floor(value / 10000)}${Math.floor(value / 100) % 100}${(value % 100).toString(16)}`
-  } catch {
-    return null
+export function findRocm(env = process.env, opt = '/opt', usr = '/usr') {
+  const folders = rocmFolders(env, opt, usr)
+  /** @type {Finding[]} */
+  const findings = []
+  for (const folder of folders) {
+    const finding = examine(folder, env)
+    if (finding.rocm) return finding.rocm
+    findings.push(finding)
   }
+  const nearest = findings.sort((a, b) => a.missing.length - b.missing.length)[0]
+  const development = /** @type {const} */ (['headers', 'rocblas', 'hipblas'])
+  if (!nearest || development.every((part) => nearest.missing.includes(part)))
+    return { problem: nothingFound(folders, env) }
+  return { problem: describe(nearest) }
 }
+
+/** @param {string[]} folders @param {NodeJS.ProcessEnv} env */
+function nothingFound(folders, env) {
+  const all = /** @type {Part[]} */ (Object.keys(PARTS))
+  const where = env.ROCM_PATH ? `${folders[0]} (from ROCM_PATH)` : folders.join(', ')
+  return `ROCm was not found in ${where}. ${advice(all)}`
+}
+
+/** @param {Finding} finding */
+function describe({ folder, missing, faults }) {
+  const sentences = [...faults]
+  if (missing.length > 0) {
+    const parts = missing.map((part) => PARTS[part])
+    sentences.push(
+      `ROCm in ${folder} lacks ${parts.join(', ').replace(/, ([^,]*)$/, ' and $1')}.`,
+      advice(missing),
+    )
+  }
+  return sentences.join(' ')
+}
+
+/** @param {Part[]} parts */
+const advice = (parts) => rocmAdvice(parts, readOsRelease(), process.getuid?.() === 0)
+
+/** @param {NodeJS.ProcessEnv} env @param {string} opt @param {string} usr */
+function rocmFolders(env, opt, usr) {
+  if (env.ROCM_PATH) return [env.ROCM_PATH.replace(/(.)\/+$/, '$1')]
+  /** @param {string} folder @param {string} prefix newest version first */
+  const versions = (folder, prefix) =>
+    readFolder(folder)
+      .filter((name) => name.startsWith(prefix))
+      .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+      .map((name) => join(folder, name))
+  const rocm = join(opt, 'rocm')
+  const folders = [rocm, ...versions(rocm, 'core-'), ...versions(opt, 'rocm-'), usr]
+  const hipconfig = findProgram('hipconfig', env)
+  const named = hipconfig && firstLine(hipconfig, ['--rocmpath'], env)
+  return named && !folders.includes(named) ? [...folders, named] : folders
+}
+
+/**
+ * @param {string} folder
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Finding}
+ */
+function examine(folder, env) {
+  /** @type {Part[]} */
+  const missing = []
+  /** @type {string[]} */
+  const faults = []
+  for (const [part, name] of /** @type {const} */ ([
+    ['headers', 'hip'],
+    ['rocblas', 'rocblas'],
+    ['hipblas', 'hipblas'],
+  ]))
+    if (!packageFile(folder, name)) missing.push(part)
+
+  const compiler = findCompiler(folder, env)
+  if (!compiler) {
+    missing.push('compiler')
+    if (env.HIPCXX) faults.push(`HIPCXX names ${env.HIPCXX}, which is not a program.`)
+  } else if (!missing.includes('headers')) {
+    const { verdict, message } = tryCompiler({ root: folder, compiler }, env)
+    if (verdict === 'devicelibs' || verdict === 'headers') missing.push(verdict)
+    else if (verdict !== 'ok') faults.push(`${compiler} does not compile for HIP (${message}).`)
+  }
+
+  const version = missing.includes('headers') ? null : hipVersion(folder, env)
+  if (!missing.includes('headers') && !version)
+    faults.push(
+      `The version of ROCm in ${folder} could not be read (hip-config-version.cmake, hipconfig --version).`,
+    )
+  if (version && !isAtLeast(version, MIN_HIP))
+    faults.push(`ROCm in ${folder} is version ${version}; version ${MIN_HIP} or newer is needed.`)
+  const rocm =
+    missing.length === 0 && faults.length === 0 && compiler && version
+      ? { root: folder, version, compiler }
+      : null
+  return { folder, missing, faults, rocm }
+}
+
+/** @param {string} folder @param {NodeJS.ProcessEnv} env */
+function findCompiler(folder, env) {
+  if (env.HIPCXX) return findProgram(env.HIPCXX, env)
+  const hipconfig = findProgram(join(folder, 'bin', 'hipconfig'), env)
+  const named = hipconfig && firstLine(hipconfig, ['--hipclangpath'], rocmEnvironment(folder, env))
+  const inside = ['lib/llvm/bin/clang++', 'llvm/bin/clang++', 'bin/amdclang++'].map((path) =>
+    join(folder, path),
+  )
+  for (const candidate of [...inside, ...(named ? [join(named, 'clang++')] : []), 'amdclang++', 'clang++']) {
+    const found = findProgram(candidate, env)
+    if (found) return found
+  }
+  return null
+}
+
+/** @param {string} folder @param {string} name */
+function packageFile(folder, name, suffix = 'config') {
+  const folders = ['lib/cmake', 'lib64/cmake', 'lib/x86_64-linux-gnu/cmake', 'lib/aarch64-linux-gnu/cmake']
+  const paths = folders.map((cmake) => join(folder, cmake, name, `${name}-${suffix}.cmake`))
+  return paths.find((path) => existsSync(path)) ?? null
+}
+
+/** @param {string} folder @param {NodeJS.ProcessEnv} env */
+function hipVersion(folder, env) {
+  const file = packageFile(folder, 'hip', 'config-version')
+  const text = file ? readFileSync(file, 'utf8') : ''
+  const version = text.match(/PACKAGE_VERSION "(\d+\.\d+(?:\.\d+)?)/)?.[1]
+  if (version) return version
+  const hipconfig = findProgram(join(folder, 'bin/hipconfig'), env)
+  const told = hipconfig && firstLine(hipconfig, ['--version'], rocmEnvironment(folder, env))
+  return told?.match(/\d+\.\d+(\.\d+)?/)?.[0] ?? null
+}
+
+/** @param {string} program @param {string[]} args @param {NodeJS.ProcessEnv} env */
+const firstLine = (program, args, env) =>
+  spawnSync(program, args, { encoding: 'utf8', env }).stdout?.split('\n')[0]?.trim() || null
 
 /** @param {string} folder */
 function readFolder(folder) {
@@ -100,6 +164,3 @@ function readFolder(folder) {
     return []
   }
 }
-
-/** @param {string[]} paths */
-const firstExisting = (paths) => paths.find((path) => existsSync(path)) ?? null

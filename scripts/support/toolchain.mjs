@@ -1,26 +1,19 @@
 // @ts-check
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { installCommand, packageManager, readOsRelease } from './distribution.mjs'
 import { BuildError } from './script.mjs'
 
 const MIN_CMAKE = '3.21'
 
 /** Packages that bring what a build needs, by the distribution's package manager. */
-const MANAGERS = {
-  apt: { install: 'apt-get install', compiler: 'g++', cmake: 'cmake', make: 'make' },
-  dnf: { install: 'dnf install', compiler: 'gcc-c++', cmake: 'cmake', make: 'make' },
-  pacman: { install: 'pacman -S', compiler: 'gcc', cmake: 'cmake', make: 'make' },
-  zypper: { install: 'zypper install', compiler: 'gcc-c++', cmake: 'cmake', make: 'make' },
-  apk: { install: 'apk add', compiler: 'g++', cmake: 'cmake', make: 'make' },
-}
-/** ID and ID_LIKE values of /etc/os-release. */
-const DISTRIBUTIONS = {
-  apt: ['debian', 'ubuntu'],
-  dnf: ['fedora', 'rhel', 'centos', 'amzn'],
-  pacman: ['arch'],
-  zypper: ['suse', 'opensuse', 'sles'],
-  apk: ['alpine'],
+const PACKAGES = {
+  apt: { compiler: 'g++', cmake: 'cmake', make: 'make' },
+  dnf: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make' },
+  pacman: { compiler: 'gcc', cmake: 'cmake', make: 'make' },
+  zypper: { compiler: 'gcc-c++', cmake: 'cmake', make: 'make' },
+  apk: { compiler: 'g++', cmake: 'cmake', make: 'make' },
 }
 
 /**
@@ -60,19 +53,8 @@ export function missingProgramsMessage(missing, osRelease, root) {
   const problems = missing.map(({ problem }) => problem).join(' ')
   const manager = packageManager(osRelease)
   if (!manager) return `${problems} Install a C++17 compiler, CMake ${MIN_CMAKE} or newer and make.`
-  const packages = [...new Set(missing.map(({ need }) => MANAGERS[manager][need]))].join(' ')
-  return `${problems} Install with: ${root ? '' : 'sudo '}${MANAGERS[manager].install} ${packages}`
-}
-
-/** @param {string} osRelease @returns {keyof typeof MANAGERS | null} */
-function packageManager(osRelease) {
-  /** @param {string} key */
-  const words = (key) => osRelease.match(new RegExp(`^${key}="?([^"\n]*)"?$`, 'm'))?.[1]?.split(' ') ?? []
-  const ids = [...words('ID'), ...words('ID_LIKE')].flatMap((id) => [id, id.split('-')[0] ?? id])
-  for (const id of ids)
-    for (const [manager, names] of Object.entries(DISTRIBUTIONS))
-      if (names.includes(id)) return /** @type {keyof typeof MANAGERS} */ (manager)
-  return null
+  const packages = [...new Set(missing.map(({ need }) => PACKAGES[manager][need]))]
+  return `${problems} Install with: ${installCommand(manager, packages, root)}`
 }
 
 /**
@@ -154,12 +136,4 @@ function findCmake(env, missing) {
   const problem = `${cmake} is version ${cmakeVersion ?? 'unknown'}; version ${MIN_CMAKE} or newer is needed.`
   missing.push({ need: 'cmake', problem })
   return null
-}
-
-function readOsRelease() {
-  try {
-    return readFileSync('/etc/os-release', 'utf8')
-  } catch {
-    return ''
-  }
 }

@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const hip = { build: false, message: 'No ROCm here.', rocm: null, gpuTargets: [] }
+const hip = { build: false, message: 'No ROCm here.', rocm: null, gpuTargets: [], kernels: null }
 const configuration = {
   whisperCpp: '1.9.1',
   ggml: '0.15.1',
@@ -51,17 +51,24 @@ describe('readBuildReport', () => {
       message: 'No ROCm here.',
       hipVersion: null,
       gpuTargets: [],
+      kernels: null,
     })
 
     const rocm = { root: '/opt/rocm', version: '6.4.0', compiler: 'clang++' }
-    const planned = { build: true, message: 'Yes.', rocm, gpuTargets: ['gfx1100'] }
+    const planned = {
+      build: true,
+      message: 'Yes.',
+      rocm,
+      gpuTargets: ['gfx1100'],
+      kernels: 'whisper' as const,
+    }
     expect(report({ hip: planned }).hip).toMatchObject({ built: false, reason: 'NOT_COMPILED' })
     const modules = [...configuration.modules, 'libggml-hip.so']
     const withHip = report({ hip: planned, configuration: { ...configuration, modules } })
     write(withHip)
     expect(readBuildReport(folder)).toMatchObject({
       built: { hip: 'libggml-hip.so' },
-      hip: { built: true, reason: 'OK', gpuTargets: ['gfx1100'] },
+      hip: { built: true, reason: 'OK', gpuTargets: ['gfx1100'], kernels: 'whisper' },
     })
   })
 

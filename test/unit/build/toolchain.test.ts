@@ -2,8 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { buildOptions, planHip } from '../../../scripts/support/options.mjs'
-import { findRocm, gpuTargets } from '../../../scripts/support/rocm.mjs'
+import { buildOptions } from '../../../scripts/support/options.mjs'
 import {
   findProgram,
   isAtLeast,
@@ -100,75 +99,6 @@ it('finds only files that can be run', () => {
     null,
     join(folder, 'linked'),
   ])
-})
-
-describe('HIP', () => {
-  /** A folder that looks like ROCm. */
-  function rocm(version = '6.4.43484', packages = ['hip', 'hipblas', 'rocblas']): NodeJS.ProcessEnv {
-    program('rocm/bin/hipconfig', `${version}-abc`)
-    program('rocm/lib/llvm/bin/clang++', '')
-    for (const name of packages) {
-      mkdirSync(join(folder, `rocm/lib/cmake/${name}`), { recursive: true })
-      writeFileSync(join(folder, `rocm/lib/cmake/${name}/${name}-config.cmake`), '')
-    }
-    return { PATH: `${folder}:${process.env.PATH}`, ROCM_PATH: join(folder, 'rocm') }
-  }
-
-  it('is planned for the named targets', () => {
-    const env = { ...rocm(), WHISPER_HIP_TARGETS: 'gfx1100; gfx90a' }
-    for (const mode of ['auto', 'hip'] as const)
-      expect(planHip({ mode }, env)).toEqual({
-        build: true,
-        message: 'Compiled for gfx1100, gfx90a with HIP 6.4.43484.',
-        rocm: {
-          root: join(folder, 'rocm'),
-          version: '6.4.43484',
-          compiler: join(folder, 'rocm/lib/llvm/bin/clang++'),
-        },
-        gpuTargets: ['gfx1100', 'gfx90a'],
-      })
-    expect(planHip({ mode: 'cpu' }, env)).toMatchObject({
-      build: false,
-      message: 'WHISPER_HIP_BUILD=cpu was set.',
-    })
-  })
-
-  it.each([
-    ['no ROCm', () => ({ ROCM_PATH: join(folder, 'none') }), /No ROCm development files were found .*none/],
-    ['an old ROCm', () => rocm('5.7.1'), /version 5\.7\.1; version 6\.1 or newer/],
-    ['half of ROCm', () => rocm('6.4.0', ['hip', 'hipblas']), /lacks the development files of rocblas/],
-  ])(
-    'is refused with %s when asked for, and left out with the reason when not',
-    (_kind, prepare, message) => {
-      const env = { PATH: process.env.PATH, WHISPER_HIP_TARGETS: 'gfx1100', ...prepare() }
-      expect(() => planHip({ mode: 'hip' }, env)).toThrow(/^WHISPER_HIP_BUILD=hip, but/)
-      expect(() => planHip({ mode: 'hip' }, env)).toThrow(message)
-      const plan = planHip({ mode: 'auto' }, env)
-      expect(plan.build).toBe(false)
-      expect(plan.message).toMatch(message)
-    },
-  )
-
-  it('refuses a target that is none, whatever the mode', () => {
-    const env = { ...rocm(), WHISPER_HIP_TARGETS: 'gfx1100;rdna3' }
-    expect(() => planHip({ mode: 'auto' }, env)).toThrow(/for WHISPER_HIP_TARGETS but received 'rdna3'/)
-  })
-
-  it('reads the targets of the GPUs in the machine', () => {
-    for (const [node, version] of Object.entries({ 0: 0, 1: 110000, 2: 90010, 3: 110501, 4: 110000 })) {
-      mkdirSync(join(folder, node))
-      writeFileSync(join(folder, node, 'properties'), `cpu_cores_count 1\ngfx_target_version ${version}\n`)
-    }
-    expect(gpuTargets({}, folder)).toEqual(['gfx1100', 'gfx1151', 'gfx90a'])
-    expect(gpuTargets({}, join(folder, 'none'))).toEqual([])
-  })
-
-  it('needs its compiler', () => {
-    const env = rocm()
-    expect(findRocm({ ...env, HIPCXX: '/nowhere/clang++' })).toEqual({
-      problem: `ROCm in ${join(folder, 'rocm')} has no HIP compiler (clang++); set HIPCXX to it.`,
-    })
-  })
 })
 
 describe('buildOptions', () => {

@@ -1,0 +1,71 @@
+# Which of ggml's GPU kernels the HIP module holds. Whisper needs few of them: flash attention with head size 64 and F16
+# keys and values, products of its weight types, and a dozen other operations. The vendored sources are chosen from, not
+# changed; binding/kernels has what stands between them. See docs/hip-build.md.
+option(WHISPER_HIP_ALL_KERNELS "Build all GPU kernels of ggml instead of those that Whisper runs" OFF)
+
+set(KERNELS_DIR "${CMAKE_CURRENT_SOURCE_DIR}/binding/kernels")
+set(GGML_CUDA_DIR "${GGML_DIR}/src/ggml-cuda")
+
+# Sets `variable` to the paths of ggml's sources of these names.
+function(ggml_cuda_sources variable)
+  list(TRANSFORM ARGN REPLACE "^(.+)$" "${GGML_CUDA_DIR}/\\1.cu" OUTPUT_VARIABLE paths)
+  set(${variable} ${paths} PARENT_SCOPE)
+endfunction()
+
+function(choose_hip_kernels)
+  set(quantised q2_k q3_k q4_0 q4_1 q4_k q5_0 q5_1 q5_k q6_k q8_0)
+  list(TRANSFORM quantised PREPEND "template-instances/mmq-instance-")
+  foreach(columns RANGE 1 16)
+    list(APPEND few_columns "template-instances/mmf-instance-ncols_${columns}")
+  endforeach()
+  ggml_cuda_sources(mmq_instances ${quantised})
+  ggml_cuda_sources(mmf_instances ${few_columns})
+  # In step with has_kernels() in binding/kernels/module.cpp.
+  ggml_cuda_sources(kept binbcast concat convert cpy fattn-tile ggml-cuda im2col mmvf mmvq norm quantize scale
+    softmax unary template-instances/fattn-tile-instance-dkq64-dv64)
+  set(units fattn_mma_unit fattn_unit fattn_vec_unit getrows_unit mmf_unit mmq_unit)
+  list(TRANSFORM units REPLACE "^(.+)$" "${KERNELS_DIR}/\\1.cu")
+
+  set(sources ${kept} ${mmq_instances} ${mmf_instances} ${units})
+  set_target_properties(ggml-hip PROPERTIES SOURCES "${sources};${KERNELS_DIR}/left_out.cpp")
+  set_source_files_properties(${sources} TARGET_DIRECTORY ggml-hip PROPERTIES LANGUAGE HIP)
+  foreach(pair mmq_instances=mmq_tiles.h mmf_instances=mmf_f16.h)
+    string(REGEX MATCH "^(.+)=(.+)$" _ "${pair}")
+    set(header "${KERNELS_DIR}/${CMAKE_MATCH_2}")
+    set_source_files_properties(${${CMAKE_MATCH_1}} TARGET_DIRECTORY ggml-hip
+      PROPERTIES COMPILE_OPTIONS "-include;${header}" OBJECT_DEPENDS "${header}")
+  endforeach()
+endfunction()
+
+function(add_all_hip_kernels)
+  get_target_property(sources ggml-hip SOURCES)
+  list(FILTER sources EXCLUDE REGEX "/getrows\\.cu$")
+  set(unit "${KERNELS_DIR}/getrows_unit.cu")
+  set_target_properties(ggml-hip PROPERTIES SOURCES "${sources};${unit}")
+  set_source_files_properties("${unit}" TARGET_DIRECTORY ggml-hip PROPERTIES LANGUAGE HIP)
+  target_compile_definitions(ggml-hip PRIVATE WHISPER_HIP_ALL_KERNELS)
+endfunction()
+
+if(WHISPER_HIP_HIP)
+  include(CheckCompilerFlag)
+  if(WHISPER_HIP_ALL_KERNELS)
+    set(HIP_KERNELS all)
+    add_all_hip_kernels()
+  else()
+    set(HIP_KERNELS whisper)
+    choose_hip_kernels()
+  endif()
+  target_sources(ggml-hip PRIVATE "${KERNELS_DIR}/module.cpp")
+  target_include_directories(ggml-hip PRIVATE "${GGML_DIR}/src" "${GGML_DIR}/include")
+  list(JOIN GPU_TARGETS "," targets)
+  set_source_files_properties("${KERNELS_DIR}/module.cpp" TARGET_DIRECTORY ggml-hip
+    PROPERTIES COMPILE_DEFINITIONS "WHISPER_HIP_TARGETS=\"${targets}\";WHISPER_HIP_HIP_VERSION=\"${hip_VERSION}\"")
+  # module.cpp has the entry.
+  set_source_files_properties("${GGML_CUDA_DIR}/ggml-cuda.cu" TARGET_DIRECTORY ggml-hip
+    PROPERTIES COMPILE_OPTIONS -UGGML_BACKEND_DL)
+  check_compiler_flag(HIP --offload-compress HAVE_OFFLOAD_COMPRESS) # not in every compiler
+  if(HAVE_OFFLOAD_COMPRESS)
+    target_compile_options(ggml-hip PRIVATE $<$<COMPILE_LANGUAGE:HIP>:--offload-compress>)
+  endif()
+  target_link_options(ggml-hip PRIVATE LINKER:-z,defs) # a kernel that is neither there nor in left_out.cpp
+endif()

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { runGraphs } from '../kernels/graphs.ts'
+
+interface GraphCounts {
+  gpu: number
+  cpu: number
+  notClaimed: number
+  cpuOperations: string[]
+}
+
+interface ModelLine {
+  model: string
+  type: string
+  flash: boolean
+  alignment: boolean
+  failed?: string
+  conv: GraphCounts
+  encode: GraphCounts
+  cross: GraphCounts
+  decode: GraphCounts
+}
+
+/** Of one chip: 230 models on two slow cores. */
+const LIMIT = 900_000
+const GRAPHS = ['conv', 'encode', 'cross', 'decode'] as const
+
+// One chip of each family: the module chooses its kernels by the chip, and launches them without code for it on the stub.
+// The choice among sizes is the same everywhere; all of them are run on the chips that CI compiles for.
+const SOME = ['base', 'large-v3, large-v3-turbo, distil-large-v3']
+describe.each([
+  ['gfx1100', 10, []],
+  ['gfx90a', 10, []],
+  ['gfx908', 2, SOME],
+  ['gfx942', 2, SOME],
+  ['gfx1030', 2, SOME],
+  ['gfx1151', 2, SOME],
+  ['gfx1201', 2, SOME],
+])('on %s', (gfx, count, sizes) => {
+  it(
+    'the module has every kernel that a model of Whisper can reach',
+    async () => {
+      const { lines, stderr, code, signal } = await runGraphs(gfx, 'run', ...sizes)
+      // A module that dies leaves the line of its model unfinished; stderr names the kernel.
+      expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' })
+      const models = lines.map((line) => JSON.parse(line) as ModelLine)
+      expect(new Set(models.map(({ model }) => model)).size).toBe(count)
+      expect(new Set(models.map(({ type }) => type)).size).toBe(12)
+      for (const line of models) {
+        expect(line.failed, JSON.stringify(line)).toBeUndefined()
+        for (const graph of GRAPHS) {
+          expect(line[graph], `${graph} of ${JSON.stringify(line)}`).toMatchObject({ cpu: 0, notClaimed: 0 })
+          expect(line[graph].gpu).toBeGreaterThan(0)
+        }
+      }
+    },
+    LIMIT,
+  )
+})
+
+describe('the claims of the module', () => {
+  const HAS = ['attention 64', 'gelu', 'get_rows q4_K', 'mul_mat q4_K', 'norm']
+  const LACKS = [
+    ...[
+      'argsort',
+      'attention 128',
+      'attention 64 grouped',
+      'attention 64 q8_0',
+      'group_norm',
+      'mul_mat iq4_nl',
+    ],
+    ...['mul_mat mxfp4', 'mul_mat_id', 'rms_norm', 'rope', 'sum_rows'],
+  ]
+
+  it('are of what it was built with, and of nothing else', async () => {
+    const { lines, code } = await runGraphs('gfx1100', 'claims')
+    expect(code).toBe(0)
+    const claims = lines.map((line) => JSON.parse(line) as { operation: string; claimed: boolean })
+    const claimed = (wanted: boolean) =>
+      claims.filter(({ claimed }) => claimed === wanted).map(({ operation }) => operation)
+    expect(claimed(true)).toEqual(HAS)
+    expect(claimed(false)).toEqual(LACKS)
+  })
+
+  it.each([
+    ['rope', 'ggml_cuda_op_rope'],
+    ['argsort', 'ggml_cuda_op_argsort'],
+    ['mul_mat iq4_nl', 'mul_mat_q<iq4_nl>'],
+    ['attention 128', 'flash_attn_ext_tile<128, 128>'],
+  ])('a kernel that is not there ends with its name: %s', async (operation, kernel) => {
+    const { stderr, signal } = await runGraphs('gfx1030', 'call', operation)
+    expect(signal).toBe('SIGABRT')
+    expect(stderr).toContain(`this HIP module was built without the kernel ${kernel}`)
+    expect(stderr).toContain('WHISPER_HIP_ALL_KERNELS=ON builds all kernels')
+  })
+})
