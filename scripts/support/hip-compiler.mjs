@@ -20,18 +20,19 @@ export function rocmEnvironment(root, env) {
   return root === ROCM_PATH_OF_SYSTEM ? others : { ...others, ROCM_PATH: root }
 }
 
-const KERNEL = ['-x', 'hip', '--cuda-device-only', '-c', '-o', '/dev/null', '-']
+/** A source without anything; the compiler's own headers for HIP come before it. Not from stdin, which may be closed before it is read. */
+const NOTHING = ['-x', 'hip', '--cuda-device-only', '-c', '-o', '/dev/null', '/dev/null']
 /** The compiler plans what it would do, checks the architecture and its libraries, and compiles nothing. */
 const PLAN_ONLY = '-###'
 /** Every compiler for HIP knows it. */
 const COMMON_TARGET = 'gfx90a'
 
 /**
- * Lets the compiler compile a kernel that does nothing.
+ * Lets the compiler compile nothing for a GPU, which takes HIP's headers and the device libraries.
  * @param {HipCompiler} rocm
  * @param {NodeJS.ProcessEnv} env
  */
-export const tryCompiler = (rocm, env) => ask(rocm, [`--offload-arch=${COMMON_TARGET}`, ...KERNEL], env)
+export const tryCompiler = (rocm, env) => ask(rocm, [`--offload-arch=${COMMON_TARGET}`, ...NOTHING], env)
 
 /**
  * Asks the compiler whether it knows an architecture and has the device libraries for it.
@@ -40,7 +41,7 @@ export const tryCompiler = (rocm, env) => ask(rocm, [`--offload-arch=${COMMON_TA
  * @param {NodeJS.ProcessEnv} env
  */
 export const tryTarget = (rocm, target, env) =>
-  ask(rocm, [PLAN_ONLY, `--offload-arch=${target}`, ...KERNEL], env)
+  ask(rocm, [PLAN_ONLY, `--offload-arch=${target}`, ...NOTHING], env)
 
 /**
  * @param {HipCompiler} rocm
@@ -50,7 +51,6 @@ export const tryTarget = (rocm, target, env) =>
  */
 function ask({ root, compiler }, args, env) {
   const { status, stderr, error } = spawnSync(compiler, args, {
-    input: '__global__ void nothing() {}\n',
     encoding: 'utf8',
     env: rocmEnvironment(root, env),
   })

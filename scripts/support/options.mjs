@@ -102,7 +102,8 @@ function wantedTargets(named, cards, mode) {
 }
 
 /** @param {NodeJS.ProcessEnv} env @returns {'whisper' | 'all'} */
-function kernelSet({ WHISPER_HIP_ALL_KERNELS: value = '' }) {
+function kernelSet(env) {
+  const value = env.WHISPER_HIP_ALL_KERNELS ?? ''
   if (/^(1|on|true|yes)$/i.test(value)) return 'all'
   if (/^(|0|off|false|no)$/i.test(value)) return 'whisper'
   throw new BuildError(`Expected ON or OFF for WHISPER_HIP_ALL_KERNELS but received '${value}'.`)
