@@ -35,7 +35,7 @@ export default defineConfig({
         // Inference uses all cores: two files at once only make both slow.
         fileParallelism: name === 'unit' || name === 'native',
         // Tests that run side by side are those that wait.
-        maxConcurrency: 12,
+        maxConcurrency: 6,
       },
     })),
   },
