@@ -23,7 +23,7 @@ export const runReasons = {
     cause: 'The HIP backend does not support them for the shapes and types of this model.',
     advice: [
       {
-        text: 'Build the HIP module with all of its kernels: WHISPER_HIP_ALL_KERNELS=1 WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+        text: 'Build the HIP module with all of its kernels: WHISPER_HIP_ALL_KERNELS=ON WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
       },
       { text: 'Try another weight type, or { flashAttention: false }' },
       { text: 'To have these operations computed on the CPU, load the model with { allowPartial: true }' },
