@@ -1,5 +1,8 @@
 #include "environment.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <condition_variable>
 #include <mutex>
 #include <new>
@@ -97,7 +100,12 @@ Environment::Environment(Napi::Env env) {
   // process.exit() and an uncaught exception leave the main thread without running the hooks, and then
   // destroy what the threads use.
   const auto process = env.Global().Get("process").As<Napi::Object>();
-  const auto on_exit = Napi::Function::New(env, [this](const Napi::CallbackInfo&) { close(); });
+  const auto on_exit = Napi::Function::New(env, [this](const Napi::CallbackInfo& info) {
+    close();
+    // A worker's end is not that of the process.
+    if (syscall(SYS_gettid) == getpid())
+      limit_exit(info[0].ToNumber().Int32Value());
+  });
   process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), on_exit});
 }
 

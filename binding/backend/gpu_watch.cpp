@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdio>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -52,10 +53,20 @@ class Watch {
     std::call_once(started_, [this] { std::thread([this] { run(); }).detach(); });
   }
 
+  void limit_exit(int code) {
+    exit_code_ = code;
+    exit_since_ = now();
+  }
+
  private:
   void run() {
     while (true) {
       std::this_thread::sleep_for(kInterval);
+      if (exit_since_ != 0 && now() - exit_since_ > Clock::duration(kPatience).count()) {
+        std::fputs("whisper-hip: the GPU's driver does not let this process end; it is ended without it\n",
+                   stderr);
+        _exit(exit_code_);
+      }
       std::lock_guard<std::mutex> lock(mutex_);
       for (auto it = states_.begin(); it != states_.end();) {
         const std::shared_ptr<Pulse::State> state = *it;
@@ -77,6 +88,8 @@ class Watch {
   std::mutex mutex_;
   std::set<std::shared_ptr<Pulse::State>> states_;
   std::once_flag started_;
+  std::atomic<int> exit_code_{0};
+  std::atomic<int64_t> exit_since_{0};
 };
 
 // Never destroyed: its thread may still run while the process exits.
@@ -103,6 +116,10 @@ Pulse::~Pulse() {
   current = nullptr;
   watch().remove(state_);
   stay_away_if_lost(*state_);
+}
+
+void limit_exit(int code) {
+  watch().limit_exit(code);
 }
 
 GpuScope::GpuScope(bool on_gpu)

@@ -40,4 +40,8 @@ class GpuScope {
   Pulse::State* state_;
 };
 
+// The process is ending with this code. Where a GPU was in use its driver may hang while its library is
+// closed: then the process is ended without that.
+void limit_exit(int code);
+
 } // namespace whisper_hip

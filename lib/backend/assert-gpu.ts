@@ -18,7 +18,8 @@ export function assertGpu(subject: BackendInfo | TranscriptionResult): void {
     return
   }
   if (subject.active === 'hip' && subject.reason === 'OK') return
-  throw new WhisperHipError('ERR_GPU_NOT_USED', `The GPU would not be used: ${subject.message}`, {
+  const what = subject.active === 'hip' ? 'would not do all of the work' : 'would not be used'
+  throw new WhisperHipError('ERR_GPU_NOT_USED', `The GPU ${what}: ${subject.message}`, {
     reason: subject.reason,
     advice: subject.advice,
   })

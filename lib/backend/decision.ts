@@ -77,12 +77,19 @@ export async function examine(
     const advice = [...found.adviceFor(verdict.reason), ...(verdict.cached ? [AGAIN] : [])]
     return onCpu({ reason: verdict.reason, message: verdict.message, advice }, verdict)
   }
+  const missing = verdict.outcome.stages.flatMap(({ name, unsupported }) => (unsupported ? [name] : []))
+  const answer =
+    missing.length === 0
+      ? { reason: 'OK' as const, message: verdict.message, advice: [] }
+      : {
+          reason: 'OPS_ON_CPU' as const,
+          message: `${gpu} does not support ${missing.join(', ')}, which would run on the CPU`,
+          advice: found.adviceFor('OPS_ON_CPU'),
+        }
   return {
     decision: {
       active: 'hip',
-      reason: 'OK',
-      message: verdict.message,
-      advice: [],
+      ...answer,
       gpu: { module: module.path, device: candidate?.device ?? null, pin: candidate?.pin ?? {} },
     },
     found,

@@ -111,18 +111,8 @@ function exitOf({ outcome: { exit } }: Verdict): string {
 /** What a trial that was passed has shown beside. */
 function notesOf(verdict: Verdict | null): BackendInfo['notes'] {
   if (verdict === null || verdict.reason !== 'OK') return []
-  const { stages, exit } = verdict.outcome
-  const missing = stages.flatMap(({ name, unsupported }) => (unsupported ? [name] : []))
+  const { exit } = verdict.outcome
   return [
-    ...(missing.length === 0
-      ? []
-      : [
-          {
-            reason: 'OPS_ON_CPU' as const,
-            message: `The GPU does not support ${missing.join(', ')}, which would run on the CPU`,
-            advice: REASONS.OPS_ON_CPU.advice.map(({ text }) => text),
-          },
-        ]),
     ...(exit.kind === 'code' && exit.code === 0
       ? []
       : [

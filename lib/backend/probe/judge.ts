@@ -71,6 +71,9 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
       lasting: false,
     }
   }
+  // However it ended then: that is told beside.
+  if (failed === undefined && isComplete(stages))
+    return { reason: 'OK', message: `${gpu} computes what the CPU computes`, lasting: true }
   if (exit.kind === 'timeout') {
     return {
       reason: 'PROBE_TIMEOUT',
@@ -88,16 +91,13 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
       lasting: reason !== 'OUT_OF_MEMORY',
     }
   }
-  if (failed !== undefined || stages.length === 0 || !isComplete(stages)) {
-    const how = exit.kind === 'signal' ? `was ended by ${exit.signal}` : `ended with code ${exit.code}`
-    const reason = reasonOfText(stderr)
-    return {
-      reason: reason === 'UNKNOWN' ? 'PROBE_CRASHED' : reason,
-      message: `The process that tried ${gpu} ${how} ${where}${said}`,
-      lasting: reason !== 'OUT_OF_MEMORY',
-    }
+  const how = exit.kind === 'signal' ? `was ended by ${exit.signal}` : `ended with code ${exit.code}`
+  const reason = reasonOfText(stderr)
+  return {
+    reason: reason === 'UNKNOWN' ? 'PROBE_CRASHED' : reason,
+    message: `The process that tried ${gpu} ${how} ${where}${said}`,
+    lasting: reason !== 'OUT_OF_MEMORY',
   }
-  return { reason: 'OK', message: `${gpu} computes what the CPU computes`, lasting: true }
 }
 
 function hasWrongNumbers({ ok, problem }: ProbeStage): boolean {
@@ -122,7 +122,7 @@ function reasonOfProblem({ name, problem = '' }: ProbeStage, stderr: string): Ba
 /** Enough to recognise the failure in one sentence; the whole is in the report. */
 function lastLines(text: string): string {
   const line = oneLine(text)
-  return line.length > 400 ? `…${line.slice(-400)}` : line
+  return line.length > 500 ? `${line.slice(0, 250)} … ${line.slice(-250)}` : line
 }
 
 function oneLine(text: string): string {

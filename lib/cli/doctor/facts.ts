@@ -23,6 +23,7 @@ export interface Section {
 export function verdict({ active, reason, device }: BackendInfo): string {
   if (reason === 'NATIVE_MISSING') return 'whisper-hip does not work here: its addon cannot be loaded'
   if (active === 'cpu') return 'The GPU is not used: transcriptions run on the CPU'
+  if (reason !== 'OK') return 'The GPU works in part: transcriptions run on it and on the CPU'
   return device === null
     ? 'The GPU works: transcriptions run on it'
     : `The GPU works: transcriptions run on ${device.name} (${device.gfx ?? 'unknown chip'}, ${device.pciId})`

@@ -84,6 +84,19 @@ describe.concurrent('after a trial that was passed', () => {
     },
   )
 
+  it('hang=exit: the process ends all the same, with its code', async () => {
+    const observation = await observe(
+      (scene) => `after=${scene.path('tried')}; hang=exit`,
+      ({ model }) => [
+        ['load', model],
+        ['transcribe', null, GREEDY],
+      ],
+    )
+    expect(observation).toMatchObject({ finished: true, code: 0 })
+    expect(observation.seconds).toBeLessThan(50)
+    expect(observation.stderr).toMatch(/does not let this process end/)
+  })
+
   it('hang=free: the end of a model is given up', async () => {
     const observation = await observe(
       (scene) => `after=${scene.path('tried')}; hang=free`,

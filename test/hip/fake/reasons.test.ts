@@ -2,7 +2,7 @@
 import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { BackendReason } from '../../../lib/index.ts'
+import { assertGpu, type BackendReason } from '../../../lib/index.ts'
 import { GB, type MadeMachine } from '../../fixtures/sysroot.ts'
 import { fakeGpu, stubRuntime } from '../build.mjs'
 import { Scene, valueIn } from '../scene.ts'
@@ -181,13 +181,29 @@ describe('a trial that is passed', () => {
     ['FLASH_ATTN_EXT', /flash_attn_ext of the encoder, flash_attn_ext of the decoder/],
     ['IM2COL', /conv_1d/],
     ['MUL_MAT/q8_0', /mul_mat q8_0/],
-  ])('notes that %s would run on the CPU', async (operation, says) => {
-    const info = await open().info({ WHISPER_HIP_FAKE: `unsupported=${operation}` })
+  ])(
+    'says that %s would run on the CPU, and does not count as a GPU that does all',
+    async (operation, says) => {
+      const info = await open().info({ WHISPER_HIP_FAKE: `unsupported=${operation}` })
+      expect(info).toMatchObject({
+        active: 'hip',
+        reason: 'OPS_ON_CPU',
+        message: expect.stringMatching(says),
+        notes: [],
+      })
+      expect(() => assertGpu(info)).toThrow(/would not do all of the work/)
+    },
+  )
+
+  it('notes a process that hung when it had passed all stages', async () => {
+    const info = await open().info({ WHISPER_HIP_FAKE: 'hang=exit' })
     expect(info).toMatchObject({
       active: 'hip',
-      notes: [{ reason: 'OPS_ON_CPU', message: expect.stringMatching(says) }],
+      reason: 'OK',
+      notes: [{ reason: 'PROBE_CRASHED' }],
+      probe: { exit: 'killed after 30 s' },
     })
-  })
+  }, 60_000)
 
   it('is done once for a boot, a module and a machine, and again when asked', async () => {
     const scene = open()
