@@ -19,6 +19,8 @@ export interface NativeAddon {
   loadHip(path: string, variables: Record<string, string>): Promise<NativeHip>
   /** The HIP module of this process, the variables that were set for it as they were before, and the failure after which the GPU is not used. */
   hipState(): { path: string | null; replaced: Record<string, string | null>; failure: string | null }
+  /** Memory of a GPU now, in bytes. @param device place in {@link NativeHip.devices} */
+  gpuMemory(device: number): Promise<{ free: number; total: number }>
   /**
    * Tries a GPU, in a child process made for it: blocks, may hang or die. Writes a line of JSON before and after each stage.
    * @param pciId the device to try; the first one when it is empty or not found

@@ -13,18 +13,6 @@ const PAGE = join(packageRoot, 'docs', 'models.md')
 const BEGIN = '<!-- memory: made by `node scripts/memory-table.mjs` from lib/model/memory.ts -->'
 const END = '<!-- end of memory -->'
 
-/** Published shapes: state, layers of the encoder, layers of the decoder, vocabulary. Largest last. */
-const SHAPES = /** @type {const} */ ({
-  tiny: [384, 4, 4, 51_865],
-  base: [512, 6, 6, 51_865],
-  'distil-small.en': [768, 12, 4, 51_864],
-  small: [768, 12, 12, 51_865],
-  'distil-medium.en': [1024, 24, 2, 51_864],
-  'distil-large-v3.5': [1280, 32, 2, 51_866],
-  medium: [1024, 24, 24, 51_865],
-  'large-v3-turbo': [1280, 32, 4, 51_866],
-  'large-v3': [1280, 32, 32, 51_866],
-})
 /** Of all languages and by size: what the second table chooses from. */
 const LADDER = /** @type {const} */ (['tiny', 'base', 'small', 'medium', 'large-v3-turbo', 'large-v3'])
 const TYPES = /** @type {const} */ (['F16', 'Q8_0', 'Q5_0'])
@@ -33,7 +21,7 @@ const CARDS = [1, 2, 4, 6, 8, 12, 16, 24]
 const SHARE = 0.8
 
 /** @typedef {import('../lib/model/memory.ts').MemoryEstimate} MemoryEstimate */
-/** @typedef {keyof typeof SHAPES} Name */
+/** @typedef {import('../lib/model/shapes.ts').ShapeName} Name */
 /** @typedef {typeof TYPES[number]} Type */
 
 /** The part of the page between the markers, without them. */
@@ -41,31 +29,19 @@ export async function renderMemory() {
   const folder = join(packageRoot, 'lib', 'model')
   const { memoryOf } = await importTypeScript(folder, join(folder, 'memory.ts'))
   const { GgmlType } = await importTypeScript(folder, join(folder, 'plan.ts'))
+  const { shapeNames, shapeOf } = await importTypeScript(folder, join(folder, 'shapes.ts'))
 
   /** @param {Name} name @param {Type} type @returns {MemoryEstimate} */
   const memory = (name, type) => {
-    const [state, audioLayers, textLayers, vocabularySize] = SHAPES[name]
     return memoryOf({
-      hyperparameters: {
-        vocabularySize,
-        audioContext: 1500,
-        audioState: state,
-        audioHeads: state / 64,
-        audioLayers,
-        textContext: 448,
-        textState: state,
-        textHeads: state / 64,
-        textLayers,
-        melBins: vocabularySize === 51_866 ? 128 : 80,
-      },
+      hyperparameters: shapeOf(name),
       weightType: GgmlType[type],
       beams: 5,
       states: 1,
       flashAttention: true,
     })
   }
-  const names = /** @type {Name[]} */ (Object.keys(SHAPES))
-  const sizes = names.map((name) => {
+  const sizes = shapeNames.map((/** @type {Name} */ name) => {
     const weights = TYPES.map((type) => megabytes(memory(name, type).weights))
     const { perState, total } = memory(name, 'F16')
     return [`\`${name}\``, ...weights, megabytes(perState), megabytes(total)]

@@ -80,6 +80,21 @@ Napi::Value hip_state(const Napi::CallbackInfo& info) {
   return state;
 }
 
+Napi::Value gpu_memory(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto place = static_cast<size_t>(info[0].ToNumber().Int64Value());
+  Napi::Object task = Environment::of(env).run(env, [place](const std::atomic<bool>&) -> Settle {
+    const HipMemory memory = hip_memory(place);
+    return [memory](Napi::Env done) -> Napi::Value {
+      Napi::Object object = Napi::Object::New(done);
+      object.Set("free", static_cast<double>(memory.free));
+      object.Set("total", static_cast<double>(memory.total));
+      return object;
+    };
+  });
+  return task.Get("result");
+}
+
 Napi::Value probe(const Napi::CallbackInfo& info) {
   const std::string module = info[1].As<Napi::String>();
   const std::string pci_id = info[2].As<Napi::String>();

@@ -16,6 +16,9 @@ Napi::Value load_hip(const Napi::CallbackInfo& info);
 // hipState() of lib/native.ts.
 Napi::Value hip_state(const Napi::CallbackInfo& info);
 
+// gpuMemory(device) of lib/native.ts.
+Napi::Value gpu_memory(const Napi::CallbackInfo& info);
+
 // probe(cpuModules, hipModule, pciId, descriptor) of lib/native.ts.
 Napi::Value probe(const Napi::CallbackInfo& info);
 

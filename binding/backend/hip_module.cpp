@@ -116,6 +116,22 @@ const HipModule& load_hip_module(const std::string& path, const Variables& varia
   return *module.release();
 }
 
+HipMemory hip_memory(size_t place) {
+  require_sound_gpu();
+  const HipModule* module = loaded;
+  if (module == nullptr || place >= module->devices.size())
+    refuse("HIP offers no device " + std::to_string(place));
+  HipMemory memory = {};
+  try {
+    const GpuScope waiting(true);
+    ggml_backend_dev_memory(ggml_backend_dev_by_name(module->devices[place].name.c_str()), &memory.free,
+                            &memory.total);
+  } catch (...) {
+    std::rethrow_exception(note_gpu_failure());
+  }
+  return memory;
+}
+
 const HipModule* loaded_hip_module() {
   return loaded;
 }

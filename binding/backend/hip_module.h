@@ -31,6 +31,14 @@ using Variables = std::vector<std::pair<std::string, std::string>>;
 // Throws Error(ERR_BACKEND_UNAVAILABLE) with what the loader or HIP says.
 const HipModule& load_hip_module(const std::string& path, const Variables& variables);
 
+struct HipMemory { // bytes
+  size_t free;
+  size_t total;
+};
+
+// Of the device at this place in HipModule::devices, now. Throws Error(ERR_BACKEND_UNAVAILABLE).
+HipMemory hip_memory(size_t place);
+
 // The module of this process, or null.
 const HipModule* loaded_hip_module();
 

@@ -4,7 +4,7 @@ import { GgmlType, type LoadPlan, type PlanTensor, type StoredType } from './pla
 import { memoryType, requiredTensors, type TensorKind } from './required-tensors.ts'
 
 /** Names of types that weights can be loaded in, as the option `weightType` and `whisper-hip convert --type` have them. */
-const WEIGHT_TYPES = {
+export const WEIGHT_TYPES = {
   f32: GgmlType.F32,
   f16: GgmlType.F16,
   bf16: GgmlType.BF16,

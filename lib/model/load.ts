@@ -16,6 +16,7 @@ import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'
 import { type LocatedModel, locateModel } from './locate.ts'
+import { requireMemory } from './memory-guard.ts'
 import { type LoadedModel, Model } from './model.ts'
 import { describeModel } from './parameters.ts'
 import type { LoadPlan } from './plan.ts'
@@ -157,6 +158,7 @@ async function executeWhereItCan(
   choice: Choice,
 ): Promise<{ handle: NativeModel; choice: Choice }> {
   try {
+    await requireMemory(native, plan, choice, options.flashAttention)
     return { handle: await execute(native, plan, options, choice), choice }
   } catch (error) {
     if (choice.active === 'cpu') throw error

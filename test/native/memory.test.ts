@@ -1,61 +1,76 @@
-import { afterAll, describe, expect, it } from 'vitest'
-import { setLogger } from '../../lib/index.ts'
-import { memoryOf } from '../../lib/model/memory.ts'
-import { GgmlType } from '../../lib/model/plan.ts'
-import { buildSpeaking } from '../fixtures/speaking-model.ts'
-import { type TinyOptions, tinyHyperparameters } from '../fixtures/tiny-model.ts'
-import { greedy, withModel } from './support.ts'
+import { describe, expect, it } from 'vitest'
+import { estimateMemory } from '../../lib/index.ts'
+import { weightTypeNames } from '../../lib/model/conversions.ts'
+import { closePlan, readModel } from '../../lib/model/formats/index.ts'
+import { requireMemory } from '../../lib/model/memory-guard.ts'
+import { buildGgml } from '../fixtures/ggml-builder.ts'
+import { expectNothingLeft, openFiles, withModel, writeTemporary } from './support.ts'
 
-afterAll(() => setLogger(null))
+const bytes = buildGgml({ audioContext: 64, layers: 1, state: 256 })
 
-/** What whisper.cpp prints beside a buffer: descriptions of its graph, in the memory of the host. */
-const description = 1.59
+describe('estimateMemory', () => {
+  it.each(['auto', ...weightTypeNames] as const)(
+    'knows the bytes of the weights as %s',
+    async (weightType) => {
+      const { weights, weightType: type } = await estimateMemory(bytes, { weightType })
+      await withModel(
+        bytes,
+        async ({ info }) => {
+          expect(info.weightType).toBe(type)
+          expect(weights).toBe(info.memoryBytes)
+        },
+        { weightType },
+      )
+    },
+  )
 
-const script = [{ text: ' Hi.', start: 0, end: 1 }]
-const shapes: [name: string, shape: TinyOptions, flashAttention: boolean][] = [
-  ['of tiny, with two layers', { state: 384, heads: 6, layers: 2 }, true],
-  ['without fused attention', { state: 384, heads: 6, layers: 1 }, false],
-  ['wider and multilingual', { state: 512, heads: 8, layers: 1, multilingual: true }, true],
-  ['with short contexts', { state: 384, heads: 6, layers: 1, audioContext: 700, textContext: 224 }, true],
-]
+  it('counts each transcription and each candidate', async () => {
+    const one = await estimateMemory(bytes, { beamSize: 1 })
+    const more = await estimateMemory(bytes, { beamSize: 5, concurrency: 3 })
+    expect(one.total).toBe(one.weights + one.perTranscription)
+    expect(more.total).toBe(more.weights + 3 * more.perTranscription)
+    expect(more.perTranscription).toBeGreaterThan(one.perTranscription)
+  })
 
-describe('the memory of a model', () => {
-  it.each(shapes)('%s is what whisper.cpp allocates', async (_, shape, flashAttention) => {
-    const sizes = new Map<string, number>()
-    setLogger(({ message }) => {
-      const [, name, megabytes] =
-        /(kv \w+|compute buffer \(\w+\)) +size? *= +([\d.]+) MB/.exec(message.replace(/\) +=/, ') size =')) ??
-        []
-      if (name !== undefined) sizes.set(name, Number(megabytes))
+  it('loads nothing and leaves no file open', async () => {
+    const path = writeTemporary('estimated.bin', bytes)
+    const before = openFiles()
+    await estimateMemory(path)
+    expect(openFiles()).toBe(before)
+    await expectNothingLeft()
+  })
+
+  it.each([{ beamSize: 9 }, { concurrency: 0 }, { weightType: 'q3' }, { weigthType: 'f16' }])(
+    'refuses %j',
+    async (options) => {
+      await expect(estimateMemory(bytes, options as never)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+      })
+    },
+  )
+})
+
+describe('a model that does not fit', () => {
+  const gpu = { active: 'hip', reason: 'OK', message: '', ordinal: 0 } as const
+  const room = (free: number, total = free) => ({ gpuMemory: async () => ({ free, total }) })
+
+  it('is refused with numbers, and with what would fit', async () => {
+    const plan = await readModel(bytes)
+    const { total } = await estimateMemory(bytes, { beamSize: 1 })
+    const { total: smaller } = await estimateMemory(bytes, { beamSize: 1, weightType: 'q8_0' })
+    await requireMemory(room(total), plan, gpu, true)
+    await expect(requireMemory(room(smaller), plan, gpu, true)).rejects.toMatchObject({
+      code: 'ERR_OUT_OF_MEMORY',
+      reason: 'OUT_OF_MEMORY',
+      message: `The model '<bytes>' needs ${Math.ceil(total / 1e6)} MB as f16 for one transcription at a time, and the GPU has ${Math.ceil(smaller / 1e6)} MB free`,
+      advice: expect.arrayContaining(["Load it with { weightType: 'q8_0' }, which fits"]),
     })
-    const estimate = memoryOf({
-      hyperparameters: tinyHyperparameters(shape),
-      weightType: GgmlType.F16,
-      beams: 1,
-      states: 1,
-      flashAttention,
-    })
-    const hum = Float32Array.from({ length: 16_000 }, (_, i) => 0.3 * Math.sin(i / 7))
-    await withModel(
-      buildSpeaking({ ...shape, script }),
-      async (model) => {
-        await model.transcribe(hum, { ...greedy, maxTokens: 8 })
-        expect(model.info.memoryBytes).toBe(estimate.weights)
-      },
-      { flashAttention },
-    )
-    const { caches, buffers } = estimate
-    const expected = {
-      'kv self': caches.selfAttention / 1e6,
-      'kv cross': caches.crossAttention / 1e6,
-      'kv pad': caches.padding / 1e6,
-      'compute buffer (conv)': buffers.convolution / 1e6 + description,
-      'compute buffer (encode)': buffers.encoder / 1e6 + description,
-      'compute buffer (cross)': buffers.crossAttention / 1e6 + description,
-      'compute buffer (decode)': buffers.decoder / 1e6 + description,
-    }
-    expect([...sizes.keys()]).toEqual(Object.keys(expected))
-    for (const [name, megabytes] of Object.entries(expected))
-      expect(Math.abs((sizes.get(name) ?? 0) - megabytes), name).toBeLessThan(0.015)
+    await closePlan(plan)
+  })
+
+  it('is not guessed at where the driver does not tell', async () => {
+    const plan = await readModel(bytes)
+    await requireMemory(room(0, 0), plan, gpu, true)
+    await closePlan(plan)
   })
 })

@@ -1,0 +1,88 @@
+import { checkBoolean, checkEnum, checkInteger, checkOptions, checkSignal } from '../check.ts'
+import { captureCaller, toLibraryError } from '../native-error.ts'
+import { WEIGHT_TYPES, type WeightType, weightTypeNames } from './conversions.ts'
+import { closePlan, readModel } from './formats/index.ts'
+import { typeName } from './ggml-types.ts'
+import { locateModel } from './locate.ts'
+import { memoryOf } from './memory.ts'
+import type { ModelInput } from './types.ts'
+
+/** Options of {@link estimateMemory}. */
+export interface EstimateOptions {
+  /**
+   * Type of the weights in memory, as of {@link LoadOptions}.
+   * @defaultValue `'auto'`
+   */
+  weightType?: 'auto' | WeightType
+  /**
+   * Candidates side by side: the larger one of `beamSize` and `bestOf` of a transcription, 1..8.
+   * @defaultValue `5`
+   */
+  beamSize?: number
+  /**
+   * Transcriptions at once, 1..16.
+   * @defaultValue `1`
+   */
+  concurrency?: number
+  /** @defaultValue `true` */
+  flashAttention?: boolean
+  /**
+   * Never touch the network: a model by name or URL must be in the cache.
+   * @defaultValue `false`
+   */
+  offline?: boolean
+  signal?: AbortSignal
+}
+
+/** What {@link estimateMemory} answers: bytes in the memory of the device that computes. */
+export interface MemoryNeed {
+  /** Once for a model. */
+  weights: number
+  /** Caches and buffers of each transcription at once. */
+  perTranscription: number
+  total: number
+  /** Type of the weights in memory. */
+  weightType: string
+}
+
+/**
+ * How much memory a model will take, computed from its shape, without loading it. Only tables of the file are read; a model by name or
+ * URL is downloaded if it is not in the cache. Not counted: what the driver and its libraries need for themselves.
+ *
+ * @throws {@link WhisperHipError} as {@link loadModel}
+ */
+export async function estimateMemory(input: ModelInput, options: EstimateOptions = {}): Promise<MemoryNeed> {
+  const caller = captureCaller(estimateMemory)
+  try {
+    return await estimate(input, options)
+  } catch (error) {
+    throw toLibraryError(error, caller)
+  }
+}
+
+async function estimate(input: ModelInput, options: unknown): Promise<MemoryNeed> {
+  const given = checkOptions(
+    options,
+    ['weightType', 'beamSize', 'concurrency', 'flashAttention', 'offline', 'signal'],
+    [],
+    'estimateMemory()',
+  )
+  const weightType = checkEnum(given.weightType ?? 'auto', 'weightType', ['auto', ...weightTypeNames])
+  const beams = checkInteger(given.beamSize ?? 5, 'beamSize', 1, 8)
+  const states = checkInteger(given.concurrency ?? 1, 'concurrency', 1, 16)
+  const flashAttention = checkBoolean(given.flashAttention ?? true, 'flashAttention')
+  const offline = checkBoolean(given.offline ?? false, 'offline')
+  const signal = given.signal === undefined ? {} : { signal: checkSignal(given.signal, 'signal') }
+  const located = await locateModel(input, { offline, ...signal })
+  const plan = await readModel(located.input, { weightType, ...signal })
+  await closePlan(plan)
+  const type = weightType === 'auto' ? plan.weightType : WEIGHT_TYPES[weightType]
+  const { weights, perState, total } = memoryOf({
+    hyperparameters: plan.hyperparameters,
+    weightType: type,
+    beams,
+    states,
+    flashAttention,
+  })
+  return { weights, perTranscription: perState, total, weightType: typeName(type) }
+}
