@@ -9,7 +9,7 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr float kLoudest = 1000.0f;
+constexpr float kLoudest = 16.0f; // 24 dB above full scale
 
 float tamed(float sample) {
   return std::isnan(sample) ? 0.0f : std::clamp(sample, -kLoudest, kLoudest);

@@ -83,7 +83,8 @@ void SpeechSegmenter::settle_pending(std::vector<SpeechSpan>& closed) {
   if (!pending_)
     return;
   const int64_t gap = (speaking_ ? start_ : now_) - pending_->end;
-  const int64_t spoken = (silence_start_ < 0 ? now_ : silence_start_) - start_;
+  // The audio may end within the last frame.
+  const int64_t spoken = (silence_start_ < 0 ? now_ - kFrame : silence_start_) - start_;
   const bool certain = speaking_ && spoken > options_.minimum_speech;
   if (gap < 2 * options_.padding && !certain)
     return;
