@@ -7,6 +7,7 @@
 #include "model/model_object.h"
 #include "support/abort.h"
 #include "support/log.h"
+#include "transcribe/detect_speech.h"
 
 namespace whisper_hip {
 
@@ -41,6 +42,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("setLogSink", Napi::Function::New<set_log_sink>(env, "setLogSink"));
   exports.Set("ByteStore", environment.byte_store_constructor.Value());
   exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));
+  exports.Set("detectSpeech", Napi::Function::New<detect_speech>(env, "detectSpeech"));
   exports.Set("counters", Napi::Function::New<counters>(env, "counters"));
   return exports;
 }

@@ -35,3 +35,5 @@ export type {
   TranscriptionResult,
   Word,
 } from './transcribe/types.ts'
+export { detectSpeech } from './vad/detect-speech.ts'
+export type { DetectSpeechOptions, SpeechDetection, SpeechOptions, SpeechSegment } from './vad/types.ts'

@@ -36,6 +36,8 @@ export interface NativeAddon {
     options: NativeLoadOptions,
     onProgress: (progress: number) => void,
   ): NativeTask<NativeModel>
+  /** Finds the speech in audio, on a thread of its own. */
+  detectSpeech(audio: NativeAudioSource, options: NativeSpeechOptions): NativeTask<NativeSpeech>
   /** Live native objects of the process, for leak tests. */
   counters(): { models: number; states: number; tasks: number; byteStores: number }
 }
@@ -175,11 +177,34 @@ export interface NativeTranscribeOptions {
   timestamps: boolean
   /** [start, end] pairs in seconds; end = Infinity for the end of the audio. */
   clips: number[]
+  /** Transcribe only the speech in the clips. */
+  vad: NativeSpeechOptions | null
   noSpeechThreshold: number
   logProbThreshold: number
   /** Infinity = off. */
   compressionRatioThreshold: number
   threads: number
+}
+
+/** Options of the public SpeechOptions, all set. */
+export interface NativeSpeechOptions {
+  /** Absolute path of Silero's ONNX file, which is read once per process. */
+  network: string
+  threshold: number
+  negThreshold: number
+  minSpeechDurationMs: number
+  /** Infinity = no limit. */
+  maxSpeechDurationS: number
+  minSilenceDurationMs: number
+  speechPadMs: number
+}
+
+export interface NativeSpeech {
+  /** Seconds. */
+  duration: number
+  segments: { start: number; end: number }[]
+  /** One for each frame of 32 ms. */
+  probabilities: Float32Array
 }
 
 export interface NativeEvents {

@@ -28,6 +28,10 @@ const SECTIONS = [
     ],
   },
   {
+    title: 'Speech detection',
+    names: ['detectSpeech', 'DetectSpeechOptions', 'SpeechOptions', 'SpeechDetection', 'SpeechSegment'],
+  },
+  {
     title: 'Audio',
     names: ['AudioInput', 'PcmAudio', 'PcmStream', 'ChunkStream'],
   },

@@ -26,7 +26,7 @@ import { describeSource, fetchSource } from './support/sources.mjs'
  * @property {string} version
  * @property {import('./support/sources.mjs').Source[]} sources in the order in which they are tried
  * @property {Record<string, string[]>} select group -> patterns (`*` within a folder), read by `--pin`.
- *   `build` is what compiles and is published, `test` is what only a checkout has
+ *   `build` is what is published, to be compiled or read, `test` is what only a checkout has
  * @property {Record<string, VendoredFile>} files
  */
 
@@ -140,8 +140,8 @@ export async function vendor(vendorFolder, name, tell = () => {}) {
   })
 }
 
-/** Names of the trees that the build needs. */
-const trees = ['whisper.cpp', 'zlib']
+/** Names of the trees that the build and the library need. */
+const trees = ['whisper.cpp', 'zlib', 'silero-vad']
 
 /**
  * Makes every tree under `vendor/` equal to its manifest.

@@ -1,11 +1,13 @@
 // What a job is asked to do and what it answers: plain structs, copied across the border.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "backend/compute.h"
+#include "vad/speech_detector.h"
 
 namespace whisper_hip {
 
@@ -29,6 +31,7 @@ struct TranscribeRequest {
   int max_tokens; // 0 = no limit
   bool timestamps;
   std::vector<std::pair<double, double>> clips; // seconds; end may be infinite
+  std::optional<SpeechRequest> vad;             // only the speech in them
   float no_speech_threshold;
   float log_probability_threshold;
   double compression_ratio_threshold; // infinite = off

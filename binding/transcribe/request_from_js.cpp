@@ -35,7 +35,26 @@ std::vector<double> numbers(Napi::Object object, const char* name) {
   return values;
 }
 
+// Milliseconds as samples.
+int64_t samples(Napi::Object object, const char* name) {
+  return static_cast<int64_t>(std::clamp(number(object, name), 0.0, 1e9) * 16.0);
+}
+
 } // namespace
+
+SpeechRequest speech_request_from_js(Napi::Object options) {
+  SpeechRequest request;
+  request.network = text(options, "network");
+  request.options.threshold = static_cast<float>(number(options, "threshold"));
+  request.options.negative_threshold = static_cast<float>(number(options, "negThreshold"));
+  request.options.minimum_speech = samples(options, "minSpeechDurationMs");
+  request.options.minimum_silence = samples(options, "minSilenceDurationMs");
+  request.options.padding = samples(options, "speechPadMs");
+  const double longest = number(options, "maxSpeechDurationS");
+  if (longest < 1e6)
+    request.options.maximum_speech = static_cast<int64_t>(std::max(longest, 0.0) * LogMel::kSampleRate);
+  return request;
+}
 
 TranscribeRequest request_from_js(Napi::Object options) {
   TranscribeRequest request;
@@ -71,6 +90,9 @@ TranscribeRequest request_from_js(Napi::Object options) {
   for (size_t i = 0; i + 1 < clips.size(); i += 2) {
     request.clips.emplace_back(std::max(clips[i], 0.0), std::max(clips[i + 1], 0.0));
   }
+  const Napi::Value vad = options.Get("vad");
+  if (vad.IsObject())
+    request.vad = speech_request_from_js(vad.As<Napi::Object>());
   request.no_speech_threshold = static_cast<float>(number(options, "noSpeechThreshold"));
   request.log_probability_threshold = static_cast<float>(number(options, "logProbThreshold"));
   request.compression_ratio_threshold = number(options, "compressionRatioThreshold");

@@ -11,6 +11,9 @@ namespace whisper_hip {
 // would hurt whisper.cpp are clamped all the same.
 TranscribeRequest request_from_js(Napi::Object options);
 
+// NativeSpeechOptions.
+SpeechRequest speech_request_from_js(Napi::Object options);
+
 // A NativeAudioSource. The opener runs on the job's thread. Throws Napi::TypeError.
 OpenAudio audio_from_js(Napi::Object source);
 

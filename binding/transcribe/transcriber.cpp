@@ -8,6 +8,7 @@
 #include "support/log.h"
 #include "transcribe/compression_ratio.h"
 #include "transcribe/grammar.h"
+#include "transcribe/speech_clips.h"
 #include "transcribe/text_assembler.h"
 #include "transcribe/token_filter.h"
 
@@ -32,8 +33,9 @@ void check(const std::atomic<bool>& cancelled) {
     throw Error("ERR_CANCELLED", "The job was cancelled");
 }
 
-// The whole audio (or its first `max_samples`) as log-mel frames.
-LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samples,
+// The whole audio (or its first `max_samples`) as log-mel frames. The detector, if there is one, hears it
+// too.
+LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samples, SpeechDetector* speech,
                 const std::atomic<bool>& cancelled, Phases& phases) {
   auto mark = Clock::now();
   const std::unique_ptr<AudioStream> audio = open_audio();
@@ -49,9 +51,16 @@ LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samp
     mel.push(block.data(), count);
     phases.mel += seconds_since(mark);
     mark = Clock::now();
+    if (speech != nullptr) {
+      speech->push(block.data(), count);
+      phases.vad += seconds_since(mark);
+      mark = Clock::now();
+    }
   }
   mel.finish();
   phases.mel += seconds_since(mark);
+  if (speech != nullptr)
+    speech->finish();
   return mel;
 }
 
@@ -118,9 +127,17 @@ class Job {
   TranscribeResult run(const OpenAudio& open_audio) {
     const auto start = Clock::now();
     TranscribeResult result = {};
-    const LogMel mel = read_mel(model_, open_audio, SIZE_MAX, cancelled_, result.phases);
+    std::optional<SpeechDetector> speech;
+    if (request_.vad)
+      speech.emplace(*request_.vad);
+    const LogMel mel =
+        read_mel(model_, open_audio, SIZE_MAX, speech ? &*speech : nullptr, cancelled_, result.phases);
     result.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
-    const auto clips = clip_frames(mel);
+    auto clips = clip_frames(mel);
+    if (speech)
+      clips = speech_in_clips(speech->speech(), clips);
+    for (const auto& clip : clips)
+      total_frames_ += clip.second - clip.first;
     ComputeScope scope(compute_);
     settle_language(mel, clips, result);
     for (const auto& clip : clips)
@@ -144,7 +161,6 @@ class Job {
       const int end = static_cast<int>(std::min(last, std::round(clip.second * 100.0)));
       if (first < end)
         frames.emplace_back(first, end);
-      total_frames_ += std::max(0, end - first);
     }
     return frames;
   }
@@ -385,7 +401,7 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   if (!whisper_is_multilingual(&model.context()))
     return {"en", 1.0, {{"en", 1.0}}};
   Phases phases;
-  const LogMel mel = read_mel(model, open_audio, 30 * LogMel::kSampleRate, cancelled, phases);
+  const LogMel mel = read_mel(model, open_audio, 30 * LogMel::kSampleRate, nullptr, cancelled, phases);
   if (mel.frames() <= kMinimumFrames) {
     throw Error("ERR_INVALID_ARGUMENT",
                 "Expected at least 100 ms of audio to detect a language in but received " +

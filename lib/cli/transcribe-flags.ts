@@ -28,7 +28,6 @@ type Fixed =
   | 'noRepeatNgramSize'
   | 'prefix'
   | 'hotwords'
-  | 'vad'
   | 'hallucinationSilenceThreshold'
   | 'batchSize'
   | 'diarize'
@@ -93,6 +92,7 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     description: 'parts of the audio in seconds, e.g. 0-30,60.5-90,120-',
     read: partsOf,
   },
+  vad: { flags: '--vad', description: 'transcribe only what voice activity detection takes for speech' },
   initialPrompt: { flags: '--initial-prompt <text>', description: 'hint at spelling and style' },
   carryInitialPrompt: {
     flags: '--carry-initial-prompt',

@@ -12,6 +12,7 @@ import {
 } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import type { NativeTranscribeOptions } from '../native.ts'
+import { parseSpeechOptions } from '../vad/options.ts'
 import { parseLanguage } from './languages.ts'
 import { parseSuppressRegex } from './regex.ts'
 import type { TranscribeOptions } from './types.ts'
@@ -42,7 +43,6 @@ const fixed = {
   noRepeatNgramSize: 0,
   prefix: '',
   hotwords: '',
-  vad: false,
   hallucinationSilenceThreshold: null,
   batchSize: 1,
   diarize: false,
@@ -70,6 +70,7 @@ const honoured = [
   'offset',
   'duration',
   'clips',
+  'vad',
   'noSpeechThreshold',
   'logProbThreshold',
   'compressionRatioThreshold',
@@ -114,6 +115,7 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
     maxTokens: read('maxTokens', (value, name) => checkInteger(value, name, 1, 448), 0),
     timestamps: read('timestamps', parseTimestamps, 'segment') === 'segment',
     clips: parseParts(given),
+    vad: read('vad', parseVad, null),
     noSpeechThreshold: read('noSpeechThreshold', (value, name) => checkNumber(value, name, 0, 1), 0.6),
     logProbThreshold: read(
       'logProbThreshold',
@@ -202,6 +204,15 @@ function parseGrammar(
     grammarRule,
     grammarPenalty: checkNumber(given.grammarPenalty ?? 100, 'grammarPenalty', 0, 1000),
   }
+}
+
+function parseVad(value: unknown): NativeTranscribeOptions['vad'] {
+  if (value === false) return null
+  if (value === true) return parseSpeechOptions({}, 'vad')
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument('a boolean or an object of options', 'vad', value)
+  }
+  return parseSpeechOptions(value, 'vad', 'vad.')
 }
 
 function parseCompressionRatio(value: unknown, name: string): number {

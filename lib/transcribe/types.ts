@@ -1,3 +1,5 @@
+import type { SpeechOptions } from '../vad/types.ts'
+
 export type { AudioInput, ChunkStream, PcmAudio, PcmStream } from '../audio/types.ts'
 
 /**
@@ -95,8 +97,8 @@ export interface RunStats {
   /** `audioSeconds / wallSeconds`: above 1 is faster than the speech. */
   realTimeFactor: number
   /**
-   * Seconds spent in each phase: `decode` decoding the audio file, `ffmpeg` included; `mel` spectrogram; `vad` voice activity (0: not
-   * in this version); `encode` encoder; `prompt` decoder passes over prompts of 16 tokens or more; `sample` decoding and choosing tokens.
+   * Seconds spent in each phase: `decode` decoding the audio file, `ffmpeg` included; `mel` spectrogram; `vad` voice activity (0 without
+   * {@link TranscribeOptions.vad}); `encode` encoder; `prompt` decoder passes over prompts of 16 tokens or more; `sample` decoding and choosing tokens.
    */
   phases: { decode: number; mel: number; vad: number; encode: number; prompt: number; sample: number }
 }
@@ -210,6 +212,13 @@ export interface TranscribeOptions {
   /** Parts of the audio to transcribe, in order and without overlap. Segment times are those of the whole audio. */
   clips?: readonly Clip[]
   /**
+   * Transcribe only what Silero VAD takes for speech, inside of {@link clips} or {@link offset} and {@link duration} where they are given:
+   * `true`, or options. The language is detected from the first speech. Audio without speech gives no text and is not
+   * computed on the GPU at all. Times are those of the whole audio.
+   * @defaultValue `false`
+   */
+  vad?: boolean | SpeechOptions
+  /**
    * A window is taken for silence when its no-speech probability is above this, 0..1, and its text fails
    * {@link logProbThreshold}. 1 turns it off.
    * @defaultValue `0.6`
@@ -249,8 +258,6 @@ export interface TranscribeOptions {
   prefix?: ''
   /** Only '', none, in this version. */
   hotwords?: ''
-  /** Only `false`, off, in this version. */
-  vad?: false
   /** Only `null`, off, in this version. */
   hallucinationSilenceThreshold?: null
   /** Only 1, one window after the other, in this version. */

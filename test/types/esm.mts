@@ -73,8 +73,10 @@ transcribe('speech.wav', {})
 transcribe('speech.wav', { model: 'base', beamsize: 5 })
 // @ts-expect-error a wrong type
 transcribe('speech.wav', { model: 'base', beamSize: '5' })
-// @ts-expect-error not supported by this version
 transcribe('speech.wav', { model: 'base', vad: true })
+transcribe('speech.wav', { model: 'base', vad: { threshold: 0.4, minSilenceDurationMs: 500 } })
+// @ts-expect-error a misspelt option
+transcribe('speech.wav', { model: 'base', vad: { treshold: 0.4 } })
 // @ts-expect-error not supported by this version
 transcribe('speech.wav', { model: 'base', timestamps: 'word' })
 // @ts-expect-error the concurrency belongs to loadModel()

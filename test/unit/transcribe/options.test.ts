@@ -46,6 +46,7 @@ it('has the documented defaults', () => {
       maxTokens: 0,
       timestamps: true,
       clips: [0, Number.POSITIVE_INFINITY],
+      vad: null,
       noSpeechThreshold: 0.6,
       logProbThreshold: -1,
       compressionRatioThreshold: 2.4,
@@ -83,6 +84,7 @@ it('passes every option on', () => {
     maxSegmentLength: 42,
     offset: 1,
     duration: 2.5,
+    vad: { threshold: 0.6, maxSpeechDurationS: 20 },
     noSpeechThreshold: 1,
     logProbThreshold: Number.NEGATIVE_INFINITY,
     compressionRatioThreshold: null,
@@ -112,6 +114,15 @@ it('passes every option on', () => {
       maxTokens: 10,
       timestamps: false,
       clips: [1, 3.5],
+      vad: {
+        network: expect.stringMatching(/\.onnx$/),
+        threshold: 0.6,
+        negThreshold: expect.closeTo(0.45, 10),
+        minSpeechDurationMs: 0,
+        maxSpeechDurationS: 20,
+        minSilenceDurationMs: 2000,
+        speechPadMs: 400,
+      },
       noSpeechThreshold: 1,
       logProbThreshold: Number.NEGATIVE_INFINITY,
       compressionRatioThreshold: Number.POSITIVE_INFINITY,
@@ -121,6 +132,42 @@ it('passes every option on', () => {
     signal,
     onProgress,
     onSegment,
+  })
+})
+
+describe('voice activity', () => {
+  it('is off or on, or has options', () => {
+    expect(native({ vad: false }).vad).toBeNull()
+    expect(native({ vad: true }).vad).toEqual(native({ vad: {} }).vad)
+    expect(native({ vad: { threshold: undefined } }).vad).toEqual(native({ vad: true }).vad)
+  })
+
+  it('ends speech below where it begins', () => {
+    const limits = (vad: object) => native({ vad }).vad?.negThreshold
+    expect(limits({})).toBeCloseTo(0.35)
+    expect(limits({ threshold: 0.1 })).toBe(0.01)
+    expect(limits({ threshold: 0.005 })).toBe(0.005)
+    expect(limits({ threshold: 0 })).toBe(0)
+    expect(limits({ threshold: 0.5, negThreshold: 0.5 })).toBe(0.5)
+  })
+
+  it.each([
+    [1, 'a boolean or an object of options for vad but received 1'],
+    ['on', 'for vad but received "on"'],
+    [null, 'for vad but received null'],
+    [[], 'for vad but received an array of 0'],
+    [{ treshold: 0.5 }, 'Unknown option "treshold" of vad; did you mean threshold?'],
+    [{ threshold: 1.1 }, 'a number from 0 to 1 for vad.threshold'],
+    [{ threshold: Number.NaN }, 'for vad.threshold but received NaN'],
+    [{ threshold: '0.5' }, 'for vad.threshold but received "0.5"'],
+    [{ threshold: 0.5, negThreshold: 0.6 }, 'a number from 0 to 0.5 for vad.negThreshold'],
+    [{ minSpeechDurationMs: -1 }, 'for vad.minSpeechDurationMs'],
+    [{ minSilenceDurationMs: Number.POSITIVE_INFINITY }, 'for vad.minSilenceDurationMs'],
+    [{ speechPadMs: 60_001 }, 'for vad.speechPadMs'],
+    [{ maxSpeechDurationS: 0.5 }, 'a number of at least 1 for vad.maxSpeechDurationS'],
+    [{ maxSpeechDurationS: 2, speechPadMs: 1000 }, 'more than the padding at both ends, 2 seconds, for'],
+  ])('refuses %j', (vad, message) => {
+    expect(refusal({ vad }).message).toContain(message)
   })
 })
 
@@ -203,8 +250,6 @@ describe('options that are not supported yet', () => {
     [{ noRepeatNgramSize: 3 }, 'noRepeatNgramSize'],
     [{ prefix: 'And' }, 'prefix'],
     [{ hotwords: 'Kennedy' }, 'hotwords'],
-    [{ vad: true }, 'vad'],
-    [{ vad: { threshold: 0.5 } }, 'vad'],
     [{ hallucinationSilenceThreshold: 2 }, 'hallucinationSilenceThreshold'],
     [{ batchSize: 8 }, 'batchSize'],
     [{ diarize: 'stereo' }, 'diarize'],
@@ -222,7 +267,6 @@ describe('options that are not supported yet', () => {
       noRepeatNgramSize: 0,
       prefix: '',
       hotwords: '',
-      vad: false,
       hallucinationSilenceThreshold: null,
       batchSize: 1,
       diarize: false,
