@@ -63,6 +63,28 @@ describe('the same weights', () => {
   )
 })
 
+describe('quantised CTranslate2', () => {
+  it.each([
+    ['int8_float32', 'f32', 'int8', 'q8_0'],
+    ['int8_float16', 'f16', 'int8', 'q8_0'],
+    ['int8_bfloat16', 'bf16', 'int8', 'q8_0'],
+    ['int16', 'f32', 'int16', 'f16'],
+  ] as const)('of %s says nearly the same as f16', async (name, type, quantized, weightType) => {
+    const expected = await withModel(ggml(GgmlType.F16), (model) => model.transcribe(sound, short))
+    const folder = temporaryPath(name)
+    await writeCt2Folder(folder, { ...tiny, type, quantized })
+    await withModel(folder, async (model) => {
+      expect(model.info).toMatchObject({ dialect: `binary version 6, ${name}`, weightType })
+      expect(model.info.conversions.join()).toContain(`${quantized} -> ${weightType}`)
+      const { segments } = await model.transcribe(sound, short)
+      expect(segments[0]?.averageLogProbability).toBeCloseTo(
+        expected.segments[0]?.averageLogProbability ?? 0,
+        1,
+      )
+    })
+  })
+})
+
 describe('the option weightType', () => {
   const source = assembleGgml({
     ...ggmlParts({ ...tiny, state: 256, type: GgmlType.F16 }),
