@@ -16,6 +16,8 @@ import {
 import { type RequiredTensor, requiredTensors } from './required-tensors.ts'
 import { sinusoids } from './sinusoids.ts'
 import type { ByteSource } from './source.ts'
+import { isTransposed } from './transposed.ts'
+import { MAX_STRIDED_BYTES } from './validate-plan.ts'
 
 /** A tensor as a checkpoint stores it. */
 export interface StoredTensor {
@@ -208,6 +210,11 @@ function locate(
   }
   const { source, offset, type, scale, strides } = tensor
   const rows = others.reduce((product, size) => product * size, 1)
+  if (strides !== undefined && strides.length !== shape.length)
+    throw corrupt(file, `tensor ${name} has shape [${tensor.shape}], where [${shape}] is needed`)
+  if (strides !== undefined && rows * rowBytes(type, length) > MAX_STRIDED_BYTES) {
+    throw unsupported(file, `tensor ${name} is stored in another order and larger than 64 MiB`)
+  }
   const part: TensorPart = { source, offset, type, rows }
   if (scale !== undefined) part.scale = scale
   if (strides !== undefined) part.strides = strides
@@ -240,7 +247,8 @@ async function requireTied(checkpoint: Checkpoint, head: StoredTensor, pacer: Pa
   const isSamePlace = head.source === embedding.source && head.offset === embedding.offset
   if (isSamePlace && head.type === embedding.type) return
   if (head.type === embedding.type && isSameShape(head.shape, embedding.shape)) {
-    if (await isEqual(checkpoint.sources, head, embedding, pacer)) return
+    const compare = head.strides === undefined ? isEqual : isTransposed
+    if (await compare(checkpoint.sources, head, embedding, pacer)) return
   }
   throw unsupported(checkpoint.name, 'its output projection is not its embedding (untied output head)')
 }
