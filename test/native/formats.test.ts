@@ -4,7 +4,9 @@ import { typeName } from '../../lib/model/ggml-types.ts'
 import { melFilterBank } from '../../lib/model/mel.ts'
 import { GgmlType } from '../../lib/model/plan.ts'
 import { writeCt2Folder } from '../fixtures/ct2-builder.ts'
+import { writeFlaxFolder } from '../fixtures/flax-builder.ts'
 import { assembleGgml, ggmlParts } from '../fixtures/ggml-builder.ts'
+import { writeOnnxFolder } from '../fixtures/onnx-builder.ts'
 import { greedy, hum, temporaryPath, withModel, writeTemporary } from './support.ts'
 
 const tiny = { audioContext: 64, layers: 1 }
@@ -80,6 +82,41 @@ describe('quantised CTranslate2', () => {
       expect(segments[0]?.averageLogProbability).toBeCloseTo(
         expected.segments[0]?.averageLogProbability ?? 0,
         1,
+      )
+    })
+  })
+})
+
+describe('weights that are stored the other way round', () => {
+  it.each<[name: string, write: (folder: string) => Promise<void>, format: string]>([
+    ['Flax of float32', (folder) => writeFlaxFolder(folder, { ...tiny, type: 'float32' }), 'flax'],
+    ['Flax of float16', (folder) => writeFlaxFolder(folder, { ...tiny, type: 'float16' }), 'flax'],
+    ['ONNX of f32', (folder) => writeOnnxFolder(folder, { ...tiny, head: 'constant' }), 'onnx'],
+    [
+      'ONNX of f16 in other files',
+      (folder) => writeOnnxFolder(folder, { ...tiny, type: 'f16', external: true }),
+      'onnx',
+    ],
+    [
+      'ONNX with a merged decoder',
+      (folder) => writeOnnxFolder(folder, { ...tiny, merged: true, operators: 'numbers' }),
+      'onnx',
+    ],
+  ])('in %s say the same', async (name, write, format) => {
+    const f32 = !name.includes('16')
+    const expected = await withModel(ggml(f32 ? GgmlType.F32 : GgmlType.F16), (model) =>
+      model.transcribe(sound, short),
+    )
+    const folder = temporaryPath(name)
+    await write(folder)
+    await withModel(folder, async (model) => {
+      expect(model.info).toMatchObject({ format, weightType: 'f16' })
+      const { text, segments } = await model.transcribe(sound, short)
+      expect(text).toBe(expected.text)
+      // The norms, which the ggml file holds in f32, are about 1.
+      expect(segments[0]?.averageLogProbability).toBeCloseTo(
+        expected.segments[0]?.averageLogProbability ?? 0,
+        f32 ? 6 : 2,
       )
     })
   })
