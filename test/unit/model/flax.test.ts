@@ -10,8 +10,8 @@ import {
   writeFlaxFolder,
 } from '../../fixtures/flax-builder.ts'
 import { writeHuggingFaceFiles } from '../../fixtures/hf-files.ts'
+import { expectValues, valuesOf } from '../../fixtures/plan-values.ts'
 import { generator, tinyHyperparameters, tinyVocabulary, tinyWeights } from '../../fixtures/tiny-model.ts'
-import { expectValues, valuesOf } from './plan-values.ts'
 import { failureOf, outcomeOf, temporaryFolder, withFlippedBit } from './support.ts'
 
 const root = temporaryFolder()

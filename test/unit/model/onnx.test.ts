@@ -12,8 +12,8 @@ import {
   onnxParts,
   writeOnnxFolder,
 } from '../../fixtures/onnx-builder.ts'
+import { expectValues, valuesOf } from '../../fixtures/plan-values.ts'
 import { generator, tinyHyperparameters, tinyVocabulary, tinyWeights } from '../../fixtures/tiny-model.ts'
-import { expectValues, valuesOf } from './plan-values.ts'
 import { failureOf, outcomeOf, temporaryFolder, withFlippedBit } from './support.ts'
 
 const root = temporaryFolder()
