@@ -29,6 +29,8 @@ export interface OnnxNode {
   readonly operator: string
   readonly inputs: readonly string[]
   readonly output: string
+  /** Number of the graph that it is in: names of results mean something else in each branch. */
+  readonly graph: number
   /** Of Gemm: whether its second input is transposed. */
   readonly isTransposed: boolean
 }
@@ -70,6 +72,7 @@ class GraphReader implements OnnxGraph {
   readonly #source: ByteSource
   readonly #pacer: Pacer
   #nodeCount = 0
+  #graphCount = 0
 
   constructor(source: ByteSource, pacer: Pacer) {
     this.#source = source
@@ -108,15 +111,16 @@ class GraphReader implements OnnxGraph {
   async #graph(end: number, depth: number): Promise<void> {
     if (depth > MAX_DEPTH)
       throw corrupt(this.#source.name, `its graphs are nested more deeply than ${MAX_DEPTH}`)
+    const graph = this.#graphCount++
     await this.#message(end, 'the graph', async (field, fieldEnd) => {
       if (this.#pacer.due) await this.#pacer.turn()
       if (field.kind !== 'bytes') return
-      if (field.number === 1) await this.#node(fieldEnd, depth)
+      if (field.number === 1) await this.#node(fieldEnd, depth, graph)
       else if (field.number === 5) await this.#tensor(fieldEnd)
     })
   }
 
-  async #node(end: number, depth: number): Promise<void> {
+  async #node(end: number, depth: number, graph: number): Promise<void> {
     const what = 'an operator of the graph'
     if (++this.#nodeCount > MAX_NODES)
       throw corrupt(this.#source.name, `it has more than ${MAX_NODES} operators`)
@@ -135,7 +139,7 @@ class GraphReader implements OnnxGraph {
       else if (field.number === 5) isTransposed = (await this.#attribute(fieldEnd, depth)) || isTransposed
     })
     this.#refuse(operator)
-    if (KEPT.includes(operator)) this.nodes.push({ name, operator, inputs, output, isTransposed })
+    if (KEPT.includes(operator)) this.nodes.push({ name, operator, inputs, output, graph, isTransposed })
   }
 
   #refuse(operator: string): void {

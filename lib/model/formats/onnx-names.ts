@@ -31,10 +31,15 @@ export function nameTensors(
 ): Map<string, NamedTensor> {
   const named = new Map<string, NamedTensor>()
   const names = new Map<string, string>()
-  const add = (name: string, tensor: OnnxTensor) => {
+  const graphs = new Map<string, number>()
+  const add = (name: string, tensor: OnnxTensor, graph?: number) => {
     const known = names.get(tensor.name)
     if (known !== undefined && known !== name)
       throw corrupt(file, `the constant ${quote(tensor.name)} is used as ${known} and as ${name}`)
+    const isNew = known === undefined
+    if (isNew && graph !== undefined && graphs.get(name) === graph)
+      throw corrupt(file, `its graph has two weights that are ${name}, ${quote(tensor.name)} among them`)
+    if (graph !== undefined) graphs.set(name, graph)
     names.set(tensor.name, name)
     // A merged decoder may have a weight twice, once for each of its graphs.
     if (!named.has(name)) named.set(name, { tensor, isTransposed: false })
@@ -60,7 +65,7 @@ export function nameTensors(
         ['Export the model again with optimum-cli export onnx, or use its safetensors'],
       )
     }
-    add(`${module}.weight`, tensor)
+    add(`${module}.weight`, tensor, node.graph)
   }
   for (const node of products) {
     const entry = named.get(names.get(node.inputs[1] as string) as string)
@@ -88,13 +93,13 @@ function modulesOf(
   for (const node of products) {
     const module =
       moduleOf(node, part) ??
-      (biases.get(node.output) ?? names.get(node.inputs[2] ?? ''))?.replace(/\.bias$/, '')
+      (biases.get(keyOf(node, node.output)) ?? names.get(node.inputs[2] ?? ''))?.replace(/\.bias$/, '')
     if (module !== undefined) modules.set(node, module)
   }
   // From behind, so that each key meets the value that comes next.
   const values = new Map<string, string>()
   for (const node of products.toReversed()) {
-    const [input = ''] = node.inputs
+    const input = keyOf(node, node.inputs[0])
     const module = modules.get(node)
     if (module?.endsWith('.value')) values.set(input, module)
     const value = values.get(input)
@@ -106,17 +111,21 @@ function modulesOf(
   return modules
 }
 
-/** Names of biases by the name of what they are added to. */
+function keyOf({ graph }: OnnxNode, result = ''): string {
+  return `${graph}:${result}`
+}
+
+/** Names of biases by what they are added to. */
 function biasesByInput(nodes: readonly OnnxNode[], names: ReadonlyMap<string, string>): Map<string, string> {
   const biases = new Map<string, string>()
-  for (const { operator, inputs } of nodes) {
-    if (operator !== 'Add') continue
-    const [first = '', second = ''] = inputs
+  for (const node of nodes) {
+    if (node.operator !== 'Add') continue
+    const [first = '', second = ''] = node.inputs
     for (const [bias, input] of [
       [names.get(first), second],
       [names.get(second), first],
     ] as const) {
-      if (bias?.endsWith('.bias')) biases.set(input, bias)
+      if (bias?.endsWith('.bias')) biases.set(keyOf(node, input), bias)
     }
   }
   return biases

@@ -130,6 +130,29 @@ describe('an ONNX model that cannot be used', () => {
       'untied output head',
     ],
     [
+      'two weights for one place',
+      'ERR_MODEL_CORRUPT',
+      {
+        encoder: {
+          constants: [
+            ...encoder.constants,
+            {
+              ...(encoder.constants.find(({ name }) => name.startsWith('onnx::MatMul')) as OnnxConstant),
+              name: 'other',
+            },
+          ],
+          operators: [
+            ...encoder.operators,
+            ...encoder.operators
+              .filter(({ operator }) => operator === 'MatMul')
+              .slice(0, 1)
+              .map((operator) => ({ ...operator, inputs: ['x', 'other'] })),
+          ],
+        },
+      },
+      'has two weights that are encoder.blocks.0.attn.query.weight, "other" among them',
+    ],
+    [
       'a missing tensor',
       'ERR_MODEL_CORRUPT',
       { encoder: { ...encoder, constants: encoder.constants.filter(({ name }) => name !== NORM) } },
