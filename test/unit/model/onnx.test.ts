@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { closePlan, readModel } from '../../../lib/model/formats/index.ts'
@@ -219,6 +219,14 @@ describe('an ONNX model that cannot be used', () => {
     expect(error.message).toContain(message)
     expect(error.message).toContain(folder)
     expect(error.code).toBe(code)
+  })
+
+  it('leaves no file open', async () => {
+    write({ decoder: plus(decoder, 'MatMulInteger') })
+    await outcomeOf(folder)
+    const before = readdirSync('/proc/self/fd').length
+    for (let round = 0; round < 50; round++) expect(await outcomeOf(folder)).toBe('ERR_MODEL_UNSUPPORTED')
+    expect(readdirSync('/proc/self/fd').length).toBe(before)
   })
 
   it('as bytes', async () => {
