@@ -16,6 +16,8 @@ import {
 import { type RequiredTensor, requiredTensors } from './required-tensors.ts'
 import { sinusoids } from './sinusoids.ts'
 import type { ByteSource } from './source.ts'
+import { isTransposed } from './transposed.ts'
+import { MAX_STRIDED_BYTES } from './validate-plan.ts'
 
 /** A tensor as a checkpoint stores it. */
 export interface StoredTensor {
@@ -64,7 +66,6 @@ const EMBEDDING = 'decoder.token_embedding.weight'
 const ENCODER_POSITIONS = 'encoder.positional_embedding'
 /** Stored by some beside the weights; this library computes them. */
 const COMPUTED: readonly string[] = ['mel_filters', 'window']
-const VOCABULARY_SIZES: readonly number[] = [51864, 51865, 51866]
 /** Width of an attention head in every model of OpenAI. */
 const HEAD_WIDTH = 64
 const COMPARED_AT_ONCE = 1 << 20
@@ -176,13 +177,13 @@ function layersOf({ tensors }: Checkpoint, part: 'encoder' | 'decoder'): number 
   return layers
 }
 
+/** A vocabulary of 51865 or 51866 tokens may be a smaller one with tokens added: what the special tokens tell goes before the number. */
 async function originalVocabularySize(
   { vocabularySize, melBins }: Hyperparameters,
   { vocabulary }: Checkpoint,
 ): Promise<number> {
-  if (VOCABULARY_SIZES.includes(vocabularySize)) return vocabularySize
   const original = await vocabulary.originalSize()
-  if (original !== null && original < vocabularySize) return original
+  if (original !== null && original <= vocabularySize) return original
   const largest = melBins === 128 ? 51866 : 51865
   return vocabularySize > 51866 ? largest : vocabularySize
 }
@@ -209,6 +210,11 @@ function locate(
   }
   const { source, offset, type, scale, strides } = tensor
   const rows = others.reduce((product, size) => product * size, 1)
+  if (strides !== undefined && strides.length !== shape.length)
+    throw corrupt(file, `tensor ${name} has shape [${tensor.shape}], where [${shape}] is needed`)
+  if (strides !== undefined && rows * rowBytes(type, length) > MAX_STRIDED_BYTES) {
+    throw unsupported(file, `tensor ${name} is stored in another order and larger than 64 MiB`)
+  }
   const part: TensorPart = { source, offset, type, rows }
   if (scale !== undefined) part.scale = scale
   if (strides !== undefined) part.strides = strides
@@ -241,7 +247,8 @@ async function requireTied(checkpoint: Checkpoint, head: StoredTensor, pacer: Pa
   const isSamePlace = head.source === embedding.source && head.offset === embedding.offset
   if (isSamePlace && head.type === embedding.type) return
   if (head.type === embedding.type && isSameShape(head.shape, embedding.shape)) {
-    if (await isEqual(checkpoint.sources, head, embedding, pacer)) return
+    const compare = head.strides === undefined ? isEqual : isTransposed
+    if (await compare(checkpoint.sources, head, embedding, pacer)) return
   }
   throw unsupported(checkpoint.name, 'its output projection is not its embedding (untied output head)')
 }

@@ -1,6 +1,6 @@
 import { WhisperHipError } from '../errors.ts'
 import { typeLayout, typeName } from './ggml-types.ts'
-import { GgmlType, type LoadPlan, type PlanTensor, type StoredType } from './plan.ts'
+import { FileOnlyType, GgmlType, type LoadPlan, type PlanTensor, type StoredType } from './plan.ts'
 import { memoryType, requiredTensors, type TensorKind } from './required-tensors.ts'
 
 /** Names of types that weights can be loaded in, as the option `weightType` and `whisper-hip convert --type` have them. */
@@ -20,21 +20,22 @@ export const WEIGHT_TYPES = {
 export type WeightType = keyof typeof WEIGHT_TYPES
 export const weightTypeNames = Object.keys(WEIGHT_TYPES) as WeightType[]
 
-const FLOATS: readonly StoredType[] = [GgmlType.F32, GgmlType.F16, GgmlType.BF16]
+/** Types of more than 8 bits. */
+const WIDE: readonly StoredType[] = [GgmlType.F32, GgmlType.F16, GgmlType.BF16, FileOnlyType.I16]
 
 const IN_MEMORY: readonly StoredType[] = Object.values(GgmlType)
 
 /**
- * Type in memory of weights that are stored in these types, when none is asked for: f16 for floats, the one quantised type that they
- * have, q8_0 for a mixture of types of at most 8 bits, f16 for a mixture with floats. f32 becomes f16 because OpenAI's f32 weights are f16
+ * Type in memory of weights that are stored in these types, when none is asked for: f16 for floats and int16, the one quantised type
+ * that they have, q8_0 for int8 and a mixture of types of at most 8 bits, f16 for a mixture with wider ones. f32 becomes f16 because OpenAI's f32 weights are f16
  * numbers, so that nothing is lost; `weightType: 'f32'` keeps those of others. Weights are never quantised to fewer bits.
  */
-function weightTypeInMemory(stored: ReadonlySet<StoredType>): GgmlType {
-  if ([...stored].some((type) => FLOATS.includes(type))) return GgmlType.F16
+function weightTypeInMemory(stored: ReadonlySet<StoredType>, rows: readonly number[]): GgmlType {
+  if ([...stored].some((type) => WIDE.includes(type))) return GgmlType.F16
   const [only, ...others] = stored
-  return only !== undefined && others.length === 0 && IN_MEMORY.includes(only)
-    ? (only as GgmlType)
-    : GgmlType.Q8_0
+  if (only !== undefined && others.length === 0 && IN_MEMORY.includes(only)) return only as GgmlType
+  const { block } = typeLayout(GgmlType.Q8_0)
+  return rows.every((length) => length % block === 0) ? GgmlType.Q8_0 : GgmlType.F16
 }
 
 /** A tensor of which it is known where it lies. */
@@ -44,10 +45,12 @@ export type LocatedTensor = Omit<PlanTensor, 'type'> & { kind: TensorKind }
 export function typedTensors(
   located: readonly LocatedTensor[],
 ): Pick<LoadPlan, 'weightType' | 'tensors' | 'conversions'> {
-  const stored = new Set(
-    located.filter(({ kind }) => kind === 'weight').flatMap(({ parts }) => parts.map(({ type }) => type)),
+  const weights = located.filter(({ kind }) => kind === 'weight')
+  const stored = new Set(weights.flatMap(({ parts }) => parts.map(({ type }) => type)))
+  const weightType = weightTypeInMemory(
+    stored,
+    weights.map(({ shape }) => shape[0] as number),
   )
-  const weightType = weightTypeInMemory(stored)
   const tensors = located.map(({ name, shape, kind, parts }) => ({
     name,
     shape,

@@ -211,9 +211,19 @@ const OTHER_CHECKPOINTS: readonly [file: string, format: string][] = [
   ['pytorch_model.bin.index.json', 'sharded PyTorch'],
 ]
 
+/** Main files of checkpoint folders, best first. */
+const MAIN_FILES = [
+  'model.bin',
+  'encoder_model.onnx',
+  join('onnx', 'encoder_model.onnx'),
+  'flax_model.msgpack',
+]
+
 async function modelFileIn(folder: string): Promise<string> {
-  const main = join(folder, 'model.bin')
-  if (await exists(main)) return main
+  for (const file of MAIN_FILES) {
+    const path = join(folder, file)
+    if (await exists(path)) return path
+  }
   for (const [file, format] of OTHER_CHECKPOINTS) {
     if (await exists(join(folder, file))) {
       throw unsupported(

@@ -47,9 +47,9 @@ export interface LoadOptions {
    */
   flashAttention?: boolean
   /**
-   * Type of the weights in memory. `auto` keeps quantised weights as they are and takes floats as f16; a mixture becomes f16 or, when all of
-   * it has at most 8 bits, q8_0. Weights are never quantised unless asked for here. `model.info.conversions` tells what was done. K-quants
-   * need rows of a multiple of 256 values: not for tiny.
+   * Type of the weights in memory. `auto` keeps quantised weights as they are and takes floats and int16 as f16; int8 becomes q8_0; a mixture
+   * becomes f16 or, when all of it has at most 8 bits, q8_0. Weights are never quantised to fewer bits unless asked for here.
+   * `model.info.conversions` tells what was done. K-quants need rows of a multiple of 256 values: not for tiny.
    * @defaultValue `'auto'`
    */
   weightType?: 'auto' | WeightType

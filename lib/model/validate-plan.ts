@@ -57,7 +57,7 @@ function validateTensor(plan: LoadPlan, required: RequiredTensor, tensor: PlanTe
 }
 
 /** Largest part with strides: the executor reads it as a whole. */
-const MAX_STRIDED_BYTES = 64 << 20
+export const MAX_STRIDED_BYTES = 64 << 20
 
 function validatePart(plan: LoadPlan, tensor: PlanTensor, part: TensorPart, length: number): void {
   const { name, shape } = tensor

@@ -4,7 +4,9 @@ import { typeName } from '../../lib/model/ggml-types.ts'
 import { melFilterBank } from '../../lib/model/mel.ts'
 import { GgmlType } from '../../lib/model/plan.ts'
 import { writeCt2Folder } from '../fixtures/ct2-builder.ts'
+import { writeFlaxFolder } from '../fixtures/flax-builder.ts'
 import { assembleGgml, ggmlParts } from '../fixtures/ggml-builder.ts'
+import { writeOnnxFolder } from '../fixtures/onnx-builder.ts'
 import { greedy, hum, temporaryPath, withModel, writeTemporary } from './support.ts'
 
 const tiny = { audioContext: 64, layers: 1 }
@@ -61,6 +63,63 @@ describe('the same weights', () => {
       })
     },
   )
+})
+
+describe('quantised CTranslate2', () => {
+  it.each([
+    ['int8_float32', 'f32', 'int8', 'q8_0'],
+    ['int8_float16', 'f16', 'int8', 'q8_0'],
+    ['int8_bfloat16', 'bf16', 'int8', 'q8_0'],
+    ['int16', 'f32', 'int16', 'f16'],
+  ] as const)('of %s says nearly the same as f16', async (name, type, quantized, weightType) => {
+    const expected = await withModel(ggml(GgmlType.F16), (model) => model.transcribe(sound, short))
+    const folder = temporaryPath(name)
+    await writeCt2Folder(folder, { ...tiny, type, quantized })
+    await withModel(folder, async (model) => {
+      expect(model.info).toMatchObject({ dialect: `binary version 6, ${name}`, weightType })
+      expect(model.info.conversions.join()).toContain(`${quantized} -> ${weightType}`)
+      const { segments } = await model.transcribe(sound, short)
+      expect(segments[0]?.averageLogProbability).toBeCloseTo(
+        expected.segments[0]?.averageLogProbability ?? 0,
+        1,
+      )
+    })
+  })
+})
+
+describe('weights that are stored the other way round', () => {
+  it.each<[name: string, write: (folder: string) => Promise<void>, format: string]>([
+    ['Flax of float32', (folder) => writeFlaxFolder(folder, { ...tiny, type: 'float32' }), 'flax'],
+    ['Flax of float16', (folder) => writeFlaxFolder(folder, { ...tiny, type: 'float16' }), 'flax'],
+    ['ONNX of f32', (folder) => writeOnnxFolder(folder, { ...tiny, head: 'constant' }), 'onnx'],
+    [
+      'ONNX of f16 in other files',
+      (folder) => writeOnnxFolder(folder, { ...tiny, type: 'f16', external: true }),
+      'onnx',
+    ],
+    [
+      'ONNX with a merged decoder',
+      (folder) => writeOnnxFolder(folder, { ...tiny, merged: true, operators: 'numbers' }),
+      'onnx',
+    ],
+  ])('in %s say the same', async (name, write, format) => {
+    const f32 = !name.includes('16')
+    const expected = await withModel(ggml(f32 ? GgmlType.F32 : GgmlType.F16), (model) =>
+      model.transcribe(sound, short),
+    )
+    const folder = temporaryPath(name)
+    await write(folder)
+    await withModel(folder, async (model) => {
+      expect(model.info).toMatchObject({ format, weightType: 'f16' })
+      const { text, segments } = await model.transcribe(sound, short)
+      expect(text).toBe(expected.text)
+      // The norms, which the ggml file holds in f32, are about 1.
+      expect(segments[0]?.averageLogProbability).toBeCloseTo(
+        expected.segments[0]?.averageLogProbability ?? 0,
+        f32 ? 6 : 2,
+      )
+    })
+  })
 })
 
 describe('the option weightType', () => {

@@ -5,28 +5,44 @@ import { corrupt, quote, unsupported } from '../failures.ts'
 import { rowBytes } from '../ggml-types.ts'
 import { requirePlausible, requireSupported } from '../hyperparameters.ts'
 import { melFilterBank } from '../mel.ts'
-import { GgmlType, type Hyperparameters, type LoadPlan } from '../plan.ts'
+import {
+  FileOnlyType,
+  GgmlType,
+  type Hyperparameters,
+  type LoadPlan,
+  type StoredType,
+  type TensorPart,
+} from '../plan.ts'
 import { type RequiredTensor, requiredTensors } from '../required-tensors.ts'
 import type { ByteSource } from '../source.ts'
 import { exists, openFileSource } from '../sources.ts'
-import { type Container, readContainer, type Variable } from './ctranslate2-container.ts'
+import { type Container, readContainer, type Variable, type VariableType } from './ctranslate2-container.ts'
 import { keyBiases, type Place, placeOf } from './ctranslate2-names.ts'
+import { quantizationOf, requireScales, scaleName, scaleOf } from './ctranslate2-scales.ts'
 import { readCompanionVocabulary } from './ctranslate2-vocabulary.ts'
 
-const FLOAT_TYPES: Readonly<Record<string, GgmlType>> = {
+/** Variables of other types have been refused before these are looked up. */
+const STORED_TYPES: Readonly<Record<Exclude<VariableType, 'i32'>, StoredType>> = {
   f32: GgmlType.F32,
   f16: GgmlType.F16,
   bf16: GgmlType.BF16,
+  i8: FileOnlyType.I8,
+  i16: FileOnlyType.I16,
+}
+
+function storedType({ type }: Variable): StoredType {
+  return STORED_TYPES[type as keyof typeof STORED_TYPES]
 }
 
 /** Largest config.json that is looked at, in bytes. */
 const MAX_CONFIG = 1 << 20
 
 /**
- * Reads a model in CTranslate2's format (faster-whisper): `model.bin` with the vocabulary beside it. Float weights only.
+ * Reads a model in CTranslate2's format (faster-whisper): `model.bin` with the vocabulary beside it, in all of its quantisations but AWQ.
  *
- * Weights become f16, whichever float type they have; biases, norms and positions become f32, as whisper.cpp wants them. Query, key and value are fused in the file and are taken apart by rows; the biases of keys, which Whisper does not
- * have, must be zero there.
+ * Weights become f16, whichever float type they have, and q8_0 from int8; biases, norms and positions become f32, as whisper.cpp wants
+ * them. Query, key and value are fused in the file and are taken apart by rows, with their scales; the biases of keys, which Whisper does
+ * not have, must be zero there.
  *
  * @param folder where the vocabulary is, or `null` when the model came as bytes
  * @throws WhisperHipError `ERR_MODEL_CORRUPT`, `ERR_MODEL_UNSUPPORTED`, or `ERR_MODEL_NOT_FOUND` when the vocabulary is missing
@@ -37,13 +53,14 @@ export async function readCTranslate2(
   pacer: Pacer,
 ): Promise<LoadPlan> {
   const container = await readContainer(source, pacer)
-  requireFloats(container, source.name)
+  const quantization = quantizationOf(container, source.name)
   const hyperparameters = hyperparametersOf(container, source.name)
   requirePlausible(hyperparameters, source.name)
 
   const required = requiredTensors(hyperparameters)
   const located = required.map((tensor) => locate(tensor, container, source.name))
   requireNothingElse(container, located, source.name)
+  await requireScales(container, source, pacer)
   await requireZeroKeyBiases(hyperparameters, container, source, pacer)
   requireSupported(hyperparameters, source.name)
 
@@ -55,11 +72,11 @@ export async function readCTranslate2(
   await refuseQuantizedConfig(folder)
   return {
     format: 'ctranslate2',
-    dialect: `binary version ${container.binaryVersion}`,
+    dialect: `binary version ${container.binaryVersion}, ${quantization}`,
     hyperparameters,
     melFilters: melFilterBank(hyperparameters.melBins),
     vocabulary: await readCompanionVocabulary(folder, hyperparameters.vocabularySize, pacer),
-    ...typedTensors(located.map(locatedTensor)),
+    ...typedTensors(located.map((tensor) => locatedTensor(tensor, container))),
     sources: [source],
   }
 }
@@ -69,26 +86,6 @@ interface Located {
   tensor: RequiredTensor
   place: Place
   variable: Variable
-}
-
-function requireFloats({ variables }: Container, name: string): void {
-  let float: Variable | undefined
-  for (const variable of variables.values()) {
-    if (variable.shape.length === 0) continue
-    if (FLOAT_TYPES[variable.type] === undefined) {
-      throw unsupported(name, `its weights are quantised: ${variable.name} is ${variable.type}`, [
-        'Convert the checkpoint with ct2-transformers-converter --quantization float16',
-      ])
-    }
-    if (variable.type === 'f32') continue
-    if (float && float.type !== variable.type) {
-      throw corrupt(
-        name,
-        `${float.name} is ${float.type} and ${variable.name} is ${variable.type}, which exclude one another`,
-      )
-    }
-    float = variable
-  }
 }
 
 function hyperparametersOf(container: Container, name: string): Hyperparameters {
@@ -155,6 +152,7 @@ function requireNothingElse({ variables }: Container, located: readonly Located[
     throw unsupported(name, 'its output projection is not its embedding (untied output head)')
   }
   const known = new Set(located.map(({ place }) => place.variable)).add('decoder/projection/weight')
+  for (const name of [...known].filter((name) => isQuantized(variables.get(name)))) known.add(scaleName(name))
   for (const [variable, { shape, value }] of variables) {
     if (known.has(variable)) continue
     if (shape.length > 0) throw unsupported(name, `variable ${quote(variable)} is not part of Whisper`)
@@ -163,6 +161,10 @@ function requireNothingElse({ variables }: Container, located: readonly Located[
       throw unsupported(name, `${quote(variable)} is ${value}, where Whisper has ${allowed.join(' or ')}`)
     }
   }
+}
+
+function isQuantized(variable: Variable | undefined): boolean {
+  return variable?.type === 'i8' || variable?.type === 'i16'
 }
 
 async function requireZeroKeyBiases(
@@ -174,9 +176,9 @@ async function requireZeroKeyBiases(
   const state = hyperparameters.audioState
   for (const { variable, slice } of keyBiases(hyperparameters)) {
     if (pacer.due) await pacer.turn()
-    const { offset, type } = variables.get(variable) as Variable
-    const bytes = rowBytes(FLOAT_TYPES[type] as GgmlType, state)
-    const bias = await source.read(offset + slice * bytes, bytes)
+    const stored = variables.get(variable) as Variable
+    const bytes = rowBytes(storedType(stored), state)
+    const bias = await source.read(stored.offset + slice * bytes, bytes)
     // The sign of a zero is the highest bit of a number's last byte, in each of the types.
     const width = bytes / state
     if (bias.some((byte, i) => (i % width === width - 1 ? byte & 0x7f : byte) !== 0)) {
@@ -211,15 +213,13 @@ function parseConfig(bytes: Uint8Array, path: string): unknown {
   }
 }
 
-function locatedTensor({ tensor, place, variable }: Located): LocatedTensor {
-  const type = FLOAT_TYPES[variable.type] as GgmlType
+function locatedTensor({ tensor, place, variable }: Located, container: Container): LocatedTensor {
+  const type = storedType(variable)
   const [length, ...others] = tensor.shape as [number, ...number[]]
   const rows = others.reduce((product, size) => product * size, 1)
   const offset = variable.offset + place.slice * rows * rowBytes(type, length)
-  return {
-    name: tensor.name,
-    shape: [...tensor.shape],
-    kind: tensor.kind,
-    parts: [{ source: 0, offset, type, rows }],
-  }
+  const part: TensorPart = { source: 0, offset, type, rows }
+  const scale = scaleOf(container, variable, place.slice, place.slices)
+  if (scale !== undefined) part.scale = scale
+  return { name: tensor.name, shape: [...tensor.shape], kind: tensor.kind, parts: [part] }
 }

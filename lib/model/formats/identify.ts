@@ -14,12 +14,26 @@ const SIGNATURES = [GGML_SIGNATURE, CTRANSLATE2_SIGNATURE]
  * @throws WhisperHipError `ERR_MODEL_UNSUPPORTED` for a known format of models that this version does not read,
  *   `ERR_MODEL_CORRUPT` for a damaged signature, `ERR_MODEL_FORMAT` for all else, saying what it is
  */
-export async function identify(source: ByteSource): Promise<'ggml' | 'ctranslate2'> {
+export async function identify(source: ByteSource): Promise<'ggml' | 'ctranslate2' | 'onnx' | 'flax'> {
   const head = await source.read(0, Math.min(HEAD, source.size))
   if (isVoiceActivityModel(head)) throw notAModel(source.name, 'a Silero voice activity model')
   if (startsWith(head, GGML_SIGNATURE)) return 'ggml'
   if (startsWith(head, CTRANSLATE2_SIGNATURE)) return 'ctranslate2'
+  if (isFlax(head)) return 'flax'
+  if (isOnnx(head)) return 'onnx'
   throw refusal(source, head)
+}
+
+/** A map of MessagePack with a few members, the first of which is the root of Whisper's weights in Flax. */
+function isFlax([code = 0, name = 0, ...rest]: Uint8Array): boolean {
+  if (code < 0x81 || code > 0x8f || (name & 0xe0) !== 0xa0) return false
+  const key = Buffer.from(rest.slice(0, name & 0x1f)).toString('latin1')
+  return ['model', 'params', 'encoder', 'decoder', 'lm_head', 'proj_out'].includes(key)
+}
+
+/** The version of the format, and the field after it: name of the producer, its version, a domain, text, the graph or the operators. */
+function isOnnx([tag, version = 0, next = 0]: Uint8Array): boolean {
+  return tag === 0x08 && version >= 3 && version < 32 && [0x12, 0x1a, 0x22, 0x32, 0x3a, 0x42].includes(next)
 }
 
 interface Signature {

@@ -5,8 +5,10 @@ import type { ByteSource } from '../source.ts'
 import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'
 import { readCTranslate2 } from './ctranslate2.ts'
+import { readFlax } from './flax.ts'
 import { identify } from './identify.ts'
 import { readLegacyGgml } from './legacy-ggml.ts'
+import { readOnnx } from './onnx.ts'
 
 /**
  * Finds out what the input is and how to load it. Reads tables and vocabularies only, never a weight, in bounded memory, and
@@ -23,23 +25,33 @@ export async function readModel(
 ): Promise<LoadPlan> {
   signal?.throwIfAborted()
   const model = await openModelSource(input)
+  let read: LoadPlan | undefined
   try {
-    const read = await readFormat(model, new Pacer(signal))
+    read = await readFormat(model, new Pacer(signal))
     const plan = weightType === 'auto' ? read : withWeightType(read, weightType)
     validatePlan(plan)
     signal?.throwIfAborted()
     return plan
   } catch (error) {
     await model.source.close()
+    if (read !== undefined) await closePlan(read)
     throw error
   }
 }
 
+/** A reader closes what it opens beside the given source, unless it is in the plan. */
 async function readFormat({ source, folder }: ModelSource, pacer: Pacer): Promise<LoadPlan> {
   const format = await identify(source)
-  return format === 'ggml'
-    ? await readLegacyGgml(source, pacer)
-    : await readCTranslate2(source, folder, pacer)
+  switch (format) {
+    case 'ggml':
+      return await readLegacyGgml(source, pacer)
+    case 'ctranslate2':
+      return await readCTranslate2(source, folder, pacer)
+    case 'flax':
+      return await readFlax(source, folder, pacer)
+    case 'onnx':
+      return await readOnnx(source, folder, pacer)
+  }
 }
 
 /** Closes the files of a plan. */

@@ -130,14 +130,63 @@ describe('a damaged CTranslate2 file: ERR_MODEL_CORRUPT', () => {
   })
 })
 
+describe('a quantised CTranslate2 file with scales that do not fit: ERR_MODEL_CORRUPT', () => {
+  const quantized = ct2Parts({ layers: 1, quantized: 'int8' })
+  const SCALE = `${LINEAR}_scale`
+  const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer)
+  const changed = (name: string, change: Partial<Ct2Variable>) => ({
+    ...quantized,
+    variables: quantized.variables.map((variable) =>
+      variable.name === name ? { ...variable, ...change } : variable,
+    ),
+  })
+  const scales = (value: number) =>
+    changed(SCALE, { data: floats(...Array.from({ length: 191 }, () => 2000), value) })
+
+  it.each<[name: string, change: Ct2Parts, message: string]>([
+    [
+      'no scales',
+      { ...quantized, variables: quantized.variables.filter(({ name }) => name !== SCALE) },
+      `variable ${SCALE} is missing`,
+    ],
+    ['a scale of 0', scales(0), `variable ${SCALE} has the scale 0 for row 191`],
+    ['a negative scale', scales(-1), 'has the scale -1 for row 191'],
+    ['a scale that is no number', scales(Number.NaN), 'has the scale NaN for row 191'],
+    ['an infinite scale', scales(Number.POSITIVE_INFINITY), 'has the scale Infinity for row 191'],
+    [
+      'one scale for all rows',
+      changed(SCALE, { shape: [], data: floats(2000) }),
+      `variable ${SCALE} has shape [], where [192] is needed`,
+    ],
+    [
+      'scales of f16',
+      changed(SCALE, { type: CT2_TYPES.f16, data: new Uint8Array(2 * 192) }),
+      `variable ${SCALE} is f16, where f32 is needed`,
+    ],
+    [
+      'int16 beside int8',
+      changed(LINEAR, { type: CT2_TYPES.i16, data: new Uint8Array(2 * 192 * 64) }),
+      'which exclude one another',
+    ],
+    [
+      'a quantised norm',
+      changed(NORM, { type: CT2_TYPES.i8, data: new Uint8Array(64) }),
+      `variable ${NORM} is i8, and only weights are quantised`,
+    ],
+  ])('%s', async (_, change, message) => {
+    const error = await failureWith(change)
+    expect(error.message).toContain(message)
+    expect(error.code).toBe('ERR_MODEL_CORRUPT')
+  })
+})
+
 describe('a sound CTranslate2 model that this version does not run: ERR_MODEL_UNSUPPORTED', () => {
-  const int8 = new Uint8Array(192 * 64)
+  const int32 = new Uint8Array(4 * 192 * 64)
   it.each<[name: string, change: Partial<Ct2Parts>, message: string]>([
     ['version 1', { version: 1 }, 'its binary version is 1, where 3 to 6 are supported'],
     ['version 7', { version: 7 }, 'its binary version is 7'],
     ['revision 4', { revision: 4 }, 'its revision is 4, where 3 is supported'],
-    ['int8 weights', withVariable(LINEAR, { type: CT2_TYPES.i8, data: int8 }), `quantised: ${LINEAR} is i8`],
-    ['int16 weights', withVariable(LINEAR, { type: CT2_TYPES.i16 }), `quantised: ${LINEAR} is i16`],
+    ['4-bit weights', withVariable(LINEAR, { type: CT2_TYPES.i32, data: int32 }), `4 bits (AWQ): ${LINEAR}`],
     [
       'an untied head',
       {

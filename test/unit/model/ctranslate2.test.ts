@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { closePlan, readModel } from '../../../lib/model/formats/index.ts'
 import { rowBytes } from '../../../lib/model/ggml-types.ts'
-import { GgmlType, type LoadPlan } from '../../../lib/model/plan.ts'
+import { FileOnlyType, GgmlType, type LoadPlan } from '../../../lib/model/plan.ts'
+import type { ByteSource } from '../../../lib/model/source.ts'
 import {
   assembleCt2,
   type Ct2Parts,
@@ -38,6 +39,21 @@ async function dataOf(plan: LoadPlan, name: string): Promise<Uint8Array> {
   return await source.read(part.offset, part.rows * rowBytes(part.type, tensor.shape[0] as number))
 }
 
+/** Values of a quantised tensor, with its scales. */
+async function valuesOf(plan: LoadPlan, name: string): Promise<Float32Array> {
+  const part = plan.tensors.find((candidate) => candidate.name === name)?.parts[0]
+  if (!part?.scale) throw new Error(`tensor ${name} has no scales`)
+  const { count, offset } = part.scale
+  const file = plan.sources[0] as ByteSource
+  const scales = new Float32Array((await file.read(offset, 4 * count)).slice().buffer)
+  const bytes = (await dataOf(plan, name)).slice().buffer
+  const integers = part.type === FileOnlyType.I8 ? new Int8Array(bytes) : new Int16Array(bytes)
+  return Float32Array.from(
+    integers,
+    (q, i) => q / (scales[Math.floor((i * count) / integers.length)] as number),
+  )
+}
+
 describe('a CTranslate2 folder', () => {
   it('becomes a plan with all that is in it', async () => {
     const folder = join(root, 'f16')
@@ -45,7 +61,7 @@ describe('a CTranslate2 folder', () => {
     const plan = await readModel(folder)
     expect(plan).toMatchObject({
       format: 'ctranslate2',
-      dialect: 'binary version 6',
+      dialect: 'binary version 6, float16',
       hyperparameters: {
         vocabularySize: 51864,
         audioContext: 1500,
@@ -101,7 +117,37 @@ describe('a CTranslate2 folder', () => {
   it.each([3, 4, 5])('may have binary version %d', async (version) => {
     const weights = version === 3 ? ct2Parts({ ...SMALL, type: 'f32' }) : parts
     const plan = await readModel(folderOf(`version-${version}`, { ...weights, version }))
-    expect(plan.dialect).toBe(`binary version ${version}`)
+    expect(plan.dialect).toBe(`binary version ${version}, float${version === 3 ? 32 : 16}`)
+    await closePlan(plan)
+  })
+
+  it.each([
+    ['int8_float32', { type: 'f32', quantized: 'int8' }, GgmlType.Q8_0],
+    ['int8_float16', { type: 'f16', quantized: 'int8' }, GgmlType.Q8_0],
+    ['int8_bfloat16', { type: 'bf16', quantized: 'int8' }, GgmlType.Q8_0],
+    ['int16', { type: 'f32', quantized: 'int16' }, GgmlType.F16],
+  ] as const)('may be quantised to %s', async (name, options, weightType) => {
+    const plan = await readModel(folderOf(name, ct2Parts({ ...SMALL, ...options })))
+    expect(plan.dialect).toBe(`binary version 6, ${name}`)
+    expect(plan.weightType).toBe(weightType)
+    const tolerance = options.quantized === 'int8' ? 0.51 / 16 / 127 : 0.51 / 16 / 1024
+    for (const [tensor, values] of tinyWeights(SMALL)) {
+      const type = plan.tensors.find((candidate) => candidate.name === tensor)?.parts[0]?.type
+      if (type !== FileOnlyType.I8 && type !== FileOnlyType.I16) continue
+      const loaded = await valuesOf(plan, tensor)
+      const worst = loaded.reduce(
+        (most, value, i) => Math.max(most, Math.abs(value - (values[i] as number))),
+        0,
+      )
+      expect(worst, tensor).toBeLessThan(tolerance)
+    }
+    await closePlan(plan)
+  })
+
+  it('keeps int8 as f16 when its rows are not made of blocks of 32', async () => {
+    const odd = { state: 40, heads: 5, layers: 1 }
+    const plan = await readModel(folderOf('odd', ct2Parts({ ...odd, quantized: 'int8' })))
+    expect(plan.weightType).toBe(GgmlType.F16)
     await closePlan(plan)
   })
 
