@@ -64,7 +64,6 @@ const EMBEDDING = 'decoder.token_embedding.weight'
 const ENCODER_POSITIONS = 'encoder.positional_embedding'
 /** Stored by some beside the weights; this library computes them. */
 const COMPUTED: readonly string[] = ['mel_filters', 'window']
-const VOCABULARY_SIZES: readonly number[] = [51864, 51865, 51866]
 /** Width of an attention head in every model of OpenAI. */
 const HEAD_WIDTH = 64
 const COMPARED_AT_ONCE = 1 << 20
@@ -176,13 +175,13 @@ function layersOf({ tensors }: Checkpoint, part: 'encoder' | 'decoder'): number 
   return layers
 }
 
+/** A vocabulary of 51865 or 51866 tokens may be a smaller one with tokens added: what the special tokens tell goes before the number. */
 async function originalVocabularySize(
   { vocabularySize, melBins }: Hyperparameters,
   { vocabulary }: Checkpoint,
 ): Promise<number> {
-  if (VOCABULARY_SIZES.includes(vocabularySize)) return vocabularySize
   const original = await vocabulary.originalSize()
-  if (original !== null && original < vocabularySize) return original
+  if (original !== null && original <= vocabularySize) return original
   const largest = melBins === 128 ? 51866 : 51865
   return vocabularySize > 51866 ? largest : vocabularySize
 }

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { WhisperHipError } from '../../errors.ts'
 import type { Pacer } from '../../pacer.ts'
-import { corrupt, quote, unsupported } from '../failures.ts'
+import { corrupt } from '../failures.ts'
 import { JsonReader } from '../json-reader.ts'
 import type { Vocabulary } from '../plan.ts'
 import { exists, openFileSource } from '../sources.ts'
-import { decodeByteLevel, endOfText, specialTokens, VocabularyPacker } from '../tokenizer.ts'
+import { checkedVocabulary } from './checked-vocabulary.ts'
 import { RawTokens } from './raw-tokens.ts'
+import { readTokenizer } from './tokenizer-json.ts'
 
 /** Largest vocabulary file that is read, in bytes; real ones have up to 4 million. */
 const MAX_FILE = 8 << 20
@@ -38,8 +39,7 @@ export async function readCompanionVocabulary(
     const text = await readWhole(path)
     const tokens = new RawTokens(path, text.byteLength, size)
     await read(text, tokens, path, pacer)
-    requireSpecialTokens(tokens, size, path)
-    return await packTextTokens(tokens, size, path, pacer)
+    return await checkedVocabulary(tokens, size, path, pacer)
   }
   const names = READERS.map(([file]) => file).join(', ')
   throw new WhisperHipError(
@@ -91,94 +91,4 @@ async function readLines(text: Uint8Array, tokens: RawTokens, path: string, pace
 function requireAll(count: number, tokens: RawTokens, path: string): void {
   if (count !== tokens.count)
     throw corrupt(path, `it has ${count} tokens, where the model has ${tokens.count}`)
-}
-
-/** Hugging Face tokenizers: `model.vocab` has the text tokens by name, `added_tokens` the special ones. */
-async function readTokenizer(text: Uint8Array, tokens: RawTokens, path: string, pacer: Pacer): Promise<void> {
-  const json = new JsonReader(text, path)
-  json.open('{')
-  while (json.more()) {
-    const key = json.key()
-    if (key === 'model') await readTokenizerModel(json, tokens, pacer)
-    else if (key === 'added_tokens') await readAddedTokens(json, tokens, path, pacer)
-    else await json.skip(pacer)
-  }
-  json.end()
-}
-
-async function readTokenizerModel(json: JsonReader, tokens: RawTokens, pacer: Pacer): Promise<void> {
-  json.open('{')
-  while (json.more()) {
-    if (json.key() !== 'vocab') {
-      await json.skip(pacer)
-      continue
-    }
-    json.open('{')
-    for (let count = 1; json.more(); count++) {
-      const token = json.keyBytes()
-      tokens.put(json.integer(), token)
-      if ((count & 0x3f) === 0 && pacer.due) await pacer.turn()
-    }
-  }
-}
-
-async function readAddedTokens(
-  json: JsonReader,
-  tokens: RawTokens,
-  path: string,
-  pacer: Pacer,
-): Promise<void> {
-  json.open('[')
-  while (json.more()) {
-    let id: number | undefined
-    let content: Uint8Array | undefined
-    json.open('{')
-    while (json.more()) {
-      const key = json.key()
-      if (key === 'id') id = json.integer()
-      else if (key === 'content') content = json.string()
-      else await json.skip(pacer)
-    }
-    if (id === undefined || content === undefined)
-      throw corrupt(path, 'one of its added_tokens has no id or no content')
-    tokens.put(id, content)
-  }
-}
-
-function requireSpecialTokens(tokens: RawTokens, size: number, path: string): void {
-  const expected = specialTokens(size)
-  const firstTimeStamp = expected.at(-1)?.id
-  for (const { id, names } of expected) {
-    const token = tokens.get(id)
-    // Tokenizers of older checkpoints do not list the time stamps.
-    if (token === undefined && id === firstTimeStamp) continue
-    if (token === undefined) throw corrupt(path, `token ${id} (${names[0]}) is missing`)
-    const name = Buffer.from(token).toString('utf8')
-    if (!names.includes(name)) {
-      throw unsupported(path, `token ${id} is ${quote(name)}, where whisper.cpp has ${names[0]}`)
-    }
-  }
-}
-
-async function packTextTokens(
-  tokens: RawTokens,
-  size: number,
-  path: string,
-  pacer: Pacer,
-): Promise<Vocabulary> {
-  const count = endOfText(size)
-  const packer = new VocabularyPacker(path, count)
-  for (let id = 0; id < count; id++) {
-    const token = tokens.get(id)
-    if (token === undefined) throw corrupt(path, `token ${id} is missing`)
-    const bytes = decodeByteLevel(token)
-    if (!bytes)
-      throw corrupt(
-        path,
-        `token ${id}, ${quote(Buffer.from(token).toString('utf8'))}, is not in byte-level form`,
-      )
-    packer.add(bytes)
-    if ((id & 0x3f) === 0 && pacer.due) await pacer.turn()
-  }
-  return packer.finish()
 }

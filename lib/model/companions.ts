@@ -1,0 +1,61 @@
+import { realpath } from 'node:fs/promises'
+import { basename, dirname, join, sep } from 'node:path'
+import { corrupt, quote, unsupported } from './failures.ts'
+import { exists, openFileSource } from './sources.ts'
+
+/** A file that lies beside a model: vocabulary, configuration, part of the weights. */
+interface Companion {
+  path: string
+  bytes: Uint8Array
+}
+
+/**
+ * The path of a file in the folder of a model. Links may not lead out of it, but into the store of the Hugging Face hub's cache, where
+ * each file of `snapshots/REVISION/` is a link into `blobs/`.
+ *
+ * @param file a plain name; it may come from another file, which is not trusted
+ * @returns `undefined` when there is no such file
+ * @throws WhisperHipError `ERR_MODEL_CORRUPT` when `file` is a path, `ERR_MODEL_UNSUPPORTED` for a link out of the folder
+ */
+export async function companionPath(folder: string, file: string): Promise<string | undefined> {
+  if (!/^[^/\\\0]{1,255}$/.test(file) || file === '.' || file === '..') {
+    throw corrupt(folder, `it refers to ${quote(file)}, where the name of a file in its folder is needed`)
+  }
+  const path = join(folder, file)
+  if (!(await exists(path))) return undefined
+  const [inside, target] = await Promise.all([realpath(folder), realpath(path)])
+  if ([inside, ...hubStore(inside)].some((allowed) => target.startsWith(withSeparator(allowed)))) return path
+  throw unsupported(path, 'it is a link out of the folder of the model', [
+    'Put a copy of the file in its place',
+  ])
+}
+
+/** Reads a small companion as a whole. `undefined` when there is none. */
+export async function readCompanion(
+  folder: string,
+  file: string,
+  maximum: number,
+): Promise<Companion | undefined> {
+  const path = await companionPath(folder, file)
+  if (path === undefined) return undefined
+  const source = await openFileSource(path)
+  try {
+    if (source.size > maximum)
+      throw corrupt(path, `it has ${source.size} bytes, where ${maximum} are possible`)
+    return { path, bytes: await source.read(0, source.size) }
+  } finally {
+    await source.close()
+  }
+}
+
+/** The folder of blobs when the folder is a snapshot in the cache of the hub: `models--OWNER--NAME/snapshots/REVISION`. */
+function hubStore(folder: string): string[] {
+  const snapshots = dirname(folder)
+  const repository = dirname(snapshots)
+  const isHub = basename(snapshots) === 'snapshots' && basename(repository).startsWith('models--')
+  return isHub ? [join(repository, 'blobs')] : []
+}
+
+function withSeparator(folder: string): string {
+  return folder.endsWith(sep) ? folder : folder + sep
+}

@@ -1,0 +1,116 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { huggingFaceVocabulary } from '../../../lib/model/formats/hf-vocabulary.ts'
+import { Pacer } from '../../../lib/pacer.ts'
+import { ct2Tokens } from '../../fixtures/ct2-builder.ts'
+import { tokenizerFiles } from '../../fixtures/hf-files.ts'
+import { tinyVocabulary } from '../../fixtures/tiny-model.ts'
+import { failureOf, temporaryFolder } from './support.ts'
+
+const root = temporaryFolder()
+const tokens = ct2Tokens({ multilingual: true })
+const files = tokenizerFiles(tokens)
+let folders = 0
+
+function folderOf(content: Partial<Record<keyof typeof files | 'tokenizer-tiny.json', string>>): string {
+  const folder = join(root, `${folders++}`)
+  mkdirSync(folder)
+  for (const [file, text] of Object.entries(content)) writeFileSync(join(folder, file), text)
+  return folder
+}
+
+const vocabularyOf = (folder: string | null, tokenizer?: string) =>
+  huggingFaceVocabulary(folder, 'the model', new Pacer(), tokenizer)
+const withoutTimes = tokenizerFiles(tokens.slice(0, tokens.indexOf('<|0.00|>')))
+const pick = <T extends keyof typeof files>(...names: T[]) =>
+  Object.fromEntries(names.map((name) => [name, files[name]])) as Record<T, string>
+
+describe('a vocabulary of Hugging Face', () => {
+  it.each([
+    ['vocab.json and added_tokens.json', pick('vocab.json', 'added_tokens.json')],
+    ['tokenizer.json', pick('tokenizer.json')],
+    ['vocab.json and tokenizer_config.json', pick('vocab.json', 'tokenizer_config.json')],
+    ['files without time stamps', withoutTimes],
+    ['all files', files],
+  ])('is read from %s', async (_, content) => {
+    const vocabulary = vocabularyOf(folderOf(content))
+    expect(await vocabulary.originalSize()).toBe(51865)
+    const { bytes, lengths } = await vocabulary.read(51865)
+    expect(Buffer.compare(bytes, Buffer.concat(tinyVocabulary({ multilingual: true })))).toBe(0)
+    expect(lengths.length).toBe(50257)
+  })
+
+  it('may have another name', async () => {
+    const folder = folderOf({ 'tokenizer-tiny.json': files['tokenizer.json'] })
+    expect(await vocabularyOf(folder, 'tokenizer-tiny.json').originalSize()).toBe(51865)
+  })
+
+  it.each([
+    [51864, ct2Tokens()],
+    [51865, tokens],
+    [51866, tokens.toSpliced(tokens.indexOf('<|su|>') + 1, 0, '<|yue|>')],
+    [51865, [...tokens, '<|mine|>', 'another']],
+    [null, tokens.toSpliced(tokens.indexOf('<|su|>') + 1, 0, '<|tlh|>')],
+  ])('tells that its original size is %s', async (size, list) => {
+    const folder = folderOf({ 'tokenizer.json': tokenizerFiles(list)['tokenizer.json'] })
+    expect(await vocabularyOf(folder).originalSize()).toBe(size)
+  })
+})
+
+describe('is refused', () => {
+  it.each([
+    ['without files', {}],
+    ['without the special tokens', pick('vocab.json')],
+    ['without the text tokens', pick('added_tokens.json', 'tokenizer_config.json')],
+  ])('%s', async (_, content) => {
+    const failure = await failureOf(vocabularyOf(folderOf(content)).read(51865))
+    expect(failure).toMatchObject({ code: 'ERR_MODEL_NOT_FOUND', advice: [expect.any(String)] })
+    expect(failure.message).toContain('neither tokenizer.json nor vocab.json')
+  })
+
+  it('without a folder', async () => {
+    const failure = await failureOf(vocabularyOf(null).read(51865))
+    expect(failure).toMatchObject({ code: 'ERR_MODEL_UNSUPPORTED' })
+    expect(failure.message).toContain("'the model'")
+  })
+
+  it('with special tokens elsewhere', async () => {
+    const failure = await failureOf(vocabularyOf(folderOf(files)).read(51864))
+    expect(failure.code).toBe('ERR_MODEL_UNSUPPORTED')
+    expect(failure.message).toContain('token 50256 is "", where whisper.cpp has <|endoftext|>')
+  })
+
+  it.each([
+    ['no JSON', { 'tokenizer.json': 'tokens' }],
+    ['a number for a token', { 'tokenizer.json': '{"model":{"vocab":{"a":1.5}}}' }],
+    ['an id beyond all', { ...files, 'added_tokens.json': '{"<|endoftext|>":65536}' }],
+    ['two tokens with an id', { ...files, 'added_tokens.json': '{"other":50257}' }],
+    ['a missing token', { 'tokenizer.json': files['tokenizer.json'].replace('"a":64', '"a":51000') }],
+    [
+      'an id that is no number',
+      { 'vocab.json': '{}', 'tokenizer_config.json': '{"added_tokens_decoder":{"x":{}}}' },
+    ],
+    ['something after the end', { ...files, 'vocab.json': `${files['vocab.json']} {}` }],
+    ['9 MiB', { 'tokenizer.json': ' '.repeat(9 << 20) }],
+  ])('with %s', async (_, content) => {
+    expect((await failureOf(vocabularyOf(folderOf(content)).read(51865))).code).toBe('ERR_MODEL_CORRUPT')
+  })
+
+  it('when it is a link out of the folder', async () => {
+    const folder = folderOf({})
+    symlinkSync(join(folderOf(files), 'tokenizer.json'), join(folder, 'tokenizer.json'))
+    const failure = await failureOf(vocabularyOf(folder).read(51865))
+    expect(failure.code).toBe('ERR_MODEL_UNSUPPORTED')
+    expect(failure.message).toContain('it is a link out of the folder of the model')
+  })
+
+  it('but not when it is a link in the cache of the hub', async () => {
+    const snapshot = join(root, 'models--me--mine', 'snapshots', 'revision')
+    const blobs = join(root, 'models--me--mine', 'blobs')
+    for (const folder of [snapshot, blobs]) mkdirSync(folder, { recursive: true })
+    writeFileSync(join(blobs, 'digest'), files['tokenizer.json'])
+    symlinkSync('../../blobs/digest', join(snapshot, 'tokenizer.json'))
+    expect(await vocabularyOf(snapshot).originalSize()).toBe(51865)
+  })
+})
