@@ -7,6 +7,8 @@ import { validatePlan } from '../validate-plan.ts'
 import { readCTranslate2 } from './ctranslate2.ts'
 import { identify } from './identify.ts'
 import { readLegacyGgml } from './legacy-ggml.ts'
+import { readShards } from './shards.ts'
+import { readTensorFile } from './tensor-file.ts'
 
 /**
  * Finds out what the input is and how to load it. Reads tables and vocabularies only, never a weight, in bounded memory, and
@@ -23,23 +25,34 @@ export async function readModel(
 ): Promise<LoadPlan> {
   signal?.throwIfAborted()
   const model = await openModelSource(input)
+  let read: LoadPlan | undefined
   try {
-    const read = await readFormat(model, new Pacer(signal))
+    read = await readFormat(model, new Pacer(signal))
     const plan = weightType === 'auto' ? read : withWeightType(read, weightType)
     validatePlan(plan)
     signal?.throwIfAborted()
     return plan
   } catch (error) {
     await model.source.close()
+    if (read !== undefined) await closePlan(read)
     throw error
   }
 }
 
+/** A reader closes what it opens beside the given source, unless it is in the plan. */
 async function readFormat({ source, folder }: ModelSource, pacer: Pacer): Promise<LoadPlan> {
   const format = await identify(source)
-  return format === 'ggml'
-    ? await readLegacyGgml(source, pacer)
-    : await readCTranslate2(source, folder, pacer)
+  switch (format) {
+    case 'ggml':
+      return await readLegacyGgml(source, pacer)
+    case 'ctranslate2':
+      return await readCTranslate2(source, folder, pacer)
+    case 'safetensors':
+    case 'pytorch':
+      return await readTensorFile(source, folder, format, pacer)
+    case 'shards':
+      return await readShards(source, folder, pacer)
+  }
 }
 
 /** Closes the files of a plan. */
