@@ -140,8 +140,10 @@ export async function vendor(vendorFolder, name, tell = () => {}) {
   })
 }
 
-/** Names of the trees that the build needs. */
-const trees = ['whisper.cpp', 'zlib']
+/** What the build compiles. */
+const compiled = ['whisper.cpp', 'zlib']
+/** What the library reads: without it, all but OpenAI's `.pt` files load. */
+const VOCABULARY = 'whisper-vocabulary'
 
 /**
  * Makes every tree under `vendor/` equal to its manifest.
@@ -149,7 +151,19 @@ const trees = ['whisper.cpp', 'zlib']
  * @param {(line: string) => void} tell
  */
 export async function vendorAll(vendorFolder, tell) {
-  for (const name of trees) await vendor(vendorFolder, name, tell)
+  for (const name of [...compiled, VOCABULARY]) await vendor(vendorFolder, name, tell)
+}
+
+/**
+ * The same for an installation, which does not fail for want of the vocabulary: it comes by pip, which not every machine has.
+ * @param {string} vendorFolder
+ * @param {(line: string) => void} tell
+ */
+export async function vendorToInstall(vendorFolder, tell) {
+  for (const name of compiled) await vendor(vendorFolder, name, tell)
+  await vendor(vendorFolder, VOCABULARY, tell).catch((error) => {
+    tell(`${error.message}\nOpenAI's .pt files will not load until node scripts/vendor.mjs succeeds`)
+  })
 }
 
 /** @param {NodeJS.ErrnoException} error */
@@ -194,6 +208,6 @@ if (isMain(import.meta.url)) {
   const vendorFolder = join(packageRoot, 'vendor')
   await run(async () => {
     if (!process.argv.includes('--pin')) return vendorAll(vendorFolder, log)
-    for (const name of trees) await pin(join(vendorFolder, `${name}.json`))
+    for (const name of [...compiled, VOCABULARY]) await pin(join(vendorFolder, `${name}.json`))
   })
 }

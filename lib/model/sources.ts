@@ -222,7 +222,7 @@ async function modelFileIn(folder: string): Promise<string> {
   const candidate = await firstModelLikeFile(folder)
   throw notAModel(
     folder,
-    `a directory without any of ${MAIN_FILES.slice(0, 5).join(', ')}`,
+    'a directory without the file of a model, such as model.safetensors or model.bin',
     candidate ? [`Pass the file itself: ${join(folder, candidate)}`] : [],
   )
 }

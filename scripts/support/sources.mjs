@@ -7,12 +7,14 @@ import { basename, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
+import { fetchSdist } from './sdist.mjs'
 
 /**
  * Where a third-party tree comes from; `root` is its folder inside the archive.
  * @typedef {{ type: 'npm', package: string, version: string, integrity: string, root: string }} NpmSource
  * @typedef {{ type: 'archive', host: string, path: string, root: string }} ArchiveSource
- * @typedef {NpmSource | ArchiveSource} Source
+ * @typedef {{ type: 'sdist', package: string, version: string, root: string }} SdistSource of the Python index
+ * @typedef {NpmSource | ArchiveSource | SdistSource} Source
  */
 
 const DOWNLOAD_TIMEOUT = 300_000
@@ -20,7 +22,9 @@ const MAX_DOWNLOAD = 256 * 1024 * 1024
 
 /** @param {Source} source */
 export function describeSource(source) {
-  return source.type === 'npm' ? `the npm package ${source.package}@${source.version}` : archiveUrl(source)
+  if (source.type === 'npm') return `the npm package ${source.package}@${source.version}`
+  if (source.type === 'sdist') return `the Python package ${source.package}==${source.version}`
+  return archiveUrl(source)
 }
 
 /**
@@ -38,7 +42,8 @@ function archiveUrl(source) {
  * @returns {Promise<string>} path of the `.tar.gz`
  */
 export function fetchSource(source, folder) {
-  return source.type === 'npm' ? fetchFromNpm(source, folder) : fetchArchive(source, folder)
+  if (source.type === 'npm') return fetchFromNpm(source, folder)
+  return source.type === 'sdist' ? fetchSdist(source, folder) : fetchArchive(source, folder)
 }
 
 /**

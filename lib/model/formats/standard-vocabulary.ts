@@ -8,8 +8,8 @@ import type { Vocabulary } from '../plan.ts'
 import { exists, openFileSource } from '../sources.ts'
 import { endOfText, VocabularyPacker } from '../tokenizer.ts'
 
-const ENGLISH = 'gpt2.tiktoken'
-const MULTILINGUAL = 'multilingual.tiktoken'
+/** In this package; put there by scripts/vendor.mjs. */
+const FOLDER = 'vendor/whisper-vocabulary/whisper/assets'
 const SIZES: readonly number[] = [51864, 51865, 51866]
 /** Largest file that is read, in bytes; both have about 800,000. */
 const MAX_FILE = 4 << 20
@@ -37,26 +37,25 @@ export function standardVocabulary(stored: number, name: string, pacer: Pacer): 
 
 /** A line for each token: base64, a space and its id, in order. */
 async function readRanks(size: number, pacer: Pacer): Promise<Vocabulary> {
-  const path = join(packageRoot(), 'vendor', 'whisper-vocabulary', size === 51864 ? ENGLISH : MULTILINGUAL)
+  const path = join(packageRoot(), FOLDER, `${size === 51864 ? 'gpt2' : 'multilingual'}.tiktoken`)
   if (!(await exists(path))) {
     throw new WhisperHipError(
       'ERR_MODEL_NOT_FOUND',
       `The vocabulary of OpenAI's checkpoints is missing: ${path}`,
-      {
-        advice: ['In a checkout, run node scripts/vendor.mjs; else install whisper-hip again'],
-      },
+      { advice: ['In a checkout, run node scripts/vendor.mjs; else install whisper-hip again'] },
     )
   }
   const text = await readText(path)
   const packer = new VocabularyPacker(path, endOfText(size))
   let id = 0
   for (let start = 0; start < text.length; id++) {
-    const end = text.indexOf('\n', start)
-    const [token = '', rank] = text.slice(start, end < 0 ? text.length : end).split(' ')
+    const newline = text.indexOf('\n', start)
+    const end = newline < 0 ? text.length : newline
+    const [token = '', rank] = text.slice(start, end).split(' ')
     if (Number(rank) !== id || id >= packer.count)
       throw corrupt(path, `its line ${id + 1} is not token ${id}`)
     packer.add(Buffer.from(token, 'base64'))
-    start = end < 0 ? text.length : end + 1
+    start = end + 1
     if ((id & 0x3f) === 0 && pacer.due) await pacer.turn()
   }
   if (id !== packer.count) throw corrupt(path, `it has ${id} tokens in place of ${packer.count}`)

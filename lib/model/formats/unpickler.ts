@@ -17,7 +17,7 @@ export class Global {
 }
 
 /** A Python list. Tuples are arrays, dictionaries are maps. */
-export class List {
+class List {
   readonly items: unknown[] = []
 }
 
