@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { closePlan, readModel } from '../../../lib/model/formats/index.ts'
@@ -183,20 +183,62 @@ describe.each(formats)('a folder of %s', (format, file, index, build) => {
     })
   })
 
-  it('is cut back to the vocabulary of Whisper', async () => {
-    const rows = 51864 + 3
-    const data = Buffer.concat([embedding.data, Buffer.alloc(3 * 64, 1)])
+  // With one token more, an English vocabulary is as large as that of many languages.
+  it.each([1, 2, 3])('is cut back to the vocabulary of Whisper: %d tokens', async (more) => {
+    const rows = 51864 + more
+    const data = Buffer.concat([embedding.data, Buffer.alloc(more * 64, 1)])
     const larger = tensors.map((tensor) =>
       tensor === embedding ? { ...tensor, shape: [rows, 32], data } : tensor,
     )
+    const added = Array.from({ length: more }, (_, i) => `<|added ${i}|>`)
     const folder = await folderOf({
       [file]: build(larger),
       'config.json': JSON.stringify({ ...configJson(SMALL), vocab_size: rows }),
-      'tokenizer.json': tokenizerFiles([...ct2Tokens(), '<|a|>', '<|b|>', 'c'])['tokenizer.json'],
+      'tokenizer.json': tokenizerFiles([...ct2Tokens(), ...added])['tokenizer.json'],
     })
     const plan = await expectWeights(folder)
     expect(plan.hyperparameters.vocabularySize).toBe(51864)
-    expect(plan.conversions[0]).toBe("3 tokens beyond Whisper's vocabulary are left out")
+    expect(plan.conversions[0]).toBe(`${more} tokens beyond Whisper's vocabulary are left out`)
+  })
+
+  it('may have links to its files in the cache of the hub, but not out of its folder', async () => {
+    const { index: text, ...files } = shards(format, build)
+    const elsewhere = await folderOf(files)
+    const cache = join(root, `models--me--${format}`)
+    const snapshot = join(cache, 'snapshots', 'revision')
+    for (const folder of [snapshot, await folderOf({})]) {
+      await writeHuggingFaceFiles(folder, SMALL)
+      writeFileSync(join(folder, index), text)
+      for (const name of Object.keys(files)) symlinkSync(join(elsewhere, name), join(folder, name))
+      const failure = await failureOf(readModel(folder))
+      expect(failure.code).toBe('ERR_MODEL_UNSUPPORTED')
+      expect(failure.message).toContain('it is a link out of the folder of the model')
+    }
+    mkdirSync(join(cache, 'blobs'))
+    for (const [name, content] of Object.entries(files)) {
+      rmSync(join(snapshot, name))
+      writeFileSync(join(cache, 'blobs', `blob-${name}`), content)
+      symlinkSync(`../../blobs/blob-${name}`, join(snapshot, name))
+    }
+    await expectWeights(snapshot)
+  })
+
+  it('leaves no file open when it is refused', async () => {
+    const { index: text, ...files } = shards(format, build)
+    const [name] = Object.keys(files)
+    const folder = await folderOf({
+      ...files,
+      [index]: text.replaceAll('self_attn.q_proj', 'self_attn.qq_proj'),
+    })
+    const before = readdirSync('/proc/self/fd').length
+    for (const path of [folder, join(folder, name as string)]) {
+      await failureOf(readModel(path))
+      await failureOf(readModel(path, { weightType: 'q4_k' }))
+    }
+    // Sound, but not in this type: all files were open.
+    writeFileSync(join(folder, index), text)
+    await failureOf(readModel(folder, { weightType: 'q4_k' }))
+    expect(readdirSync('/proc/self/fd').length).toBe(before)
   })
 
   it('may lack the positions of the encoder', async () => {
