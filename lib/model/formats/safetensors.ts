@@ -10,6 +10,7 @@ import type { FileTensor } from './tensor-file.ts'
 const MAX_HEADER = 100_000_000
 const MAX_READ = 8 << 20
 const MAX_TENSORS = 1 << 14
+const MAX_METADATA = 1 << 12
 const MAX_RANK = 8
 
 /** Types of which tensors are loaded, by the names in the file, and the bytes of a value. */
@@ -88,7 +89,7 @@ async function readHeader(json: JsonReader, file: string, pacer: Pacer): Promise
     if (name === '__metadata__') {
       if (hasMetadata) throw corrupt(file, 'it has two entries __metadata__')
       hasMetadata = true
-      readMetadata(json, file)
+      await readMetadata(json, file, pacer)
       continue
     }
     if (entries.has(name)) throw corrupt(file, `tensor ${quote(name)} is there twice`)
@@ -100,12 +101,15 @@ async function readHeader(json: JsonReader, file: string, pacer: Pacer): Promise
 }
 
 /** Texts by name. What they say does not matter. */
-function readMetadata(json: JsonReader, file: string): void {
+async function readMetadata(json: JsonReader, file: string, pacer: Pacer): Promise<void> {
   const keys = new Set<string>()
   json.open('{')
   while (json.more()) {
     const key = json.key()
     if (keys.has(key)) throw corrupt(file, `its metadata have ${quote(key)} twice`)
+    if (keys.size === MAX_METADATA)
+      throw unsupported(file, `its metadata have more than ${MAX_METADATA} entries`)
+    if (pacer.due) await pacer.turn()
     keys.add(key)
     json.string()
   }

@@ -132,6 +132,11 @@ describe('a damaged safetensors file', () => {
     expect(Math.max(...reads)).toBe(8)
   })
 
+  it('with too many metadata is refused', async () => {
+    const texts = Array.from({ length: 4097 }, (_, i) => `"${i}":""`)
+    expect((await failureWith(`{"__metadata__":{${texts}},${one}}`)).code).toBe('ERR_MODEL_UNSUPPORTED')
+  })
+
   it('with too many tensors', async () => {
     const entries = Array.from(
       { length: 16385 },
