@@ -8,13 +8,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from './support/package.mjs'
 import { BuildError, log, run } from './support/script.mjs'
-import { vendorAll } from './vendor.mjs'
+import { vendorToInstall } from './vendor.mjs'
 
 const cli = join(packageRoot, 'dist', 'cli.js')
 
 /** Everything that `npm install` would have done, when it has not. */
 async function prepare() {
-  await vendorAll(join(packageRoot, 'vendor'), log)
+  await vendorToInstall(join(packageRoot, 'vendor'), log)
   if (!existsSync(cli)) npm('run', 'build:lib')
   const { build } = await import('./build.mjs')
   await build({ root: packageRoot, out: join(packageRoot, 'build'), tell: log })

@@ -42,8 +42,8 @@ function prebuildLoads() {
 async function install() {
   const checkout = existsSync(join(packageRoot, 'tsup.config.ts'))
   if (checkout) {
-    const { vendorAll } = await import('./vendor.mjs')
-    await vendorAll(join(packageRoot, 'vendor'), log)
+    const { vendorToInstall } = await import('./vendor.mjs')
+    await vendorToInstall(join(packageRoot, 'vendor'), log)
   } else if (!planHip(buildOptions(process.env), process.env).build && prebuildLoads()) {
     return
   }

@@ -140,8 +140,14 @@ export async function vendor(vendorFolder, name, tell = () => {}) {
   })
 }
 
-/** Names of the trees that the build and the library need. */
-const trees = ['whisper.cpp', 'zlib', 'silero-vad']
+/** What the build compiles. */
+const compiled = ['whisper.cpp', 'zlib']
+/** What the library reads, and what does not work without it. */
+const read = {
+  'silero-vad': 'speech detection does not work',
+  'whisper-vocabulary': "OpenAI's .pt files do not load",
+}
+const trees = [...compiled, ...Object.keys(read)]
 
 /**
  * Makes every tree under `vendor/` equal to its manifest.
@@ -150,6 +156,19 @@ const trees = ['whisper.cpp', 'zlib', 'silero-vad']
  */
 export async function vendorAll(vendorFolder, tell) {
   for (const name of trees) await vendor(vendorFolder, name, tell)
+}
+
+/**
+ * The same for an installation, which does not fail for want of what is only read: that comes by pip, which not every machine has.
+ * @param {string} vendorFolder
+ * @param {(line: string) => void} tell
+ */
+export async function vendorToInstall(vendorFolder, tell) {
+  for (const name of compiled) await vendor(vendorFolder, name, tell)
+  for (const [name, loss] of Object.entries(read))
+    await vendor(vendorFolder, name, tell).catch((error) => {
+      tell(`${error.message}\nUntil node scripts/vendor.mjs succeeds, ${loss}`)
+    })
 }
 
 /** @param {NodeJS.ErrnoException} error */

@@ -88,6 +88,18 @@ export class JsonReader {
     return value
   }
 
+  /** A non-negative integer up to 2^53 - 1, without leading zeros. */
+  safeInteger(): number {
+    this.#peek()
+    const start = this.#at
+    while (this.#at - start < 17 && isDigit(this.#text[this.#at])) this.#at++
+    const digits = Buffer.from(this.#text.subarray(start, this.#at)).toString('latin1')
+    const value = Number(digits)
+    if (/^(0|[1-9]\d*)$/.test(digits) && Number.isSafeInteger(value)) return value
+    this.#at = start
+    throw this.#fail('a non-negative integer below 2^53')
+  }
+
   /** Passes over one value of any kind without looking closely at it. */
   async skip(pacer: Pacer): Promise<void> {
     this.#peek()
@@ -142,4 +154,8 @@ export class JsonReader {
   #fail(expected: string) {
     return corrupt(this.#name, `JSON at byte ${Math.min(this.#at, this.#text.byteLength)} is not ${expected}`)
   }
+}
+
+function isDigit(character: number | undefined): boolean {
+  return character !== undefined && character >= 0x30 && character <= 0x39
 }

@@ -3,7 +3,7 @@ import { type FileHandle, open, opendir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WhisperHipError } from '../errors.ts'
-import { corrupt, notAModel, unsupported } from './failures.ts'
+import { corrupt, notAModel } from './failures.ts'
 import type { ByteSource } from './source.ts'
 
 /** The main file of a model and the folder in which its companions (vocabulary, configuration) lie. */
@@ -203,20 +203,18 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Main files of checkpoint folders that later versions will read. */
-const OTHER_CHECKPOINTS: readonly [file: string, format: string][] = [
-  ['model.safetensors', 'safetensors'],
-  ['model.safetensors.index.json', 'sharded safetensors'],
-  ['pytorch_model.bin', 'PyTorch'],
-  ['pytorch_model.bin.index.json', 'sharded PyTorch'],
-]
-
-/** Main files of checkpoint folders, best first. */
+/** Main files of checkpoint folders, best first. An adapter is found last, to be refused by name. */
 const MAIN_FILES = [
+  'model.safetensors',
+  'model.safetensors.index.json',
   'model.bin',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
   'encoder_model.onnx',
   join('onnx', 'encoder_model.onnx'),
   'flax_model.msgpack',
+  'adapter_model.safetensors',
+  'adapter_model.bin',
 ]
 
 async function modelFileIn(folder: string): Promise<string> {
@@ -224,21 +222,10 @@ async function modelFileIn(folder: string): Promise<string> {
     const path = join(folder, file)
     if (await exists(path)) return path
   }
-  for (const [file, format] of OTHER_CHECKPOINTS) {
-    if (await exists(join(folder, file))) {
-      throw unsupported(
-        folder,
-        `it is a ${format} checkpoint, a format that this version does not read yet`,
-        [
-          'Convert it with ct2-transformers-converter --quantization float16, or to a ggml file with whisper.cpp',
-        ],
-      )
-    }
-  }
   const candidate = await firstModelLikeFile(folder)
   throw notAModel(
     folder,
-    'a directory without model.bin',
+    'a directory without the file of a model, such as model.safetensors or model.bin',
     candidate ? [`Pass the file itself: ${join(folder, candidate)}`] : [],
   )
 }
@@ -248,7 +235,7 @@ async function firstModelLikeFile(folder: string): Promise<string | undefined> {
   try {
     let left = 1000
     for await (const entry of await opendir(folder)) {
-      if (/\.(bin|ggml|gguf)$/i.test(entry.name)) return entry.name
+      if (/\.(bin|ggml|gguf|safetensors|pt)$/i.test(entry.name)) return entry.name
       if (--left === 0) return undefined
     }
   } catch (cause) {

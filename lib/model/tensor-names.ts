@@ -86,7 +86,7 @@ const WHOLE: Table = {
 }
 
 /** Prefixes that wrappers put before every name. */
-const PREFIX = /^(module\.|_orig_mod\.)*(model\.)?/
+const PREFIX = /^((module|_orig_mod|model)\.)*/
 
 /**
  * @param name e.g. `model.encoder.layers.0.self_attn.q_proj.weight`
@@ -95,14 +95,20 @@ const PREFIX = /^(module\.|_orig_mod\.)*(model\.)?/
  */
 export function canonicalName(name: string): string {
   const bare = name.replace(PREFIX, '')
-  const whole = WHOLE[bare]
+  const whole = lookUp(WHOLE, bare)
   if (whole !== undefined) return whole
   const [, stem, field] = /^(.+)\.(weight|bias)$/.exec(bare) ?? []
   if (stem === undefined) return bare
   const layer = /\.(\d{1,4})\./.exec(stem)?.[1]
   const pattern = layer === undefined ? stem : stem.replace(`.${layer}.`, '.#.')
-  const known = HUGGING_FACE[stem] ?? STT[stem] ?? HUGGING_FACE[pattern] ?? STT[pattern]
+  const known =
+    lookUp(HUGGING_FACE, stem) ?? lookUp(STT, stem) ?? lookUp(HUGGING_FACE, pattern) ?? lookUp(STT, pattern)
   return known === undefined ? bare : `${known.replace('#', layer ?? '')}.${field}`
+}
+
+/** Names come from files: `constructor` is not in a table. */
+function lookUp(table: Table, name: string): string | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
 function block(from: string, to: string, modules: Table): Table {

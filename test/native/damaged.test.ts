@@ -8,7 +8,11 @@ import { closePlan, readModel } from '../../lib/model/formats/index.ts'
 import { toNativePlan } from '../../lib/model/plan-to-native.ts'
 import { assembleCt2, ct2Parts, writeCt2Folder } from '../fixtures/ct2-builder.ts'
 import { assembleGgml, ggmlParts } from '../fixtures/ggml-builder.ts'
+import { writeHuggingFaceFiles } from '../fixtures/hf-files.ts'
+import { huggingFaceTensors } from '../fixtures/hf-names.ts'
+import { buildSafetensors } from '../fixtures/safetensors-builder.ts'
 import { generator } from '../fixtures/tiny-model.ts'
+import { buildStateDictionary } from '../fixtures/torch-builder.ts'
 import {
   collectGarbage,
   cpu,
@@ -69,6 +73,32 @@ describe('a file that was cut', () => {
       await writeFile(join(folder, 'model.bin'), bytes.subarray(0, length))
       expect(await attempt(folder), `cut at ${length}`).toBe('ERR_MODEL_CORRUPT')
     }
+  })
+})
+
+describe('a checkpoint of Hugging Face that was cut', () => {
+  it.each([
+    ['safetensors', 'model.safetensors', buildSafetensors],
+    ['PyTorch', 'pytorch_model.bin', buildStateDictionary],
+  ] as const)('as %s is corrupt wherever it ends, and leaves nothing behind', async (name, file, build) => {
+    const folder = temporaryPath(`cut-${name}`)
+    await writeHuggingFaceFiles(folder, tiny)
+    const bytes = build(huggingFaceTensors(tiny))
+    const offsets = [...randomOffsets(40, bytes.length), 9000, bytes.length - 1]
+    const attempts = async () => {
+      for (const length of offsets) {
+        await writeFile(join(folder, file), bytes.subarray(0, length))
+        expect(await attempt(folder), `cut at ${length}`).toBe('ERR_MODEL_CORRUPT')
+      }
+      collectGarbage()
+    }
+    await attempts()
+    const files = openFiles()
+    const memory = process.memoryUsage().rss
+    await attempts()
+    expect(openFiles()).toBe(files)
+    expect(process.memoryUsage().rss - memory).toBeLessThan(16 << 20)
+    await expectNothingLeft()
   })
 })
 

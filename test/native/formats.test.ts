@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { weightTypeNames } from '../../lib/model/conversions.ts'
 import { typeName } from '../../lib/model/ggml-types.ts'
@@ -6,12 +8,66 @@ import { GgmlType } from '../../lib/model/plan.ts'
 import { writeCt2Folder } from '../fixtures/ct2-builder.ts'
 import { writeFlaxFolder } from '../fixtures/flax-builder.ts'
 import { assembleGgml, ggmlParts } from '../fixtures/ggml-builder.ts'
+import { writeHuggingFaceFiles } from '../fixtures/hf-files.ts'
+import { type FloatType, huggingFaceTensors } from '../fixtures/hf-names.ts'
 import { writeOnnxFolder } from '../fixtures/onnx-builder.ts'
+import { writeSafetensorsFolder } from '../fixtures/safetensors-builder.ts'
+import { buildStateDictionary, buildTorch, Pickle, pickledTensor } from '../fixtures/torch-builder.ts'
 import { greedy, hum, temporaryPath, withModel, writeTemporary } from './support.ts'
 
 const tiny = { audioContext: 64, layers: 1 }
 const short = { ...greedy, maxTokens: 3 }
 const sound = hum(1)
+let folders = 0
+const newFolder = () => temporaryPath(`model-${folders++}`)
+
+async function ctranslate2(type: FloatType): Promise<string> {
+  const folder = newFolder()
+  await writeCt2Folder(folder, { ...tiny, type })
+  return folder
+}
+
+async function safetensors(type: FloatType): Promise<string> {
+  const folder = newFolder()
+  await writeSafetensorsFolder(folder, { ...tiny, type })
+  return folder
+}
+
+async function pytorch(type: FloatType): Promise<string> {
+  return await torchFolder(buildStateDictionary(huggingFaceTensors({ ...tiny, type })))
+}
+
+/** Weights of which the file has the columns one after the other, as after `weight.t().contiguous().t()`. */
+async function transposed(type: FloatType): Promise<string> {
+  const tensors = huggingFaceTensors({ ...tiny, type }).map((tensor, i) => {
+    const [rows, columns] = tensor.shape as [number, number]
+    const pickled = pickledTensor(tensor, `${i}`)
+    if (tensor.shape.length !== 2) return { pickled, data: tensor.data }
+    const values = new Uint16Array(tensor.data.slice().buffer)
+    const turned = Uint16Array.from(
+      values,
+      (_, at) => values[(at % rows) * columns + Math.floor(at / rows)] as number,
+    )
+    return { pickled: { ...pickled, strides: [1, rows] }, data: new Uint8Array(turned.buffer) }
+  })
+  const pickle = new Pickle().state(
+    tensors.map(({ pickled }) => pickled),
+    true,
+  )
+  return await torchFolder(
+    buildTorch(
+      pickle.finish(),
+      tensors.map(({ data }) => data),
+    ),
+  )
+}
+
+async function torchFolder(file: Uint8Array): Promise<string> {
+  const folder = newFolder()
+  await writeHuggingFaceFiles(folder, tiny)
+  writeFileSync(join(folder, 'pytorch_model.bin'), file)
+  return folder
+}
 
 /** The mel filters of Whisper, which CTranslate2's files do not hold. */
 function ggml(type: GgmlType, state = 64): Uint8Array {
@@ -42,27 +98,27 @@ describe('a ggml file', () => {
 })
 
 describe('the same weights', () => {
-  it.each(['ggml of f32', 'CTranslate2 of f16', 'CTranslate2 of bf16', 'CTranslate2 of f32'] as const)(
-    'in %s become f16 and say the same',
-    async (form) => {
-      const expected = await withModel(ggml(GgmlType.F16), (model) => model.transcribe(sound, short))
-      const type = form.split(' ')[2] as 'f16' | 'bf16' | 'f32'
-      const folder = temporaryPath(form)
-      if (form.startsWith('CT')) await writeCt2Folder(folder, { ...tiny, type })
-      await withModel(form.startsWith('CT') ? folder : ggml(GgmlType.F32), async (model) => {
-        expect(model.info.weightType).toBe('f16')
-        expect(model.info.conversions.join()).toContain(type === 'f16' ? 'f16 -> f32' : `${type} -> f16`)
-        const result = await model.transcribe(sound, short)
-        expect(result.text).toBe(expected.text)
-        // The norms, which the files hold in their own type, are about 1.
-        const [segment] = result.segments
-        expect(segment?.averageLogProbability).toBeCloseTo(
-          expected.segments[0]?.averageLogProbability ?? 0,
-          2,
-        )
-      })
-    },
-  )
+  const types = ['f32', 'f16', 'bf16'] as const
+  const forms: [string, FloatType, (type: FloatType) => Promise<string | Uint8Array>][] = [
+    ['ggml', 'f32', async () => ggml(GgmlType.F32)],
+    ...types.map((type): (typeof forms)[number] => ['CTranslate2', type, ctranslate2]),
+    ...types.map((type): (typeof forms)[number] => ['safetensors', type, safetensors]),
+    ...types.map((type): (typeof forms)[number] => ['PyTorch', type, pytorch]),
+    ['PyTorch with transposed weights', 'f16', transposed],
+  ]
+
+  it.each(forms)('in %s of %s become f16 and say the same', async (_, type, build) => {
+    const expected = await withModel(ggml(GgmlType.F16), (model) => model.transcribe(sound, short))
+    await withModel(await build(type), async (model) => {
+      expect(model.info.weightType).toBe('f16')
+      expect(model.info.conversions.join()).toContain(type === 'f16' ? 'f16 -> f32' : `${type} -> f16`)
+      const result = await model.transcribe(sound, short)
+      expect(result.text).toBe(expected.text)
+      // The norms, which the files hold in their own type, are about 1.
+      const [segment] = result.segments
+      expect(segment?.averageLogProbability).toBeCloseTo(expected.segments[0]?.averageLogProbability ?? 0, 2)
+    })
+  })
 })
 
 describe('quantised CTranslate2', () => {

@@ -9,16 +9,22 @@ const GGML_SIGNATURE = signature(0, 'lmgg')
 const CTRANSLATE2_SIGNATURE = signature(4, '\x0c\0WhisperSpec\0')
 const SIGNATURES = [GGML_SIGNATURE, CTRANSLATE2_SIGNATURE]
 
+/** What {@link identify} tells apart. `shards` is the index of a checkpoint in several files. */
+export type FileFormat = 'ggml' | 'ctranslate2' | 'safetensors' | 'pytorch' | 'shards' | 'onnx' | 'flax'
+
 /**
  * Tells the format of a file from its first bytes, never from its name.
  * @throws WhisperHipError `ERR_MODEL_UNSUPPORTED` for a known format of models that this version does not read,
  *   `ERR_MODEL_CORRUPT` for a damaged signature, `ERR_MODEL_FORMAT` for all else, saying what it is
  */
-export async function identify(source: ByteSource): Promise<'ggml' | 'ctranslate2' | 'onnx' | 'flax'> {
+export async function identify(source: ByteSource): Promise<FileFormat> {
   const head = await source.read(0, Math.min(HEAD, source.size))
   if (isVoiceActivityModel(head)) throw notAModel(source.name, 'a Silero voice activity model')
   if (startsWith(head, GGML_SIGNATURE)) return 'ggml'
   if (startsWith(head, CTRANSLATE2_SIGNATURE)) return 'ctranslate2'
+  if (isSafetensors(head)) return 'safetensors'
+  if (isTorchArchive(head)) return 'pytorch'
+  if (isShardIndex(head)) return 'shards'
   if (isFlax(head)) return 'flax'
   if (isOnnx(head)) return 'onnx'
   throw refusal(source, head)
@@ -70,6 +76,13 @@ const CONVERT = [
 ]
 
 function otherModelFormat(name: string, head: Uint8Array): WhisperHipError | undefined {
+  if (isPickle(head)) {
+    return unsupported(
+      name,
+      'it is a pickled PyTorch file in the form before version 1.6, which is not a zip archive',
+      ["Save it again with a newer PyTorch: torch.save(torch.load(file, map_location='cpu'), file)"],
+    )
+  }
   const format = modelFormatOf(head)
   if (format === undefined) return undefined
   return unsupported(name, `it is a ${format} file, a format that this version does not support yet`, CONVERT)
@@ -77,11 +90,6 @@ function otherModelFormat(name: string, head: Uint8Array): WhisperHipError | und
 
 function modelFormatOf(head: Uint8Array): string | undefined {
   if (startsWith(head, signature(0, 'GGUF'))) return 'GGUF'
-  if (isSafetensors(head)) return 'safetensors'
-  if (isZip(head) && Buffer.from(head.subarray(0, 128)).includes('data.pkl')) return 'PyTorch'
-  // A pickle of protocol 2 to 5 that starts with a mark, a dictionary, a global or PyTorch's magic number.
-  const pickle = head[0] === 0x80 && (head[1] ?? 0) >= 2 && (head[1] ?? 0) <= 5
-  if (pickle && [0x28, 0x7d, 0x63, 0x8a, 0x95].includes(head[2] ?? 0)) return 'pickled PyTorch'
   return ctranslate2Spec(head)
 }
 
@@ -91,8 +99,25 @@ function isSafetensors(head: Uint8Array): boolean {
   return length >= 2n && length <= 100_000_000n
 }
 
-function isZip(head: Uint8Array): boolean {
-  return startsWith(head, signature(0, 'PK\x03\x04'))
+/** A zip archive as `torch.save` writes it; its first member is the pickle, in a folder of any name. */
+function isTorchArchive(head: Uint8Array): boolean {
+  return startsWith(head, signature(0, 'PK\x03\x04')) && Buffer.from(head).includes('/data.pkl')
+}
+
+/** A pickle of protocol 2 to 5 that starts with a mark, a dictionary, a global or PyTorch's magic number. */
+function isPickle(head: Uint8Array): boolean {
+  const [first, protocol = 0, operation = 0] = head
+  if (first !== 0x80 || protocol < 2 || protocol > 5) return false
+  return [0x28, 0x7d, 0x63, 0x8a, 0x95].includes(operation)
+}
+
+/** The `model.safetensors.index.json` or `pytorch_model.bin.index.json` of a checkpoint in several files. */
+function isShardIndex(head: Uint8Array): boolean {
+  return isText(head) && /^\s*\{/.test(textOf(head)) && textOf(head).includes('"weight_map"')
+}
+
+function textOf(head: Uint8Array): string {
+  return Buffer.from(head.buffer, head.byteOffset, head.byteLength).toString('latin1')
 }
 
 /** The name of another kind of model in CTranslate2's container, e.g. `TransformerSpec`. */

@@ -9,6 +9,8 @@ import { readFlax } from './flax.ts'
 import { identify } from './identify.ts'
 import { readLegacyGgml } from './legacy-ggml.ts'
 import { readOnnx } from './onnx.ts'
+import { readShards } from './shards.ts'
+import { readTensorFile } from './tensor-file.ts'
 
 /**
  * Finds out what the input is and how to load it. Reads tables and vocabularies only, never a weight, in bounded memory, and
@@ -51,6 +53,11 @@ async function readFormat({ source, folder }: ModelSource, pacer: Pacer): Promis
       return await readFlax(source, folder, pacer)
     case 'onnx':
       return await readOnnx(source, folder, pacer)
+    case 'safetensors':
+    case 'pytorch':
+      return await readTensorFile(source, folder, format, pacer)
+    case 'shards':
+      return await readShards(source, folder, pacer)
   }
 }
 

@@ -44,13 +44,6 @@ describe('what is no model, or none for this version', () => {
       'ERR_MODEL_UNSUPPORTED',
       'a GGUF file, a format that this version does not support yet',
     ],
-    ['safetensors', padded('\x10\0\0\0\0\0\0\0{"a":{}}'), 'ERR_MODEL_UNSUPPORTED', 'a safetensors file'],
-    [
-      'PyTorch',
-      padded('PK\x03\x04\0\0\x08\x08\0\0archive/data.pkl'),
-      'ERR_MODEL_UNSUPPORTED',
-      'a PyTorch file',
-    ],
     [
       'a pickle',
       padded('\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.'),
