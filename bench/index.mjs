@@ -3,7 +3,7 @@
 /**
  * Measures the library beside whisper.cpp's own command line: the same base weights (f16), threads and options.
  *
- *   npm run bench -- [--runs 3] [--threads 2] [speed] [event-loop] [side-by-side]
+ *   npm run bench -- [--runs 3] [--threads 2] [speed] [event-loop] [side-by-side] [vad]
  *
  * Only ratios of one run on a quiet machine mean something; the load average is printed with them.
  */
@@ -15,11 +15,13 @@ import { measureSideBySide } from './side-by-side.mjs'
 import { measureSpeed } from './speed.mjs'
 import { library } from './support/library.mjs'
 import { prepare } from './support/prepare.mjs'
+import { measureVad } from './vad.mjs'
 
 const measurements = {
   speed: measureSpeed,
   'event-loop': measureEventLoop,
   'side-by-side': measureSideBySide,
+  vad: measureVad,
 }
 
 /** @param {string} name @param {string} value */
