@@ -92,6 +92,8 @@ export interface NativeTensorPart {
   scale?: { source: number; offset: number; count: number }
   /** In elements, one for each dimension, when the values are stored in another order. */
   strides?: number[]
+  /** Values in a stored row, when that is not shape[0]: only of a type with blocks. */
+  columns?: number
 }
 
 export interface NativePlanTensor {

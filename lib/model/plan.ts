@@ -64,6 +64,8 @@ export interface TensorPart {
    * one part, of at most 64 MiB, of a type without blocks.
    */
   strides?: number[]
+  /** Values in a stored row, when blocks run across rows of the tensor: a quantised kernel of a convolution, which is stored flat. */
+  columns?: number
 }
 
 export interface PlanTensor {
