@@ -5,6 +5,7 @@ import type { ByteSource } from '../source.ts'
 import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'
 import { readCTranslate2 } from './ctranslate2.ts'
+import { readGguf } from './gguf.ts'
 import { identify } from './identify.ts'
 import { readLegacyGgml } from './legacy-ggml.ts'
 import { readShards } from './shards.ts'
@@ -45,6 +46,8 @@ async function readFormat({ source, folder }: ModelSource, pacer: Pacer): Promis
   switch (format) {
     case 'ggml':
       return await readLegacyGgml(source, pacer)
+    case 'gguf':
+      return await readGguf(source, folder, pacer)
     case 'ctranslate2':
       return await readCTranslate2(source, folder, pacer)
     case 'safetensors':
