@@ -41,6 +41,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("setLogSink", Napi::Function::New<set_log_sink>(env, "setLogSink"));
   exports.Set("ByteStore", environment.byte_store_constructor.Value());
   exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));
+  exports.Set("writeTensors", Napi::Function::New<write_tensors>(env, "writeTensors"));
   exports.Set("counters", Napi::Function::New<counters>(env, "counters"));
   return exports;
 }

@@ -36,6 +36,17 @@ export interface NativeAddon {
     options: NativeLoadOptions,
     onProgress: (progress: number) => void,
   ): NativeTask<NativeModel>
+  /**
+   * Writes each tensor of a plan, in its type in memory, to its offset in an open file, or with `compare` rejects with
+   * `ERR_MODEL_CORRUPT` where the file has something else. The descriptor must stay open until the task has ended.
+   */
+  writeTensors(
+    plan: NativeLoadPlan,
+    descriptor: number,
+    offsets: Float64Array,
+    compare: boolean,
+    onProgress: (progress: number) => void,
+  ): NativeTask<void>
   /** Live native objects of the process, for leak tests. */
   counters(): { models: number; states: number; tasks: number; byteStores: number }
 }

@@ -248,6 +248,18 @@ void PlanSource::read(uint64_t offset, void* out, size_t length) const {
   }
 }
 
+void PlanSource::write(uint64_t offset, const void* data, size_t length) const {
+  const auto* bytes = static_cast<const uint8_t*>(data);
+  for (size_t done = 0; done < length;) {
+    const ssize_t count = pwrite(descriptor_, bytes + done, length - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      throw Error("ERR_WRITE", std::string("The file cannot be written: ") + std::strerror(errno));
+    done += static_cast<size_t>(count);
+  }
+}
+
 int64_t TensorPart::row_length(const PlanTensor& tensor) const {
   return columns == 0 ? tensor.shape[0] : static_cast<int64_t>(columns);
 }

@@ -25,6 +25,8 @@ class PlanSource {
   uint64_t size() const { return size_; }
   // Reads exactly `length` bytes; throws Error(ERR_MODEL_CORRUPT) when the source has become shorter.
   void read(uint64_t offset, void* out, size_t length) const;
+  // For a file that a plan is written to; throws Error(ERR_WRITE).
+  void write(uint64_t offset, const void* data, size_t length) const;
 
  private:
   int descriptor_ = -1;

@@ -1,3 +1,4 @@
+import type { GenerationAdvice } from './generation.ts'
 import type { ByteSource } from './source.ts'
 
 /** ggml_type numbers of whisper.cpp v1.9.1 that weights may have in memory. */
@@ -97,4 +98,13 @@ export interface LoadPlan {
   sources: ByteSource[]
   /** Human-readable notes of conversions, e.g. `3 tensors bf16 -> f16`. */
   conversions: string[]
+  /** What the file says about the model for people and decoders; kept when it is converted. */
+  labels?: ModelLabels
+}
+
+export interface ModelLabels {
+  name?: string
+  /** SPDX identifier. */
+  license?: string
+  advice: GenerationAdvice
 }

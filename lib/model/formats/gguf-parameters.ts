@@ -1,5 +1,5 @@
 import { corrupt, quote, unsupported } from '../failures.ts'
-import type { Hyperparameters } from '../plan.ts'
+import type { Hyperparameters, ModelLabels } from '../plan.ts'
 import { type GgufValue, VALUE_TYPE } from './gguf-values.ts'
 
 export type Metadata = ReadonlyMap<string, GgufValue>
@@ -95,7 +95,7 @@ export function refuseOthers(metadata: Metadata, file: string): void {
 
 /** Version of this library's own convention, docs/gguf.md. */
 export const OWN_VERSION_KEY = 'whisper_hip.version'
-const OWN_VERSION = 1
+export const OWN_VERSION = 1
 
 /**
  * Whose convention the file follows, for people.
@@ -114,6 +114,32 @@ export function dialectOf(metadata: Metadata, tensors: readonly string[], file: 
   if (metadata.has('whisper.encoder.embedding_length')) return 'GGUF specification'
   const isHuggingFace = tensors.some((name) => name.includes('self_attn.q_proj'))
   return isHuggingFace ? 'candle' : 'other keys'
+}
+
+/** What is kept when the model is converted. */
+export function labelsOf(metadata: Metadata): ModelLabels {
+  const text = (key: string) => {
+    const value = metadata.get(key)?.value
+    return typeof value === 'string' ? value : undefined
+  }
+  const numbers = (...keys: string[]) => {
+    const value = keys.map((key) => metadata.get(key)?.value).find(Array.isArray) as number[] | undefined
+    return value?.every((number) => Number.isInteger(number)) ? value : undefined
+  }
+  const name = text('general.name')
+  const license = text('general.license')
+  const alignmentHeads = numbers('whisper.decoder.alignment_heads')
+  const suppressTokens = numbers('whisper.suppress_tokens', 'stt.whisper.suppress_tokens')
+  const beginSuppressTokens = numbers('whisper.begin_suppress_tokens', 'stt.whisper.begin_suppress_tokens')
+  return {
+    ...(name !== undefined && { name }),
+    ...(license !== undefined && { license }),
+    advice: {
+      ...(alignmentHeads && { alignmentHeads }),
+      ...(suppressTokens && { suppressTokens }),
+      ...(beginSuppressTokens && { beginSuppressTokens }),
+    },
+  }
 }
 
 function show(value: unknown): string {

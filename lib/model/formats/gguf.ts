@@ -8,7 +8,7 @@ import type { ByteSource } from '../source.ts'
 import { canonicalName } from '../tensor-names.ts'
 import { checkedVocabulary, specialTokenFailure } from './checked-vocabulary.ts'
 import { type GgufFile, readGgufContainer } from './gguf-container.ts'
-import { dialectOf, refuseOthers, statedParameters } from './gguf-parameters.ts'
+import { dialectOf, labelsOf, refuseOthers, statedParameters } from './gguf-parameters.ts'
 import { readHuggingFaceConfig } from './hf-config.ts'
 import { huggingFaceVocabulary } from './hf-vocabulary.ts'
 import { RawTokens } from './raw-tokens.ts'
@@ -38,7 +38,8 @@ export async function readGguf(source: ByteSource, folder: string | null, pacer:
     config: await configOf(file, source, folder, companions.config),
     vocabulary: vocabularyOf(file, source, folder, companions.tokenizer, pacer),
   }
-  return await planCheckpoint(checkpoint, pacer)
+  const plan = await planCheckpoint(checkpoint, pacer)
+  return { ...plan, labels: labelsOf(file.metadata) }
 }
 
 function tensorsOf({ tensors }: GgufFile, file: string): Map<string, StoredTensor> {
