@@ -3,7 +3,7 @@
 /**
  * Measures the library beside whisper.cpp's own command line: the same base weights (f16), threads and options.
  *
- *   npm run bench -- [--runs 3] [--threads 2] [speed] [event-loop] [side-by-side]
+ *   npm run bench -- [--runs 3] [--threads 2] [load] [speed] [event-loop] [side-by-side]
  *
  * Only ratios of one run on a quiet machine mean something; the load average is printed with them.
  */
@@ -11,12 +11,14 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { BuildError, run } from '../scripts/support/script.mjs'
 import { measureEventLoop } from './event-loop.mjs'
+import { measureLoad } from './load.mjs'
 import { measureSideBySide } from './side-by-side.mjs'
 import { measureSpeed } from './speed.mjs'
 import { library } from './support/library.mjs'
 import { prepare } from './support/prepare.mjs'
 
 const measurements = {
+  load: measureLoad,
   speed: measureSpeed,
   'event-loop': measureEventLoop,
   'side-by-side': measureSideBySide,
