@@ -51,6 +51,10 @@ const SECTIONS = [
       'ListedModel',
       'downloadModel',
       'DownloadOptions',
+      'convertModel',
+      'ConvertOptions',
+      'ConvertProgress',
+      'ConvertedModel',
     ],
   },
   {
