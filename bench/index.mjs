@@ -3,7 +3,7 @@
 /**
  * Measures the library beside whisper.cpp's own command line: the same base weights (f16), threads and options.
  *
- *   npm run bench -- [--runs 3] [--threads 2] [speed] [event-loop] [side-by-side] [vad]
+ *   npm run bench -- [--runs 3] [--threads 2] [load] [speed] [event-loop] [side-by-side] [vad]
  *
  * Only ratios of one run on a quiet machine mean something; the load average is printed with them.
  */
@@ -11,6 +11,7 @@ import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { BuildError, run } from '../scripts/support/script.mjs'
 import { measureEventLoop } from './event-loop.mjs'
+import { measureLoad } from './load.mjs'
 import { measureSideBySide } from './side-by-side.mjs'
 import { measureSpeed } from './speed.mjs'
 import { library } from './support/library.mjs'
@@ -18,6 +19,7 @@ import { prepare } from './support/prepare.mjs'
 import { measureVad } from './vad.mjs'
 
 const measurements = {
+  load: measureLoad,
   speed: measureSpeed,
   'event-loop': measureEventLoop,
   'side-by-side': measureSideBySide,

@@ -43,6 +43,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("ByteStore", environment.byte_store_constructor.Value());
   exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));
   exports.Set("detectSpeech", Napi::Function::New<detect_speech>(env, "detectSpeech"));
+  exports.Set("writeTensors", Napi::Function::New<write_tensors>(env, "writeTensors"));
   exports.Set("counters", Napi::Function::New<counters>(env, "counters"));
   return exports;
 }

@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'ERR_NATIVE_MISSING'
   | 'ERR_DISPOSED'
   | 'ERR_DOWNLOAD'
+  | 'ERR_WRITE'
   | 'ERR_INTERNAL'
 
 /** What {@link WhisperHipError} carries beside its message. */

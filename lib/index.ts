@@ -4,6 +4,12 @@ export type { BackendInfo, BackendNote, BackendReason, GpuDevice, ProbeStage } f
 export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
 export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'
 export type { WeightType } from './model/conversions.ts'
+export {
+  type ConvertedModel,
+  type ConvertOptions,
+  type ConvertProgress,
+  convertModel,
+} from './model/convert.ts'
 export { type ListedModel, listModels } from './model/download/index.ts'
 export { type DownloadOptions, downloadModel } from './model/download-model.ts'
 export { type EstimateOptions, estimateMemory, type MemoryNeed } from './model/estimate.ts'

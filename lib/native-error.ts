@@ -44,6 +44,7 @@ const nativeCodes: ReadonlySet<string> = new Set<ErrorCode>([
   'ERR_GPU_NOT_USED',
   'ERR_NATIVE_MISSING',
   'ERR_OUT_OF_MEMORY',
+  'ERR_WRITE',
   'ERR_DISPOSED',
   'ERR_INTERNAL',
 ])

@@ -38,6 +38,17 @@ export interface NativeAddon {
   ): NativeTask<NativeModel>
   /** Finds the speech in audio, on a thread of its own. */
   detectSpeech(audio: NativeAudioSource, options: NativeSpeechOptions): NativeTask<NativeSpeech>
+  /**
+   * Writes each tensor of a plan, in its type in memory, to its offset in an open file, or with `compare` rejects with
+   * `ERR_MODEL_CORRUPT` where the file has something else. The descriptor must stay open until the task has ended.
+   */
+  writeTensors(
+    plan: NativeLoadPlan,
+    descriptor: number,
+    offsets: Float64Array,
+    compare: boolean,
+    onProgress: (progress: number) => void,
+  ): NativeTask<void>
   /** Live native objects of the process, for leak tests. */
   counters(): { models: number; states: number; tasks: number; byteStores: number }
 }
@@ -94,6 +105,8 @@ export interface NativeTensorPart {
   scale?: { source: number; offset: number; count: number }
   /** In elements, one for each dimension, when the values are stored in another order. */
   strides?: number[]
+  /** Values in a stored row, when that is not shape[0]: only of a type with blocks. */
+  columns?: number
 }
 
 export interface NativePlanTensor {

@@ -55,6 +55,10 @@ const SECTIONS = [
       'ListedModel',
       'downloadModel',
       'DownloadOptions',
+      'convertModel',
+      'ConvertOptions',
+      'ConvertProgress',
+      'ConvertedModel',
     ],
   },
   {

@@ -139,9 +139,9 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
     corrupt("Tensor " + tensor.name + " has the wrong shape");
   if (tensor.type != expected.type)
     corrupt("Tensor " + tensor.name + " has the wrong type in memory");
-  const int64_t columns = tensor.shape[0];
-  uint64_t rows = 0;
+  uint64_t elements = 0;
   for (const TensorPart& part : tensor.parts) {
+    const int64_t columns = part.row_length(tensor);
     if (part.source >= sources.size())
       corrupt("Tensor " + tensor.name + " names a source that does not exist");
     if (part.type != tensor.type && !can_convert(part.type, tensor.type)) {
@@ -151,8 +151,11 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
     if (columns % ggml_blck_size(part.type) != 0) {
       corrupt("Tensor " + tensor.name + " has rows that are no whole blocks of " + ggml_type_name(part.type));
     }
-    if (part.rows == 0 || part.rows > tensor.rows())
+    if (part.rows == 0 || part.rows > tensor.elements() / static_cast<uint64_t>(columns))
       corrupt("Tensor " + tensor.name + " has an empty part");
+    const bool is_plain = part.strides.empty() && part.scale.count == 0;
+    if (part.columns != 0 && (!is_plain || ggml_blck_size(tensor.type) != 1 || part.type == tensor.type))
+      corrupt("Tensor " + tensor.name + " cannot be stored flat");
     validate_scale(tensor, part, sources);
     validate_strides(tensor, part);
     const uint64_t bytes = part.rows * ggml_row_size(part.type, columns);
@@ -162,9 +165,9 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
               std::to_string(part.offset) + ", " + std::to_string(bytes) + " bytes, source " +
               std::to_string(size) + " bytes)");
     }
-    rows += part.rows;
+    elements += part.rows * static_cast<uint64_t>(columns);
   }
-  if (rows != tensor.rows())
+  if (elements != tensor.elements())
     corrupt("Tensor " + tensor.name + " is incomplete");
 }
 
@@ -243,6 +246,22 @@ void PlanSource::read(uint64_t offset, void* out, size_t length) const {
       corrupt("The model file became shorter while it was loaded");
     done += static_cast<size_t>(count);
   }
+}
+
+void PlanSource::write(uint64_t offset, const void* data, size_t length) const {
+  const auto* bytes = static_cast<const uint8_t*>(data);
+  for (size_t done = 0; done < length;) {
+    const ssize_t count = pwrite(descriptor_, bytes + done, length - done, static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count <= 0)
+      throw Error("ERR_WRITE", std::string("The file cannot be written: ") + std::strerror(errno));
+    done += static_cast<size_t>(count);
+  }
+}
+
+int64_t TensorPart::row_length(const PlanTensor& tensor) const {
+  return columns == 0 ? tensor.shape[0] : static_cast<int64_t>(columns);
 }
 
 uint64_t PlanTensor::elements() const {

@@ -25,6 +25,8 @@ class PlanSource {
   uint64_t size() const { return size_; }
   // Reads exactly `length` bytes; throws Error(ERR_MODEL_CORRUPT) when the source has become shorter.
   void read(uint64_t offset, void* out, size_t length) const;
+  // For a file that a plan is written to; throws Error(ERR_WRITE).
+  void write(uint64_t offset, const void* data, size_t length) const;
 
  private:
   int descriptor_ = -1;
@@ -39,6 +41,8 @@ struct PartScale {
   uint64_t count = 0;
 };
 
+struct PlanTensor;
+
 struct TensorPart {
   uint32_t source;
   uint64_t offset;
@@ -48,6 +52,10 @@ struct TensorPart {
   // In elements, one for each dimension of the tensor (ggml order), when the values are stored in another
   // order; then the tensor has one part, of a type without blocks.
   std::vector<uint64_t> strides;
+  // Values in a stored row, when blocks run across rows of the tensor; 0 = those of the tensor.
+  uint64_t columns = 0;
+
+  int64_t row_length(const PlanTensor& tensor) const;
 };
 
 struct PlanTensor {

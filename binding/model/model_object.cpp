@@ -1,10 +1,12 @@
 #include "model/model_object.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 #include "environment.h"
 #include "model/plan_from_js.h"
+#include "model/plan_writer.h"
 #include "support/js_error.h"
 #include "transcribe/request_from_js.h"
 
@@ -167,6 +169,32 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
     return [model = std::move(model)](Napi::Env done) mutable -> Napi::Value {
       return ModelObject::create(done, std::move(model));
     };
+  };
+  return environment.run(env, std::move(work), std::move(callbacks));
+}
+
+Napi::Value write_tensors(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto plan = with_js_errors(
+      env, [&] { return std::make_shared<LoadPlan>(plan_from_js(info[0].As<Napi::Object>())); });
+  auto target =
+      with_js_errors(env, [&] { return std::make_shared<PlanSource>(info[1].ToNumber().Int32Value()); });
+  const auto places = info[2].As<Napi::Float64Array>();
+  const PlanWriterMode mode = info[3].ToBoolean() ? PlanWriterMode::compare : PlanWriterMode::write;
+  if (places.ElementLength() != plan->tensors.size())
+    throw Napi::TypeError::New(env, "Expected an offset for each tensor");
+  std::vector<uint64_t> offsets;
+  for (size_t i = 0; i < places.ElementLength(); ++i)
+    offsets.push_back(static_cast<uint64_t>(std::clamp(places[i], 0.0, 9007199254740991.0)));
+  auto callbacks = callbacks_of(env.Undefined(), info[4]);
+
+  Environment& environment = Environment::of(env);
+  Work work = [plan = std::move(plan), target = std::move(target), offsets = std::move(offsets), mode,
+               report =
+                   progress_reporter(environment, callbacks)](const std::atomic<bool>& cancelled) -> Settle {
+    validate(*plan);
+    write_plan(*plan, offsets, *target, mode, cancelled, report);
+    return [](Napi::Env done) { return done.Undefined(); };
   };
   return environment.run(env, std::move(work), std::move(callbacks));
 }

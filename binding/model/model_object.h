@@ -30,5 +30,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
 
 // loadModel(plan, options, onProgress) of lib/native.ts.
 Napi::Value load_model(const Napi::CallbackInfo& info);
+// writeTensors(plan, descriptor, offsets, compare, onProgress) of lib/native.ts.
+Napi::Value write_tensors(const Napi::CallbackInfo& info);
 
 } // namespace whisper_hip

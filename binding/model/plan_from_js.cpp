@@ -70,6 +70,10 @@ std::vector<uint64_t> strides_from_js(Napi::Value value) {
   return strides;
 }
 
+uint64_t columns_from_js(Napi::Object part) {
+  return part.Get("columns").IsUndefined() ? 0 : static_cast<uint64_t>(number(part, "columns", 1e9));
+}
+
 PlanTensor tensor_from_js(Napi::Object object) {
   PlanTensor tensor;
   tensor.name = object.Get("name").ToString().Utf8Value();
@@ -89,7 +93,7 @@ PlanTensor tensor_from_js(Napi::Object object) {
     tensor.parts.push_back({static_cast<uint32_t>(number(part, "source", UINT32_MAX)),
                             static_cast<uint64_t>(number(part, "offset")), type_of(part),
                             static_cast<uint64_t>(number(part, "rows")), scale_from_js(part.Get("scale")),
-                            strides_from_js(part.Get("strides"))});
+                            strides_from_js(part.Get("strides")), columns_from_js(part)});
   }
   return tensor;
 }

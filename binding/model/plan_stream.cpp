@@ -107,7 +107,7 @@ void PlanStream::write_payload(const PlanTensor& tensor, uint8_t* out, size_t le
     } else {
       convert_part(plan_.sources, part, tensor, out, [this](size_t bytes) { advance(bytes); });
     }
-    out += part.rows * ggml_row_size(tensor.type, tensor.shape[0]);
+    out += part.rows * ggml_row_size(tensor.type, part.row_length(tensor));
   }
 }
 

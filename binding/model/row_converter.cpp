@@ -30,7 +30,7 @@ bool is_integer(ggml_type type) {
 class RowReader {
  public:
   RowReader(const std::vector<PlanSource>& sources, const TensorPart& part, const PlanTensor& tensor)
-      : part_(part), shape_(tensor.shape), columns_(static_cast<size_t>(tensor.shape[0])) {
+      : part_(part), shape_(tensor.shape), columns_(static_cast<size_t>(part.row_length(tensor))) {
     if (part.scale.count > 0) {
       scales_.resize(part.scale.count);
       sources[part.scale.source].read(part.scale.offset, scales_.data(), scales_.size() * sizeof(float));
@@ -89,8 +89,7 @@ class RowReader {
   std::vector<float> scales_;
 };
 
-void narrow(const float* values, const PlanTensor& tensor, uint8_t* out) {
-  const int64_t columns = tensor.shape[0];
+void narrow(const float* values, int64_t columns, const PlanTensor& tensor, uint8_t* out) {
   if (tensor.type == GGML_TYPE_F32) {
     std::memcpy(out, values, static_cast<size_t>(columns) * sizeof(float));
     return;
@@ -134,7 +133,7 @@ bool can_convert(ggml_type stored, ggml_type memory) {
 
 void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part, const PlanTensor& tensor,
                   uint8_t* out, const std::function<void(size_t)>& done) {
-  const int64_t columns = tensor.shape[0];
+  const int64_t columns = part.row_length(tensor);
   const size_t from_bytes = ggml_row_size(part.type, columns);
   const size_t to_bytes = ggml_row_size(tensor.type, columns);
   const RowReader reader(sources, part, tensor);
@@ -166,7 +165,7 @@ void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part
           source.read(part.offset + first * from_bytes, stored.data(), count * from_bytes);
         for (uint64_t i = 0; i < count; ++i) {
           reader.read(first + i, whole.empty() ? stored.data() + i * from_bytes : whole.data(), row.data());
-          narrow(row.data(), tensor, out + (first + i) * to_bytes);
+          narrow(row.data(), columns, tensor, out + (first + i) * to_bytes);
         }
         written += count * to_bytes;
         report();

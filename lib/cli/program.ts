@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { packageRoot } from '../backend/package-root.ts'
 import { buildCommand } from './commands/build.ts'
+import { convertCommand } from './commands/convert.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { inspectCommand } from './commands/inspect.ts'
 import { modelsCommand } from './commands/models.ts'
 import { transcribeCommand } from './commands/transcribe.ts'
 import type { CommandContext } from './context.ts'
@@ -24,7 +26,15 @@ export function createProgram(context: CommandContext): Command {
       'after',
       '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nMore: docs/cli.md in the repository.',
     )
-  for (const make of [transcribeCommand, doctorCommand, modelsCommand, buildCommand, demoCommand])
+  for (const make of [
+    transcribeCommand,
+    doctorCommand,
+    modelsCommand,
+    inspectCommand,
+    convertCommand,
+    buildCommand,
+    demoCommand,
+  ])
     program.addCommand(make(context))
   for (const command of withChildren(program)) prepare(command)
   return program

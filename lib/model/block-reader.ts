@@ -86,8 +86,22 @@ export class BlockReader {
     return this.#view.getInt32(this.advance(4), true)
   }
 
+  /** Exact up to 2^53; numbers above are rounded, so compare it with a limit. */
+  u64(): number {
+    return Number(this.#view.getBigUint64(this.advance(8), true))
+  }
+
+  /** As exact as {@link u64}. */
+  i64(): number {
+    return Number(this.#view.getBigInt64(this.advance(8), true))
+  }
+
   f32(): number {
     return this.#view.getFloat32(this.advance(4), true)
+  }
+
+  f64(): number {
+    return this.#view.getFloat64(this.advance(8), true)
   }
 
   /** Passes available bytes and returns where they are in {@link block}. Copy them before the next `ensure`. */

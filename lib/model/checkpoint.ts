@@ -16,6 +16,7 @@ import {
 import { type RequiredTensor, requiredTensors } from './required-tensors.ts'
 import { sinusoids } from './sinusoids.ts'
 import type { ByteSource } from './source.ts'
+import { filterProblem } from './stored-filters.ts'
 import { isTransposed } from './transposed.ts'
 import { MAX_STRIDED_BYTES } from './validate-plan.ts'
 
@@ -64,10 +65,13 @@ export interface Checkpoint {
 const HEAD = 'proj_out.weight'
 const EMBEDDING = 'decoder.token_embedding.weight'
 const ENCODER_POSITIONS = 'encoder.positional_embedding'
-/** Stored by some beside the weights; this library computes them. */
-const COMPUTED: readonly string[] = ['mel_filters', 'window']
+/** Stored by some beside the weights. This library computes its filters, and those must be the same; the window follows from its length. */
+const FILTERS = 'mel_filters'
+const WINDOW = 'window'
 /** Width of an attention head in every model of OpenAI. */
 const HEAD_WIDTH = 64
+/** Width of the kernels of both convolutions. */
+const KERNEL = 3
 const COMPARED_AT_ONCE = 1 << 20
 
 /**
@@ -108,7 +112,12 @@ export async function planCheckpoint(checkpoint: Checkpoint, pacer: Pacer): Prom
     }
     return { name: required.name, shape: [...required.shape], kind: required.kind, parts: [part] }
   })
-  await refuseTheRest(checkpoint, new Set(located.map((tensor) => tensor.name)), pacer)
+  await refuseTheRest(
+    checkpoint,
+    new Set(located.map((tensor) => tensor.name)),
+    hyperparameters.melBins,
+    pacer,
+  )
   const typed = typedTensors(located)
   return {
     format,
@@ -132,12 +141,14 @@ function refuseAdapters({ tensors, name }: Checkpoint): void {
 
 function hyperparametersOf(checkpoint: Checkpoint): Hyperparameters {
   const { tensors, config, name } = checkpoint
-  const size = (tensor: string, axis: number) => {
+  const size = (tensor: string, axis: number | 'all') => {
     const found = tensors.get(tensor)
     if (found === undefined) throw missing(checkpoint, tensor)
-    return found.shape[axis] ?? 0
+    return axis === 'all' ? elementsOf(found) : (found.shape[axis] ?? 0)
   }
-  const audioState = size('encoder.conv2.weight', 2)
+  refuseTorchOrder(checkpoint)
+  // Kernels may be stored flat: sizes come from tensors that are not.
+  const audioState = size('encoder.ln_post.weight', 0)
   const textState = size(EMBEDDING, 0)
   const derived: Hyperparameters = {
     vocabularySize: size(EMBEDDING, 1),
@@ -149,7 +160,7 @@ function hyperparametersOf(checkpoint: Checkpoint): Hyperparameters {
     textState,
     textHeads: config.textHeads ?? textState / HEAD_WIDTH,
     textLayers: layersOf(checkpoint, 'decoder'),
-    melBins: size('encoder.conv1.weight', 1),
+    melBins: size('encoder.conv1.weight', 'all') / (KERNEL * audioState),
   }
   for (const [key, value] of Object.entries(config)) {
     const found = derived[key as keyof Hyperparameters]
@@ -157,6 +168,21 @@ function hyperparametersOf(checkpoint: Checkpoint): Hyperparameters {
     throw corrupt(name, `it says that ${key} is ${value}, and its tensors say ${found}`)
   }
   return derived
+}
+
+/** Some writers of GGUF do not reverse the dimensions. The data are the same, the names of the axes are not. */
+function refuseTorchOrder({ tensors, name }: Checkpoint): void {
+  const shape = tensors.get('encoder.conv2.weight')?.shape ?? []
+  if (shape.length !== 3 || shape[0] === KERNEL || shape[2] !== KERNEL) return
+  throw unsupported(
+    name,
+    `the dimensions of its tensors are in the order of PyTorch: encoder.conv2.weight has shape [${shape}]`,
+    ['Convert the checkpoint again with a converter that reverses them, such as whisper-hip convert'],
+  )
+}
+
+function elementsOf({ shape }: StoredTensor): number {
+  return shape.reduce((product, size) => product * size, 1)
 }
 
 function missing({ tensors, name }: Checkpoint, tensor: string): Error {
@@ -197,15 +223,17 @@ function locate(
   const { name, shape, kind } = required
   // The embedding of an enlarged vocabulary has more rows than are used.
   const expected = name === EMBEDDING ? [shape[0], stored.vocabularySize] : shape
-  if (!isSameShape(tensor.shape, expected as number[])) {
+  const isFlat = kind === 'convolution' && isFlattened(tensor.shape, shape)
+  if (!isFlat && !isSameShape(tensor.shape, expected as number[])) {
     throw corrupt(file, `tensor ${name} has shape [${tensor.shape}], where [${expected}] is needed`)
   }
   const [length, ...others] = shape as [number, ...number[]]
   const { block } = typeLayout(tensor.type)
-  if (length % block !== 0) {
+  const columns = tensor.shape[0] as number
+  if (columns % block !== 0) {
     throw corrupt(
       file,
-      `the rows of tensor ${name} have ${length} values, which ${typeName(tensor.type)} cannot store`,
+      `the rows of tensor ${name} have ${columns} values, which ${typeName(tensor.type)} cannot store`,
     )
   }
   const { source, offset, type, scale, strides } = tensor
@@ -216,6 +244,10 @@ function locate(
     throw unsupported(file, `tensor ${name} is stored in another order and larger than 64 MiB`)
   }
   const part: TensorPart = { source, offset, type, rows }
+  if (block > 1 && columns !== length) {
+    part.columns = columns
+    part.rows = (rows * length) / columns
+  }
   if (scale !== undefined) part.scale = scale
   if (strides !== undefined) part.strides = strides
   return { name, shape: [...shape], kind, parts: [part] }
@@ -227,12 +259,29 @@ function isSameShape(a: readonly number[], b: readonly number[]): boolean {
   return significant(a) === significant(b)
 }
 
-async function refuseTheRest(checkpoint: Checkpoint, used: ReadonlySet<string>, pacer: Pacer): Promise<void> {
+/** Whether the dimensions are those of `shape` with neighbours put together, as quantisers of matrices have kernels. */
+function isFlattened(stored: readonly number[], shape: readonly number[]): boolean {
+  const left = [...shape]
+  const fits = stored.every((size) => {
+    let product = 1
+    while (product < size && left.length > 0) product *= left.shift() as number
+    return product === size
+  })
+  return fits && left.length === 0
+}
+
+async function refuseTheRest(
+  checkpoint: Checkpoint,
+  used: ReadonlySet<string>,
+  melBins: number,
+  pacer: Pacer,
+): Promise<void> {
   const { tensors, name } = checkpoint
   const unknown: string[] = []
   for (const [key, tensor] of tensors) {
-    if (used.has(key) || COMPUTED.includes(key)) continue
-    if (key === HEAD) await requireTied(checkpoint, tensor, pacer)
+    if (used.has(key) || key === WINDOW) continue
+    if (key === FILTERS) await requireFilters(checkpoint, tensor, melBins)
+    else if (key === HEAD) await requireTied(checkpoint, tensor, pacer)
     else if (/\.key\.bias$/.test(key)) await requireZero(checkpoint, key, tensor)
     else unknown.push(key)
   }
@@ -269,6 +318,16 @@ async function isEqual(
     if (pacer.due) await pacer.turn()
   }
   return true
+}
+
+async function requireFilters(
+  { sources, name }: Checkpoint,
+  tensor: StoredTensor,
+  melBins: number,
+): Promise<void> {
+  const source = sources[tensor.source] as ByteSource
+  const problem = await filterProblem(tensor, source, melBins)
+  if (problem !== undefined) throw unsupported(name, `its mel filters are not those of Whisper: ${problem}`)
 }
 
 async function requireZero({ sources, name }: Checkpoint, key: string, tensor: StoredTensor): Promise<void> {

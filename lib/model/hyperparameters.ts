@@ -32,7 +32,7 @@ const MEL_BINS: readonly number[] = [80, 128]
 export function requirePlausible(parameters: Hyperparameters, name: string): void {
   for (const [key, field, minimum, maximum] of FIELDS) {
     const value = parameters[key]
-    if (!(value >= minimum && value <= maximum)) {
+    if (!(Number.isInteger(value) && value >= minimum && value <= maximum)) {
       throw corrupt(name, `${field} is ${value}, where ${minimum} to ${maximum} is possible`)
     }
   }

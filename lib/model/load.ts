@@ -10,7 +10,7 @@ import {
   checkString,
 } from '../check.ts'
 import { loadIsolated } from '../isolation/load-isolated.ts'
-import type { NativeAddon, NativeByteStore, NativeModel } from '../native.ts'
+import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
 import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel } from './formats/index.ts'
@@ -22,6 +22,7 @@ import { describeModel } from './parameters.ts'
 import type { LoadPlan } from './plan.ts'
 import { toNativePlan } from './plan-to-native.ts'
 import type { ByteSource } from './source.ts'
+import { storeBytes } from './store-bytes.ts'
 import type { LoadOptions, ModelInput } from './types.ts'
 
 /** Names of the options of {@link loadModel}. */
@@ -40,7 +41,6 @@ export const loadOptionNames = [
 ] as const satisfies readonly (keyof LoadOptions)[]
 
 const DEFAULT_CONCURRENCY = 2
-const SLICE_BYTES = 1 << 20
 
 /**
  * Loads a model: by catalogue name (downloaded once into the cache), path of a file or checkpoint folder, URL, or bytes.
@@ -180,7 +180,7 @@ async function execute(
   signal?.throwIfAborted()
   let failure: { error: unknown } | undefined
   const task = native.loadModel(
-    toNativePlan(plan, (bytes) => stores.get(bytes) as NativeByteStore),
+    toNativePlan(plan, stores),
     {
       backend: active,
       device: ordinal,
@@ -209,25 +209,4 @@ async function execute(
     signal?.removeEventListener('abort', cancel)
   }
   throw failure === undefined ? signal?.reason : failure.error
-}
-
-/** Copies the sources that are bytes in memory, a slice per turn of the event loop. */
-async function storeBytes(
-  native: NativeAddon,
-  plan: LoadPlan,
-  signal: AbortSignal | undefined,
-): Promise<Map<Uint8Array, NativeByteStore>> {
-  const stores = new Map<Uint8Array, NativeByteStore>()
-  for (const source of plan.sources) {
-    if (!('bytes' in source.native)) continue
-    const { bytes } = source.native
-    const store = new native.ByteStore()
-    for (let offset = 0; offset < bytes.byteLength; offset += SLICE_BYTES) {
-      store.append(bytes.subarray(offset, offset + SLICE_BYTES), false)
-      await new Promise(setImmediate)
-      signal?.throwIfAborted()
-    }
-    stores.set(bytes, store)
-  }
-  return stores
 }

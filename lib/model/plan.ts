@@ -1,3 +1,4 @@
+import type { GenerationAdvice } from './generation.ts'
 import type { ByteSource } from './source.ts'
 
 /** ggml_type numbers of whisper.cpp v1.9.1 that weights may have in memory. */
@@ -64,6 +65,8 @@ export interface TensorPart {
    * one part, of at most 64 MiB, of a type without blocks.
    */
   strides?: number[]
+  /** Values in a stored row, when blocks run across rows of the tensor: a quantised kernel of a convolution, which is stored flat. */
+  columns?: number
 }
 
 export interface PlanTensor {
@@ -95,4 +98,13 @@ export interface LoadPlan {
   sources: ByteSource[]
   /** Human-readable notes of conversions, e.g. `3 tensors bf16 -> f16`. */
   conversions: string[]
+  /** What the file says about the model for people and decoders; kept when it is converted. */
+  labels?: ModelLabels
+}
+
+export interface ModelLabels {
+  name?: string
+  /** SPDX identifier. */
+  license?: string
+  advice: GenerationAdvice
 }

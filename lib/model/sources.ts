@@ -205,6 +205,7 @@ export async function exists(path: string): Promise<boolean> {
 
 /** Main files of checkpoint folders, best first. An adapter is found last, to be refused by name. */
 const MAIN_FILES = [
+  'model.gguf',
   'model.safetensors',
   'model.safetensors.index.json',
   'model.bin',

@@ -111,6 +111,22 @@ function lookUp(table: Table, name: string): string | undefined {
   return Object.hasOwn(table, name) ? table[name] : undefined
 }
 
+const TO_HUGGING_FACE = new Map(Object.entries(HUGGING_FACE).map(([theirs, ours]) => [ours, theirs]))
+
+/**
+ * @param name in OpenAI's naming, e.g. `encoder.blocks.0.attn.query.weight`
+ * @returns in that of Hugging Face, e.g. `model.encoder.layers.0.self_attn.q_proj.weight`
+ */
+export function huggingFaceName(name: string): string {
+  if (name.endsWith('.positional_embedding'))
+    return `model.${name.replace('positional_embedding', 'embed_positions.weight')}`
+  const [, stem = '', field] = /^(.+)\.(weight|bias)$/.exec(name) ?? []
+  const layer = /\.(\d{1,4})\./.exec(stem)?.[1] ?? ''
+  const theirs = TO_HUGGING_FACE.get(stem.replace(`.${layer}.`, '.#.')) ?? TO_HUGGING_FACE.get(stem)
+  if (theirs === undefined) throw new RangeError(`'${name}' is no tensor of Whisper`)
+  return `model.${theirs.replace('#', layer)}.${field}`
+}
+
 function block(from: string, to: string, modules: Table): Table {
   return Object.fromEntries(
     Object.entries(modules).map(([theirs, ours]) => [`${from}.${theirs}`, `${to}.${ours}`]),

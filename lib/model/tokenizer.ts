@@ -116,6 +116,17 @@ function byteLevelTable(): Int16Array {
   return table
 }
 
+const CHARACTER_OF_BYTE = Array.from({ length: 256 }, (_, byte) =>
+  String.fromCharCode(BYTE_OF_CHARACTER.indexOf(byte)),
+)
+
+/** The printable form of a token's bytes: the other way of {@link decodeByteLevel}. */
+export function encodeByteLevel(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += CHARACTER_OF_BYTE[byte]
+  return text
+}
+
 /**
  * Bytes of a token from its printable form in UTF-8.
  * @returns `undefined` when a character stands for no byte

@@ -48,10 +48,11 @@ function validateTensor(plan: LoadPlan, required: RequiredTensor, tensor: PlanTe
   )
   const [length, ...others] = shape as [number, ...number[]]
   const rows = others.reduce((product, size) => product * size, 1)
-  let left = rows
+  let left = rows * length
   for (const part of tensor.parts) {
-    validatePart(plan, tensor, part, length)
-    left -= part.rows
+    const columns = part.columns ?? length
+    validatePart(plan, tensor, part, columns)
+    left -= part.rows * columns
   }
   demand(left === 0, plan, `the parts of tensor ${name} do not add up to ${rows} rows`)
 }
@@ -61,6 +62,13 @@ export const MAX_STRIDED_BYTES = 64 << 20
 
 function validatePart(plan: LoadPlan, tensor: PlanTensor, part: TensorPart, length: number): void {
   const { name, shape } = tensor
+  const isFlat = part.columns !== undefined
+  const isPlain = part.scale === undefined && part.strides === undefined
+  demand(
+    !isFlat || (isPlain && typeLayout(tensor.type).block === 1),
+    plan,
+    `tensor ${name} cannot be stored flat`,
+  )
   const bytes = rowBytes(part.type, length)
   demand(Number.isInteger(bytes) && part.rows > 0, plan, `tensor ${name} has broken rows`)
   demand(

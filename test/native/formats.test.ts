@@ -6,12 +6,15 @@ import { typeName } from '../../lib/model/ggml-types.ts'
 import { melFilterBank } from '../../lib/model/mel.ts'
 import { GgmlType } from '../../lib/model/plan.ts'
 import { writeCt2Folder } from '../fixtures/ct2-builder.ts'
+import { encode } from '../fixtures/encode.ts'
 import { writeFlaxFolder } from '../fixtures/flax-builder.ts'
 import { assembleGgml, ggmlParts } from '../fixtures/ggml-builder.ts'
+import { assembleGguf, type GgufDialect, ggufParts } from '../fixtures/gguf-builder.ts'
 import { writeHuggingFaceFiles } from '../fixtures/hf-files.ts'
 import { type FloatType, huggingFaceTensors } from '../fixtures/hf-names.ts'
 import { writeOnnxFolder } from '../fixtures/onnx-builder.ts'
 import { writeSafetensorsFolder } from '../fixtures/safetensors-builder.ts'
+import { tinyWeights } from '../fixtures/tiny-model.ts'
 import { buildStateDictionary, buildTorch, Pickle, pickledTensor } from '../fixtures/torch-builder.ts'
 import { greedy, hum, temporaryPath, withModel, writeTemporary } from './support.ts'
 
@@ -174,6 +177,39 @@ describe('weights that are stored the other way round', () => {
         expected.segments[0]?.averageLogProbability ?? 0,
         f32 ? 6 : 2,
       )
+    })
+  })
+})
+
+describe('a GGUF file', () => {
+  it.each<GgufDialect>(['specification', 'transcribe.cpp', 'candle', 'flat'])(
+    'in the convention of %s says the same as ggml',
+    async (dialect) => {
+      const expected = await withModel(ggml(GgmlType.F16), (model) => model.transcribe(sound, short))
+      const folder = temporaryPath(`gguf ${dialect}`)
+      await writeHuggingFaceFiles(folder, tiny)
+      const path = `${folder}/model.gguf`
+      writeFileSync(path, assembleGguf(ggufParts({ ...tiny, dialect })).bytes)
+      await withModel(path, async (model) => {
+        expect(model.info).toMatchObject({ format: 'gguf', weightType: 'f16', conversions: [] })
+        expect(await model.transcribe(sound, short)).toMatchObject({ segments: expected.segments })
+      })
+    },
+  )
+
+  it('with flat quantised kernels and quantised vectors loads and runs', async () => {
+    const parts = ggufParts(tiny)
+    const weights = tinyWeights(tiny)
+    const records = parts.records.map((record, i) => {
+      const shape = record.name === 'encoder.conv2.weight' ? [192, 64] : record.shape
+      if ((shape[0] as number) % 32 !== 0) return record
+      const data = encode(GgmlType.Q8_0, weights.get(record.name) as Float32Array, i + 1)
+      return { ...record, shape, type: GgmlType.Q8_0, data }
+    })
+    await withModel(assembleGguf({ ...parts, records }).bytes, async (model) => {
+      expect(model.info.weightType).toBe('q8_0')
+      expect(model.info.conversions).toContain('1 tensors q8_0 -> f16')
+      await model.transcribe(sound, short)
     })
   })
 })

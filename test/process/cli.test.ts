@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../lib/backend/package-root.ts'
 import { createProgram } from '../../lib/cli/program.ts'
 import { shownCommands, withHelp } from '../../scripts/cli-page.mjs'
+import { buildGguf } from '../fixtures/gguf-builder.ts'
 import { buildWav } from '../native/wav.ts'
 import { folder, makeMaterials, materials } from './child.ts'
 import { type CliOptions, cli, runCli } from './cli.ts'
@@ -320,6 +321,60 @@ describe('models', () => {
       const again = await runCli(['models', 'download', cached.name])
       expect(again).toMatchObject({ code: 0, stdout: `${cached.path}\n`, stderr: '' })
     }
+  })
+})
+
+describe('convert and inspect', () => {
+  const source = join(folder, 'a source.gguf')
+  beforeAll(() => writeFileSync(source, buildGguf({ layers: 1, audioContext: 64 })))
+
+  it('convert, compare and say what was done', async () => {
+    const ended = await runCli(['convert', source, '-o', 'made.gguf', '--type', 'q8_0', '--verify'], {
+      cwd: folder,
+    })
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(ended.stdout).toMatch(
+      /^made\.gguf: gguf q8_0, [\d.]+ MB, from gguf \(\d+ tensors f16 -> q8_0\), compared with the source\n$/,
+    )
+    const again = await runCli(['convert', source, '-o', 'made.gguf'], { cwd: folder })
+    expect(again).toMatchObject({ code: 2, stdout: '' })
+    expect(again.stderr).toContain("'made.gguf' is there already\n  - Pass --force")
+    expect((await runCli(['convert', source, '-o', 'made.gguf', '--force'], { cwd: folder })).code).toBe(0)
+  })
+
+  it('say what a model is', async () => {
+    const ended = await runCli(['inspect', source])
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(ended.stdout).toMatch(/^format +gguf, version 3, GGUF specification$/m)
+    expect(ended.stdout).toMatch(/^f16 +\d+ +[\d.]+ MB$/m)
+    const json = await runCli(['inspect', source, '--json'])
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      loads: true,
+      files: [source],
+      hyperparameters: { audioState: 64 },
+      weightType: 'f16',
+    })
+  })
+
+  it('say what keeps a file from loading', async () => {
+    const broken = join(folder, 'broken.gguf')
+    writeFileSync(broken, readFileSync(source).subarray(0, 1_000_000))
+    const ended = await runCli(['inspect', broken])
+    expect(ended).toMatchObject({ code: 1, stdout: '' })
+    expect(ended.stderr).toContain('is damaged: it ends at byte 1000000')
+    const json = await runCli(['inspect', broken, '--json'])
+    expect(json.code).toBe(1)
+    expect(JSON.parse(json.stdout)).toMatchObject({ loads: false, code: 'ERR_MODEL_CORRUPT' })
+  })
+
+  it.each<[string[], string]>([
+    [['convert', 'x'], "required option '-o, --output <file>' not specified"],
+    [['convert', 'x', '-o', 'y.gguf', '--type', 'q9'], 'Allowed choices are auto, f32'],
+    [['convert', 'x', '-o', 'y.onnx'], 'Expected a path that ends in .gguf or .bin'],
+  ])('%j is wrong usage', async (args, message) => {
+    const ended = await runCli(args, { cwd: folder })
+    expect(ended).toMatchObject({ code: 2, stdout: '' })
+    expect(ended.stderr).toContain(message)
   })
 })
 

@@ -6,11 +6,20 @@ import type { ByteSource } from '../source.ts'
 const HEAD = 4096
 
 const GGML_SIGNATURE = signature(0, 'lmgg')
+const GGUF_SIGNATURE = signature(0, 'GGUF')
 const CTRANSLATE2_SIGNATURE = signature(4, '\x0c\0WhisperSpec\0')
-const SIGNATURES = [GGML_SIGNATURE, CTRANSLATE2_SIGNATURE]
+const SIGNATURES = [GGML_SIGNATURE, GGUF_SIGNATURE, CTRANSLATE2_SIGNATURE]
 
 /** What {@link identify} tells apart. `shards` is the index of a checkpoint in several files. */
-export type FileFormat = 'ggml' | 'ctranslate2' | 'safetensors' | 'pytorch' | 'shards' | 'onnx' | 'flax'
+export type FileFormat =
+  | 'ggml'
+  | 'gguf'
+  | 'ctranslate2'
+  | 'safetensors'
+  | 'pytorch'
+  | 'shards'
+  | 'onnx'
+  | 'flax'
 
 /**
  * Tells the format of a file from its first bytes, never from its name.
@@ -21,6 +30,7 @@ export async function identify(source: ByteSource): Promise<FileFormat> {
   const head = await source.read(0, Math.min(HEAD, source.size))
   if (isVoiceActivityModel(head)) throw notAModel(source.name, 'a Silero voice activity model')
   if (startsWith(head, GGML_SIGNATURE)) return 'ggml'
+  if (startsWith(head, GGUF_SIGNATURE)) return 'gguf'
   if (startsWith(head, CTRANSLATE2_SIGNATURE)) return 'ctranslate2'
   if (isSafetensors(head)) return 'safetensors'
   if (isTorchArchive(head)) return 'pytorch'
@@ -89,7 +99,6 @@ function otherModelFormat(name: string, head: Uint8Array): WhisperHipError | und
 }
 
 function modelFormatOf(head: Uint8Array): string | undefined {
-  if (startsWith(head, signature(0, 'GGUF'))) return 'GGUF'
   return ctranslate2Spec(head)
 }
 

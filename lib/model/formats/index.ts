@@ -6,6 +6,7 @@ import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'
 import { readCTranslate2 } from './ctranslate2.ts'
 import { readFlax } from './flax.ts'
+import { readGguf } from './gguf.ts'
 import { identify } from './identify.ts'
 import { readLegacyGgml } from './legacy-ggml.ts'
 import { readOnnx } from './onnx.ts'
@@ -47,6 +48,8 @@ async function readFormat({ source, folder }: ModelSource, pacer: Pacer): Promis
   switch (format) {
     case 'ggml':
       return await readLegacyGgml(source, pacer)
+    case 'gguf':
+      return await readGguf(source, folder, pacer)
     case 'ctranslate2':
       return await readCTranslate2(source, folder, pacer)
     case 'flax':

@@ -39,12 +39,6 @@ describe('what is no model, or none for this version', () => {
       'a Silero voice activity model',
     ],
     [
-      'GGUF',
-      padded('GGUF\x03\0\0\0'),
-      'ERR_MODEL_UNSUPPORTED',
-      'a GGUF file, a format that this version does not support yet',
-    ],
-    [
       'a pickle',
       padded('\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.'),
       'ERR_MODEL_UNSUPPORTED',

@@ -1,0 +1,192 @@
+import type { Pacer } from '../../pacer.ts'
+import type { BlockReader } from '../block-reader.ts'
+import { corrupt, quote } from '../failures.ts'
+import { RawTokens } from './raw-tokens.ts'
+
+/** gguf_metadata_value_type */
+export const VALUE_TYPE = {
+  u8: 0,
+  i8: 1,
+  u16: 2,
+  i16: 3,
+  u32: 4,
+  i32: 5,
+  f32: 6,
+  bool: 7,
+  string: 8,
+  array: 9,
+  u64: 10,
+  i64: 11,
+  f64: 12,
+} as const
+
+/** A value of the metadata with its type in the file. */
+export interface GgufValue {
+  /** {@link VALUE_TYPE}; of an array its elements'. */
+  type: number
+  /** `undefined` = an array that was passed over. */
+  value: number | boolean | string | number[] | RawTokens | undefined
+}
+
+/** Bytes of the types that have one size. */
+const SIZES: Readonly<Record<number, number>> = {
+  [VALUE_TYPE.u8]: 1,
+  [VALUE_TYPE.i8]: 1,
+  [VALUE_TYPE.u16]: 2,
+  [VALUE_TYPE.i16]: 2,
+  [VALUE_TYPE.u32]: 4,
+  [VALUE_TYPE.i32]: 4,
+  [VALUE_TYPE.f32]: 4,
+  [VALUE_TYPE.bool]: 1,
+  [VALUE_TYPE.u64]: 8,
+  [VALUE_TYPE.i64]: 8,
+  [VALUE_TYPE.f64]: 8,
+}
+
+/** Longest string that is kept, in bytes: licence texts and chat templates are longer than what is asked for here. */
+const MAX_STRING = 1 << 16
+/** Longest string that is possible. */
+const MAX_SKIPPED = 16 << 20
+/** Longest array of numbers that is kept: lists of tokens to suppress have about 90. */
+const MAX_NUMBERS = 4096
+const MAX_ELEMENTS = 1 << 24
+const MAX_DEPTH = 4
+/** Of a vocabulary: Whisper's has 51,866 tokens of 430,000 bytes. */
+const MAX_TOKENS = 1 << 16
+const MAX_TOKEN_BYTES = 4 << 20
+
+/** The arrays of strings that are kept. */
+const TOKENS = 'tokenizer.ggml.tokens'
+
+/** Reads the value that follows its key: small ones are kept, large arrays passed over in bounded memory. */
+export async function readValue(reader: BlockReader, key: string, pacer: Pacer): Promise<GgufValue> {
+  const what = `the value of ${quote(key)}`
+  await reader.ensure(4, what)
+  const type = reader.u32()
+  if (type === VALUE_TYPE.array) return await readArray(reader, key, what, pacer)
+  if (type === VALUE_TYPE.string) return { type, value: await readString(reader, what) }
+  const size = SIZES[type]
+  if (size === undefined) throw corrupt(reader.source.name, `${what} has type ${type}, which does not exist`)
+  await reader.ensure(size, what)
+  const number = readNumber(reader, type)
+  return { type, value: type === VALUE_TYPE.bool ? number !== 0 : number }
+}
+
+async function readArray(reader: BlockReader, key: string, what: string, pacer: Pacer): Promise<GgufValue> {
+  await reader.ensure(12, what)
+  const type = reader.u32()
+  const count = elementCount(reader, what)
+  const size = SIZES[type]
+  if (size !== undefined && count <= MAX_NUMBERS) {
+    await reader.ensure(size * count, what)
+    return { type, value: Array.from({ length: count }, () => readNumber(reader, type)) }
+  }
+  if (key === TOKENS && type === VALUE_TYPE.string)
+    return { type, value: await readTokens(reader, count, pacer) }
+  await skipElements(reader, type, count, what, pacer, 1)
+  return { type, value: undefined }
+}
+
+function elementCount(reader: BlockReader, what: string): number {
+  const count = reader.u64()
+  if (count <= MAX_ELEMENTS) return count
+  throw corrupt(reader.source.name, `${what} has ${count} elements, where ${MAX_ELEMENTS} are possible`)
+}
+
+async function readString(reader: BlockReader, what: string): Promise<string | undefined> {
+  const length = await stringLength(reader, what)
+  if (length > MAX_STRING) {
+    reader.skip(length, what)
+    return undefined
+  }
+  await reader.ensure(length, what)
+  const start = reader.advance(length)
+  return Buffer.from(reader.block.subarray(start, start + length)).toString('utf8')
+}
+
+async function stringLength(reader: BlockReader, what: string): Promise<number> {
+  await reader.ensure(8, what)
+  const length = reader.u64()
+  if (length <= MAX_SKIPPED) return length
+  throw corrupt(reader.source.name, `${what} has ${length} bytes, where ${MAX_SKIPPED} are possible`)
+}
+
+function readNumber(reader: BlockReader, type: number): number {
+  switch (type) {
+    case VALUE_TYPE.u8:
+    case VALUE_TYPE.bool:
+      return reader.u8()
+    case VALUE_TYPE.i8:
+      return (reader.u8() << 24) >> 24
+    case VALUE_TYPE.u16:
+      return reader.u16()
+    case VALUE_TYPE.i16:
+      return reader.i16()
+    case VALUE_TYPE.u32:
+      return reader.u32()
+    case VALUE_TYPE.i32:
+      return reader.i32()
+    case VALUE_TYPE.f32:
+      return reader.f32()
+    case VALUE_TYPE.u64:
+      return reader.u64()
+    case VALUE_TYPE.i64:
+      return reader.i64()
+    default:
+      return reader.f64()
+  }
+}
+
+async function readTokens(reader: BlockReader, count: number, pacer: Pacer): Promise<RawTokens> {
+  const file = reader.source.name
+  if (count > MAX_TOKENS) throw corrupt(file, `it has ${count} tokens, where ${MAX_TOKENS} are possible`)
+  const tokens = new RawTokens(file, Math.min(reader.remaining, MAX_TOKEN_BYTES), count)
+  const readAhead = reader.readAhead
+  reader.readAhead = 1 << 16
+  let left = MAX_TOKEN_BYTES
+  for (let id = 0; id < count; id++) {
+    // Without a pause while the next token is at hand.
+    if (reader.buffered < 8) await reader.ensure(8, `token ${id}`)
+    const length = reader.u64()
+    left -= length
+    if (!(left >= 0)) throw corrupt(file, `its tokens have more than ${MAX_TOKEN_BYTES} bytes at token ${id}`)
+    if (reader.buffered < length) await reader.ensure(length, `token ${id}`)
+    const start = reader.advance(length)
+    tokens.put(id, reader.block.subarray(start, start + length))
+    if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
+  }
+  reader.readAhead = readAhead
+  return tokens
+}
+
+async function skipElements(
+  reader: BlockReader,
+  type: number,
+  count: number,
+  what: string,
+  pacer: Pacer,
+  depth: number,
+): Promise<void> {
+  const size = SIZES[type]
+  if (size !== undefined) {
+    reader.skip(size * count, what)
+    return
+  }
+  const isArray = type === VALUE_TYPE.array
+  if ((!isArray && type !== VALUE_TYPE.string) || depth >= MAX_DEPTH) {
+    throw corrupt(reader.source.name, `${what} is an array of type ${type}, nested ${depth} deep`)
+  }
+  for (let i = 0; i < count; i++) {
+    if ((i & 0xff) === 0 && pacer.due) await pacer.turn()
+    if (isArray) {
+      await reader.ensure(12, what)
+      const inner = reader.u32()
+      await skipElements(reader, inner, elementCount(reader, what), what, pacer, depth + 1)
+      continue
+    }
+    if (reader.buffered < 8) await reader.ensure(8, what)
+    const length = reader.u64()
+    if (length <= reader.buffered) reader.advance(length)
+    else reader.skip(length, what)
+  }
+}

@@ -1,0 +1,19 @@
+import { WhisperHipError } from '../errors.ts'
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'a part of the path is not a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota of the disk is used up',
+  EISDIR: 'it is a folder',
+}
+
+/** A file cannot be written. */
+export function cannotWrite(path: string, cause: unknown, advice: readonly string[] = []): WhisperHipError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const problem = REASONS[code ?? ''] ?? message
+  return new WhisperHipError('ERR_WRITE', `Cannot write '${path}': ${problem}`, { advice, cause })
+}
