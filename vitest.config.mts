@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 interface Project {
@@ -23,6 +24,8 @@ const projects: readonly Project[] = [
 
 export default defineConfig({
   test: {
+    // Vitest would leave one core to itself: half of a small machine.
+    maxWorkers: availableParallelism(),
     projects: projects.map(({ name, seconds, folder = name, globalSetup }) => ({
       test: {
         name,
