@@ -1,6 +1,5 @@
 #include "model/plan_stream.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -11,8 +10,6 @@ namespace whisper_hip {
 
 namespace {
 
-// Between two looks at the cancel flag.
-constexpr size_t kChunkBytes = 4u << 20;
 constexpr uint32_t kMagic = 0x67676d6c;
 constexpr int32_t kFrequencyBins = 201;
 
@@ -102,22 +99,8 @@ void PlanStream::write_payload(const PlanTensor& tensor, uint8_t* out, size_t le
     throw Error("ERR_INTERNAL", "whisper.cpp expects another size for tensor " + tensor.name);
   }
   for (const TensorPart& part : tensor.parts) {
-    if (part.type == tensor.type && part.strides.empty() && part.scale.count == 0) {
-      copy_rows(part, tensor, out);
-    } else {
-      convert_part(plan_.sources, part, tensor, out, [this](size_t bytes) { advance(bytes); });
-    }
+    convert_part(plan_.sources, part, tensor, out, [this](size_t bytes) { advance(bytes); });
     out += part.rows * ggml_row_size(tensor.type, part.row_length(tensor));
-  }
-}
-
-void PlanStream::copy_rows(const TensorPart& part, const PlanTensor& tensor, uint8_t* out) {
-  const size_t bytes = part.rows * ggml_row_size(part.type, tensor.shape[0]);
-  for (size_t done = 0; done < bytes;) {
-    const size_t count = std::min(kChunkBytes, bytes - done);
-    plan_.sources[part.source].read(part.offset + done, out + done, count);
-    done += count;
-    advance(count);
   }
 }
 

@@ -23,7 +23,6 @@ class PlanStream {
   void write_header();
   void write_record(const PlanTensor& tensor);
   void write_payload(const PlanTensor& tensor, uint8_t* out, size_t length);
-  void copy_rows(const TensorPart& part, const PlanTensor& tensor, uint8_t* out);
   void advance(size_t bytes);
 
   const LoadPlan& plan_;

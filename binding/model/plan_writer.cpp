@@ -38,10 +38,6 @@ TensorPart slice_of(const TensorPart& part, const PlanTensor& tensor, uint64_t f
   return slice;
 }
 
-bool is_stored_as_needed(const TensorPart& part, const PlanTensor& tensor) {
-  return part.type == tensor.type && part.strides.empty() && part.scale.count == 0;
-}
-
 } // namespace
 
 void write_plan(const LoadPlan& plan, const std::vector<uint64_t>& offsets, const PlanSource& file,
@@ -66,12 +62,7 @@ void write_plan(const LoadPlan& plan, const std::vector<uint64_t>& offsets, cons
       for (uint64_t first = 0; first < part.rows; first += step) {
         const TensorPart slice = slice_of(part, tensor, first, std::min(step, part.rows - first));
         bytes.resize(slice.rows * row_bytes);
-        if (is_stored_as_needed(slice, tensor)) {
-          plan.sources[slice.source].read(slice.offset, bytes.data(), bytes.size());
-          advance(bytes.size());
-        } else {
-          convert_part(plan.sources, slice, tensor, bytes.data(), advance);
-        }
+        convert_part(plan.sources, slice, tensor, bytes.data(), advance);
         if (mode == PlanWriterMode::write) {
           file.write(offset, bytes.data(), bytes.size());
         } else {

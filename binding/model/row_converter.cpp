@@ -137,6 +137,7 @@ void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part
   const size_t from_bytes = ggml_row_size(part.type, columns);
   const size_t to_bytes = ggml_row_size(tensor.type, columns);
   const RowReader reader(sources, part, tensor);
+  const bool as_stored = part.type == tensor.type && part.strides.empty() && part.scale.count == 0;
   const PlanSource& source = sources[part.source];
 
   std::vector<uint8_t> whole;
@@ -154,16 +155,19 @@ void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part
   // Takes chunks of rows until none is left; `report` is called after each.
   const auto work = [&](const std::function<void()>& report) {
     try {
-      std::vector<uint8_t> stored(whole.empty() ? std::min(rows_at_once, part.rows) * from_bytes : 0);
+      const bool needs_copy = whole.empty() && !as_stored;
+      std::vector<uint8_t> stored(needs_copy ? std::min(rows_at_once, part.rows) * from_bytes : 0);
       std::vector<float> row(static_cast<size_t>(columns));
       while (!stop) {
         const uint64_t first = next.fetch_add(rows_at_once);
         if (first >= part.rows)
           return;
         const uint64_t count = std::min(rows_at_once, part.rows - first);
-        if (whole.empty())
-          source.read(part.offset + first * from_bytes, stored.data(), count * from_bytes);
-        for (uint64_t i = 0; i < count; ++i) {
+        if (whole.empty()) {
+          uint8_t* place = as_stored ? out + first * to_bytes : stored.data();
+          source.read(part.offset + first * from_bytes, place, count * from_bytes);
+        }
+        for (uint64_t i = 0; i < count && !as_stored; ++i) {
           reader.read(first + i, whole.empty() ? stored.data() + i * from_bytes : whole.data(), row.data());
           narrow(row.data(), columns, tensor, out + (first + i) * to_bytes);
         }

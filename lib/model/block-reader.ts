@@ -88,12 +88,14 @@ export class BlockReader {
 
   /** Exact up to 2^53; numbers above are rounded, so compare it with a limit. */
   u64(): number {
-    return Number(this.#view.getBigUint64(this.advance(8), true))
+    const low = this.u32()
+    return this.u32() * 2 ** 32 + low
   }
 
   /** As exact as {@link u64}. */
   i64(): number {
-    return Number(this.#view.getBigInt64(this.advance(8), true))
+    const low = this.u32()
+    return this.i32() * 2 ** 32 + low
   }
 
   f32(): number {

@@ -2,7 +2,7 @@ import type { WhisperHipError } from '../../errors.ts'
 import type { Pacer } from '../../pacer.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import type { Vocabulary } from '../plan.ts'
-import { decodeByteLevel, endOfText, specialTokens, VocabularyPacker } from '../tokenizer.ts'
+import { decodeByteLevel, endOfText, MAX_TOKEN_BYTES, specialTokens, VocabularyPacker } from '../tokenizer.ts'
 import type { RawTokens } from './raw-tokens.ts'
 
 /**
@@ -43,10 +43,11 @@ export async function checkedVocabulary(
   if (failure !== undefined) throw failure
   const count = endOfText(size)
   const packer = new VocabularyPacker(path, count)
+  const scratch = new Uint8Array(2 * MAX_TOKEN_BYTES)
   for (let id = 0; id < count; id++) {
     const token = tokens.get(id)
     if (token === undefined) throw corrupt(path, `token ${id} is missing`)
-    const bytes = decodeByteLevel(token)
+    const bytes = decodeByteLevel(token, scratch)
     if (!bytes)
       throw corrupt(
         path,

@@ -152,7 +152,7 @@ async function readTokens(reader: BlockReader, count: number, pacer: Pacer): Pro
     if (!(left >= 0)) throw corrupt(file, `its tokens have more than ${MAX_TOKEN_BYTES} bytes at token ${id}`)
     if (reader.buffered < length) await reader.ensure(length, `token ${id}`)
     const start = reader.advance(length)
-    tokens.put(id, reader.block.subarray(start, start + length))
+    tokens.put(id, reader.block, start, start + length)
     if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
   }
   reader.readAhead = readAhead

@@ -36,19 +36,25 @@ export class RawTokens {
     return this.#bytes.subarray(start, start + length - 1)
   }
 
-  /** @throws WhisperHipError `ERR_MODEL_CORRUPT` for an id that the model does not have or that is taken by another token */
-  put(id: number, token: Uint8Array): void {
+  /**
+   * Keeps the bytes of `source` from `start` to `end`.
+   * @throws WhisperHipError `ERR_MODEL_CORRUPT` for an id that the model does not have or that is taken by another token
+   */
+  put(id: number, source: Uint8Array, start = 0, end = source.byteLength): void {
+    const length = end - start
     if (id >= this.count) {
       throw corrupt(this.#file, `it has a token ${id}, where the model has ${this.count} tokens`)
     }
     // The printable form takes up to two bytes for one.
-    if (token.byteLength > 2 * MAX_TOKEN_BYTES) throw corrupt(this.#file, `token ${id} is too long`)
+    if (length > 2 * MAX_TOKEN_BYTES) throw corrupt(this.#file, `token ${id} is too long`)
     const known = this.get(id)
-    if (known && Buffer.compare(known, token) === 0) return
+    if (known && Buffer.compare(known, source.subarray(start, end)) === 0) return
     if (known) throw corrupt(this.#file, `it has two tokens ${id}`)
-    this.#bytes.set(token, this.#used)
+    // A call of set() costs more than a token has bytes.
+    const bytes = this.#bytes
+    for (let from = start, to = this.#used; from < end; from++, to++) bytes[to] = source[from] as number
     this.#starts[id] = this.#used
-    this.#lengths[id] = token.byteLength + 1
-    this.#used += token.byteLength
+    this.#lengths[id] = length + 1
+    this.#used += length
   }
 }
