@@ -27,7 +27,6 @@ type Fixed =
   | 'repetitionPenalty'
   | 'noRepeatNgramSize'
   | 'prefix'
-  | 'hotwords'
   | 'hallucinationSilenceThreshold'
   | 'batchSize'
   | 'diarize'
@@ -71,7 +70,7 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     flags: '--task <task>',
     description: 'transcribe, or translate (into English) (default: transcribe)',
   },
-  timestamps: { flags: '--timestamps <kind>', description: 'segment or none (default: segment)' },
+  timestamps: { flags: '--timestamps <kind>', description: 'segment, word or none (default: segment)' },
   maxSegmentLength: {
     flags: '--max-segment-length <characters>',
     description: 'split longer segments between words',
@@ -93,6 +92,7 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     read: partsOf,
   },
   vad: { flags: '--vad', description: 'transcribe only what voice activity detection takes for speech' },
+  hotwords: { flags: '--hotwords <words>', description: 'words to expect, such as names' },
   initialPrompt: { flags: '--initial-prompt <text>', description: 'hint at spelling and style' },
   carryInitialPrompt: {
     flags: '--carry-initial-prompt',

@@ -12,6 +12,7 @@ import {
 import { loadIsolated } from '../isolation/load-isolated.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
+import { alignmentHeadsOf } from './alignment-heads.ts'
 import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'
@@ -179,6 +180,7 @@ async function execute(
   const stores = await storeBytes(native, plan, signal)
   signal?.throwIfAborted()
   let failure: { error: unknown } | undefined
+  const alignmentHeads = await alignmentHeadsOf(plan)
   const task = native.loadModel(
     toNativePlan(plan, stores),
     {
@@ -187,6 +189,7 @@ async function execute(
       allowPartial: options.allowPartial ?? options.backend !== 'hip',
       flashAttention: options.flashAttention,
       idleStates: options.concurrency,
+      alignmentHeads,
     },
     (progress) => {
       try {

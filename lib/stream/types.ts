@@ -115,12 +115,7 @@ export interface StreamOptions {
  * Utterances are numbered from 0 and do not overlap. The events of one come in this order: `speech-start`, `partial`s, `speech-end`,
  * `final`.
  */
-export type StreamEvent =
-  | SpeechStartEvent
-  | PartialEvent
-  | SpeechEndEvent
-  | FinalEvent
-  | StreamStatsEvent
+export type StreamEvent = SpeechStartEvent | PartialEvent | SpeechEndEvent | FinalEvent | StreamStatsEvent
 
 /** Somebody began to speak. */
 export interface SpeechStartEvent {
