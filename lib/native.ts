@@ -240,6 +240,8 @@ export interface NativeHypothesis {
   compressionRatio: number
   /** Whether it was ended because it had come into a loop. */
   repeats: boolean
+  gpuNodes: number
+  cpuNodes: number
   wallSeconds: number
 }
 

@@ -226,6 +226,8 @@ Napi::Object hypothesis_to_js(Napi::Env env, const Hypothesis& hypothesis) {
   object.Set("noSpeechProbability", hypothesis.no_speech_probability);
   object.Set("compressionRatio", hypothesis.compression_ratio);
   object.Set("repeats", hypothesis.repeats);
+  object.Set("gpuNodes", static_cast<double>(hypothesis.nodes.gpu));
+  object.Set("cpuNodes", static_cast<double>(hypothesis.nodes.cpu));
   object.Set("wallSeconds", hypothesis.wall);
   return object;
 }

@@ -32,7 +32,9 @@ type Fixed =
   | 'diarize'
 
 /** Options of `loadModel()`. */
-export const loadFlags: Flags<Exclude<keyof LoadOptions, 'concurrency' | 'onProgress' | 'signal'>> = {
+export const loadFlags: Flags<
+  Exclude<keyof LoadOptions, 'concurrency' | 'maxStreams' | 'onProgress' | 'signal'>
+> = {
   backend: {
     flags: '--backend <policy>',
     description: 'auto, hip (fails rather than run on the CPU) or cpu (default: auto)',

@@ -32,6 +32,7 @@ export const loadOptionNames = [
   'device',
   'allowPartial',
   'concurrency',
+  'maxStreams',
   'flashAttention',
   'weightType',
   'isolation',
@@ -73,6 +74,8 @@ function parseLoadOptions(options: unknown): ParsedLoadOptions {
   if (typeof given.device === 'string') parsed.device = checkString(given.device, 'device', 1, 200)
   else if (given.device !== undefined) parsed.device = checkInteger(given.device, 'device', 0, 63)
   if (given.allowPartial !== undefined) parsed.allowPartial = checkBoolean(given.allowPartial, 'allowPartial')
+  if (given.maxStreams !== undefined)
+    parsed.maxStreams = checkInteger(given.maxStreams, 'maxStreams', 1, 1000)
   if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
   if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
   if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')
@@ -128,6 +131,7 @@ export async function loadHere(
         vocabularySize,
         maxThreads: computeThreads,
         concurrency: options.concurrency,
+        maxStreams: options.maxStreams,
         stores: native,
       },
     }
@@ -188,7 +192,8 @@ async function execute(
       device: ordinal,
       allowPartial: options.allowPartial ?? options.backend !== 'hip',
       flashAttention: options.flashAttention,
-      idleStates: options.concurrency,
+      // And one for the live transcriptions.
+      idleStates: options.concurrency + 1,
       alignmentHeads,
     },
     (progress) => {
