@@ -3,7 +3,7 @@
 /**
  * Measures live transcription: recordings arrive in pieces of 100 ms by a virtual clock that charges the real time of computing.
  *
- *   node bench/stream/index.mjs [--model base] [--policy agreement] [--step 0.6] [--backend auto] [--verbose]
+ *   node bench/stream/index.mjs [--model base] [--policy agreement] [--step 0.8] [--backend auto] [--verbose]
  *     [RECORDING … --text TEXTFILE …]
  *
  * Without recordings: those of the tests, which have texts. Needs ffmpeg and a build. Only figures of a quiet machine mean something.
@@ -52,7 +52,7 @@ await run(async () => {
     options: {
       model: { type: 'string', default: 'base' },
       policy: { type: 'string', default: 'agreement' },
-      step: { type: 'string', default: '0.6' },
+      step: { type: 'string', default: '0.8' },
       backend: { type: 'string', default: 'auto' },
       language: { type: 'string', default: 'en' },
       text: { type: 'string', multiple: true, default: [] },
@@ -69,22 +69,37 @@ await run(async () => {
     path,
     text: values.text[i] === undefined ? undefined : await readFile(values.text[i], 'utf8'),
   }))
-  const known = RECORDINGS.map(async (name) => ({ name, path: await material(name), text: await materialText(name) }))
+  const known = RECORDINGS.map(async (name) => ({
+    name,
+    path: await material(name),
+    text: await materialText(name),
+  }))
   const subjects = await Promise.all(positionals.length > 0 ? own : known)
 
   const { language } = values
   const model = await loadModel(values.model, { backend: /** @type {'auto'} */ (values.backend) })
   const rows = []
-  const all = { words: 0, live: 0, offline: 0, commit: /** @type {number[]} */ ([]), final: /** @type {number[]} */ ([]) }
+  const all = {
+    words: 0,
+    live: 0,
+    offline: 0,
+    commit: /** @type {number[]} */ ([]),
+    final: /** @type {number[]} */ ([]),
+  }
   for (const { name, path, text } of subjects) {
     const pcm = await decode(path)
     const offline = (await model.transcribe(path, { language })).text
-    const live = model.stream({ policy: /** @type {'agreement'} */ (values.policy), step: Number(values.step), language })
+    const live = model.stream({
+      policy: /** @type {'agreement'} */ (values.policy),
+      step: Number(values.step),
+      language,
+    })
     const before = process.memoryUsage.rss()
     const events = await feed(live, pcm)
     const grown = (process.memoryUsage.rss() - before) / 1e6
     const found = measure(events)
-    if (values.verbose) console.log(`\n${name}\n  reference ${text}\n  offline   ${offline}\n  live      ${found.text}`)
+    if (values.verbose)
+      console.log(`\n${name}\n  reference ${text}\n  offline   ${offline}\n  live      ${found.text}`)
     const reference = text ?? offline
     const [liveRate, offlineRate] = [wordErrorRate(reference, found.text), wordErrorRate(reference, offline)]
     const words = wordsOf(reference).length

@@ -22,9 +22,11 @@ export function measure(events) {
     if (event.type === 'stats') lags.push(event.lag)
     if (event.type === 'partial') {
       if (Number.isNaN(firstPartial)) firstPartial = time - speechStart
-      if (event.utterance !== committed.utterance) committed = { utterance: event.utterance, text: '', words: 0 }
+      if (event.utterance !== committed.utterance)
+        committed = { utterance: event.utterance, text: '', words: 0 }
       if (!event.committed.startsWith(committed.text)) retracted++
-      for (const word of event.words.slice(committed.words, event.committedWords)) commitDelays.push(time - word.end)
+      for (const word of event.words.slice(committed.words, event.committedWords))
+        commitDelays.push(time - word.end)
       committed = { utterance: event.utterance, text: event.committed, words: event.committedWords }
     }
     if (event.type === 'final') {
