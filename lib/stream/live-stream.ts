@@ -220,7 +220,7 @@ export class LiveStream extends Duplex {
   #hear({ samples, probabilities }: NativeHeard): void {
     this.#audio.append(samples)
     for (const probability of this.#options.network === '' ? this.#loudness(samples) : probabilities) {
-      this.#decide(this.#endpointer.push(probability))
+      this.#decide(this.#endpointer.push(probability, this.#audio.end))
     }
     this.#advance()
   }
@@ -247,10 +247,7 @@ export class LiveStream extends Duplex {
     const open = this.#utterances.at(-1)
     switch (boundary.type) {
       case 'start': {
-        // Where an utterance was cut, speech has not begun.
-        if (boundary.at > boundary.cut || open === undefined || open.end?.reason !== 'max') {
-          this.#tell({ type: 'speech-start', time: boundary.at / RATE })
-        }
+        if (!boundary.goesOn) this.#tell({ type: 'speech-start', time: boundary.at / RATE })
         const start = boundary.cut
         const due = performance.now()
         const number = this.#count++
