@@ -15,13 +15,20 @@ const LOOK_EVERY_MS = 2
  */
 class VirtualClock {
   #seconds = 0
-  #mark = performance.now()
+  #now
+  #mark
   #busy = false
+
+  /** @param {() => number} now seconds */
+  constructor(now) {
+    this.#now = now
+    this.#mark = now()
+  }
 
   /** @param {boolean} busy whether time passes */
   tick(busy) {
-    const now = performance.now()
-    if (this.#busy) this.#seconds += (now - this.#mark) / 1000
+    const now = this.#now()
+    if (this.#busy) this.#seconds += now - this.#mark
     this.#mark = now
     this.#busy = busy
     return this.#seconds
@@ -33,14 +40,23 @@ class VirtualClock {
   }
 }
 
+const wallTime = () => performance.now() / 1000
+
+/** Processor time shared by `threads`: what a CPU would take that had nothing else to do. @param {number} threads */
+export const processorTime = (threads) => () => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6 / threads
+}
+
 /**
  * Feeds 16 kHz mono 16-bit samples to a stream, 100 ms at a time, and collects what it says and when.
  * @param {import('../../lib/index.ts').LiveStream} live
  * @param {Buffer} pcm
+ * @param {() => number} [now] the clock that computing is charged by, in seconds
  * @returns {Promise<Timed[]>}
  */
-export async function feed(live, pcm) {
-  const clock = new VirtualClock()
+export async function feed(live, pcm, now = wallTime) {
+  const clock = new VirtualClock(now)
   /** @type {Timed[]} */
   const events = []
   live.on('data', (event) => events.push({ time: clock.tick(live.decoding), event }))

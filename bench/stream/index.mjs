@@ -3,10 +3,11 @@
 /**
  * Measures live transcription: recordings arrive in pieces of 100 ms by a virtual clock that charges the real time of computing.
  *
- *   node bench/stream/index.mjs [--model base] [--policy agreement] [--step 0.8] [--backend auto] [--verbose]
+ *   node bench/stream/index.mjs [--model base] [--policy agreement] [--step 0.8] [--backend auto] [--charge wall] [--verbose]
  *     [RECORDING … --text TEXTFILE …]
  *
- * Without recordings: those of the tests, which have texts. Needs ffmpeg and a build. Only figures of a quiet machine mean something.
+ * --charge processor charges the processor time of computing, divided by the processors, instead of the time by the clock: for a CPU that has other
+ * things to do, too. Without recordings: those of the tests, which have texts. Needs ffmpeg and a build. Only figures of a quiet machine mean something.
  */
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -18,7 +19,7 @@ import { material, materialText } from '../../scripts/test-material.mjs'
 import { library } from '../support/library.mjs'
 import { importSources } from '../support/prepare.mjs'
 import { printTable } from '../support/table.mjs'
-import { feed } from './feed.mjs'
+import { feed, processorTime } from './feed.mjs'
 import { measure, quantile } from './measure.mjs'
 
 const RECORDINGS = [
@@ -56,6 +57,7 @@ await run(async () => {
       backend: { type: 'string', default: 'auto' },
       language: { type: 'string', default: 'en' },
       text: { type: 'string', multiple: true, default: [] },
+      charge: { type: 'string', default: 'wall' },
       verbose: { type: 'boolean', default: false },
     },
     allowPositionals: true,
@@ -95,7 +97,11 @@ await run(async () => {
       language,
     })
     const before = process.memoryUsage.rss()
-    const events = await feed(live, pcm)
+    const events = await feed(
+      live,
+      pcm,
+      values.charge === 'processor' ? processorTime(cpus().length) : undefined,
+    )
     const grown = (process.memoryUsage.rss() - before) / 1e6
     const found = measure(events)
     if (values.verbose)

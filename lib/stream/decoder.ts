@@ -80,18 +80,27 @@ export class Decoder {
   }
 
   /**
-   * Guesses quickly, with an encoder pass that is as short as the audio; once more with a full one when the text is suspicious.
+   * Guesses quickly, with an encoder pass that is as short as the audio.
    * @param samples at most 30 s at 16 kHz
    */
-  async guess(
+  guess(
     samples: Float32Array,
     question: GuessQuestion,
     urgency: Urgency,
     signal: AbortSignal,
   ): Promise<NativeHypothesis> {
-    const positions = Math.ceil(((50 * samples.length) / RATE + MARGIN) / BLOCK) * BLOCK
-    const guess = await this.#hypothesize(samples, question, positions, urgency, signal)
-    if (positions >= ALL_POSITIONS || !this.isSuspicious(guess)) return guess
+    return this.#hypothesize(samples, question, shortestContext(samples.length), urgency, signal)
+  }
+
+  /** As {@link guess}, and once more with a full encoder pass when the text is suspicious. */
+  async guessTwice(
+    samples: Float32Array,
+    question: GuessQuestion,
+    urgency: Urgency,
+    signal: AbortSignal,
+  ): Promise<NativeHypothesis> {
+    const guess = await this.guess(samples, question, urgency, signal)
+    if (!this.isSuspicious(guess) || shortestContext(samples.length) === 0) return guess
     return this.#hypothesize(samples, question, 0, urgency, signal)
   }
 
@@ -117,7 +126,7 @@ export class Decoder {
   async #hypothesize(
     samples: Float32Array,
     { context, prefix, beamSize }: GuessQuestion,
-    positions: number,
+    audioContext: number,
     urgency: Urgency,
     signal: AbortSignal,
   ): Promise<NativeHypothesis> {
@@ -130,7 +139,7 @@ export class Decoder {
       prompt: hotwords + initialPrompt + context,
       prefix,
       beamSize,
-      audioContext: positions < ALL_POSITIONS ? positions : 0,
+      audioContext,
       suppressBlank,
       suppressNonSpeech,
       suppressTokens,
@@ -188,6 +197,12 @@ export class Decoder {
     this.#computed.gpuNodes += gpuNodes
     this.#computed.cpuNodes += cpuNodes
   }
+}
+
+/** Positions that hold so many samples, 0 for all. */
+function shortestContext(samples: number): number {
+  const positions = Math.ceil(((50 * samples) / RATE + MARGIN) / BLOCK) * BLOCK
+  return positions < ALL_POSITIONS ? positions : 0
 }
 
 interface Pcm {

@@ -166,7 +166,7 @@ function parseTimestamps(value: unknown): 'segment' | 'word' | 'none' {
 }
 
 /** As one more thing that was said before: a word begins with a space. */
-export function parseHotwords(value: unknown, name: string): string {
+function parseHotwords(value: unknown, name: string): string {
   const words = checkString(value, name, 0, 10_000).trim()
   return words === '' ? '' : ` ${words}`
 }

@@ -1,6 +1,5 @@
-import type { NativeHypothesis } from '../../native.ts'
 import { lengthOfSame } from '../align-words.ts'
-import type { Decoder, Urgency } from '../decoder.ts'
+import type { Decoder, GuessQuestion, Urgency } from '../decoder.ts'
 import { lengthBeforeLoop } from '../loop-guard.ts'
 import { normalizeWord } from '../normalize.ts'
 import { decodeCarefully } from './careful.ts'
@@ -49,7 +48,8 @@ export class AgreementPolicy implements Policy {
 
   async partial(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<PartialText> {
     if (this.#from < 0) this.#from = audio.start
-    const guess = await this.#guess(audio, this.#decoder.beamSize, urgency, signal)
+    const samples = audio.slice(this.#from, audio.end)
+    const guess = await this.#decoder.guessTwice(samples, this.#question(), urgency, signal)
     const tail = inStream(guess.words, this.#from)
     const sound = this.#withoutLoop(tail)
     const isGood = sound.length === tail.length && !this.#decoder.isSuspicious(guess)
@@ -62,11 +62,11 @@ export class AgreementPolicy implements Policy {
   }
 
   async final(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<FinalText> {
-    if (this.#committed.length === 0) return decodeCarefully(this.#decoder, audio, urgency, signal)
-    const guess = await this.#guess(audio, this.#decoder.beamSize, urgency, signal)
-    const tail = inStream(guess.words, this.#from)
+    const from = this.#from < 0 ? audio.start : this.#from
+    const guess = await this.#decoder.guess(audio.slice(from, audio.end), this.#question(), urgency, signal)
+    const tail = inStream(guess.words, from)
     if (this.#withoutLoop(tail).length < tail.length || this.#decoder.isSuspicious(guess)) {
-      return this.#carefulFinal(audio, urgency, signal)
+      return this.#carefulFinal({ ...audio, start: from }, urgency, signal)
     }
     const words = joined(this.#committed, tail, guess.continues)
     const { language, averageLogProbability } = guess
@@ -75,7 +75,7 @@ export class AgreementPolicy implements Policy {
 
   /** The rest of the utterance, from a decoding that does not know what was committed. */
   async #carefulFinal(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<FinalText> {
-    const careful = await decodeCarefully(this.#decoder, { ...audio, start: this.#from }, urgency, signal)
+    const careful = await decodeCarefully(this.#decoder, audio, urgency, signal)
     const inAudio = this.#committed.slice(this.#trimmed)
     const same = lengthOfSame(
       inAudio.map(({ text }) => normalizeWord(text)),
@@ -85,21 +85,11 @@ export class AgreementPolicy implements Policy {
     return { ...careful, text: textOf(words), words }
   }
 
-  #guess(
-    audio: UtteranceAudio,
-    beamSize: number,
-    urgency: Urgency,
-    signal: AbortSignal,
-  ): Promise<NativeHypothesis> {
+  #question(): GuessQuestion {
     const prefix = this.#committed.slice(this.#trimmed).flatMap(({ tokens }) => tokens)
     const before = this.#committed.slice(0, this.#trimmed).map(({ text }) => text)
     const context = this.#contextIsGood ? before.join('').slice(-CONTEXT_CHARACTERS) : ''
-    return this.#decoder.guess(
-      audio.slice(this.#from, audio.end),
-      { context, prefix, beamSize },
-      urgency,
-      signal,
-    )
+    return { context, prefix, beamSize: this.#decoder.beamSize }
   }
 
   /** The new words up to the point where the text begins to repeat itself. */

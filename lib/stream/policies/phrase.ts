@@ -15,7 +15,7 @@ export class PhrasePolicy implements Policy {
 
   async partial(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<PartialText> {
     const samples = audio.slice(audio.start, audio.end)
-    const guess = await this.#decoder.guess(
+    const guess = await this.#decoder.guessTwice(
       samples,
       { context: '', prefix: [], beamSize: 1 },
       urgency,
