@@ -1,44 +1,36 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { NativeHypothesis, NativeWord } from '../../../lib/native.ts'
-import type { Careful, Decoder, GuessQuestion } from '../../../lib/stream/decoder.ts'
+import { Decoder } from '../../../lib/stream/decoder.ts'
 import { lengthBeforeLoop } from '../../../lib/stream/loop-guard.ts'
 import { normalizeWord } from '../../../lib/stream/normalize.ts'
 import { AgreementPolicy } from '../../../lib/stream/policies/agreement.ts'
 import { type PartialText, textOf } from '../../../lib/stream/policies/policy.ts'
-import { guessOf, segmentOf, wordsOf } from './fakes.ts'
+import { type FakeCall, FakeHost, guessOf, transcribeOptions, wordsOf } from './fakes.ts'
 
 const RATE = 16_000
 const never = new AbortController().signal
 const urgency = { final: false, due: 0 }
 
-/** A fake decoder that says what the test wrote for it. */
-class FakeDecoder implements Pick<Decoder, 'guess' | 'transcribe' | 'isSuspicious' | 'beamSize'> {
-  readonly beamSize = 5
-  readonly asked: (GuessQuestion & { seconds: number })[] = []
-  careful = 0
+/** A fake model that says what the test wrote for it, at once. */
+class FakeModel extends FakeHost {
   next: NativeHypothesis = guessOf('')
   nextCareful = ''
 
-  isSuspicious({ repeats, averageLogProbability, compressionRatio }: NativeHypothesis): boolean {
-    return repeats || averageLogProbability < -1 || compressionRatio > 2.4
+  protected override asked(call: FakeCall): void {
+    if (call.kind === 'careful') call.answer(this.nextCareful)
+    else call.answer('', this.next)
   }
 
-  async guess(samples: Float32Array, question: GuessQuestion): Promise<NativeHypothesis> {
-    this.asked.push({ ...question, seconds: samples.length / RATE })
-    return this.next
-  }
-
-  async transcribe(): Promise<Careful> {
-    this.careful++
-    return { segments: this.nextCareful === '' ? [] : [segmentOf(this.nextCareful)], language: 'en' }
+  get guesses(): FakeCall[] {
+    return this.calls.filter(({ kind }) => kind === 'guess')
   }
 }
 
 /** An utterance that begins at second 5 and goes on. */
 class Talk {
-  readonly decoder = new FakeDecoder()
-  readonly policy = new AgreementPolicy(this.decoder as unknown as Decoder)
+  readonly model = new FakeModel()
+  readonly policy = new AgreementPolicy(new Decoder(this.model, transcribeOptions()))
 
   #audio(seconds: number) {
     const slice = (from: number, to: number) => new Float32Array(to - from)
@@ -53,12 +45,12 @@ class Talk {
   }
 
   partial(seconds: number, guess: NativeHypothesis | string): Promise<PartialText> {
-    this.decoder.next = typeof guess === 'string' ? guessOf(guess) : guess
+    this.model.next = typeof guess === 'string' ? guessOf(guess) : guess
     return this.policy.partial(this.#audio(seconds), urgency, never)
   }
 
   final(seconds: number, guess: NativeHypothesis | string) {
-    this.decoder.next = typeof guess === 'string' ? guessOf(guess) : guess
+    this.model.next = typeof guess === 'string' ? guessOf(guess) : guess
     return this.policy.final(this.#audio(seconds), urgency, never)
   }
 }
@@ -93,7 +85,7 @@ describe('words are committed', () => {
     await talk.hear(2, ' We went home')
     await talk.hear(3, ' We went out')
     await talk.hear(4, tail(' out', 0.8))
-    expect(talk.decoder.asked.map(({ prefix }) => prefix)).toEqual([[], [], [3, 5]])
+    expect(talk.model.guesses.map(({ options }) => options.prefix)).toEqual([[], [], [3, 5]])
   })
 
   it('with their times in the stream', async () => {
@@ -160,10 +152,10 @@ describe('a guess that is not to be trusted', () => {
   it('is not given to the model as context', async () => {
     const talk = new Talk()
     await longTalk(talk)
-    expect(talk.decoder.asked.at(-1)?.context).not.toBe('')
+    expect(talk.model.calls.at(-1)?.options.prompt).not.toBe('')
     await talk.hear(60, guessOf('', { repeats: true }))
     await talk.hear(60.5, '')
-    expect(talk.decoder.asked.at(-1)?.context).toBe('')
+    expect(talk.model.calls.at(-1)?.options.prompt).toBe('')
   })
 })
 
@@ -171,7 +163,7 @@ describe('a guess that is not to be trusted', () => {
 async function longTalk(talk: Talk): Promise<void> {
   let said = 0
   for (let seconds = 1; seconds < 30; seconds++) {
-    const from = () => (talk.decoder.asked.at(-1)?.seconds ?? 1) - 1
+    const from = () => (talk.model.calls.at(-1)?.seconds ?? 1) - 1
     const text = ` word${said++}.`
     await talk.hear(seconds, tail(text, Math.max(from(), 0)))
     await talk.hear(seconds + 0.5, tail(text, Math.max(from(), 0)))
@@ -182,10 +174,10 @@ describe('a long utterance', () => {
   it('is not decoded from its beginning for ever', async () => {
     const talk = new Talk()
     await longTalk(talk)
-    for (const { seconds } of talk.decoder.asked) expect(seconds).toBeLessThan(20)
-    const { context, prefix } = talk.decoder.asked.at(-1) as GuessQuestion
-    expect(context).toMatch(/word1\d\.$|word2\d\.$/)
-    expect(context.length).toBeLessThanOrEqual(200)
+    for (const { seconds } of talk.model.calls) expect(seconds).toBeLessThan(20)
+    const { prompt, prefix } = (talk.model.calls.at(-1) as FakeCall).options
+    expect(prompt).toMatch(/word1\d\.$|word2\d\.$/)
+    expect(prompt.length).toBeLessThanOrEqual(200)
     expect(prefix.length).toBeLessThan(20)
   })
 
@@ -193,7 +185,7 @@ describe('a long utterance', () => {
     const talk = new Talk()
     for (let seconds = 1; seconds < 60; seconds++)
       await talk.hear(seconds, ` never${seconds} the${seconds} same${seconds}`)
-    for (const { seconds } of talk.decoder.asked) expect(seconds).toBeLessThan(25)
+    for (const { seconds } of talk.model.calls) expect(seconds).toBeLessThan(25)
   })
 })
 
@@ -206,15 +198,22 @@ describe('the final', () => {
     expect(text).toBe('We went home again.')
     expect(words.map((word) => word.text).join('')).toBe(' We went home again.')
     expect(averageLogProbability).toBe(-0.2)
-    expect(talk.decoder.careful).toBe(0)
+    expect(talk.model.guesses).toHaveLength(talk.model.calls.length)
   })
 
-  it('is decoded carefully where nothing is committed', async () => {
+  it('is all of it where nothing is committed', async () => {
     const talk = new Talk()
     await talk.hear(2, ' We went home')
-    talk.decoder.nextCareful = ' He went home.'
-    expect((await talk.final(3, ' wrong')).text).toBe('He went home.')
-    expect(talk.decoder.asked).toHaveLength(1)
+    talk.model.nextCareful = ' He went out.'
+    expect((await talk.final(3, ' He went out.')).text).toBe('He went out.')
+  })
+
+  it('is all of it where no partial was made', async () => {
+    const talk = new Talk()
+    talk.model.nextCareful = ' Yes.'
+    const { text, words } = await talk.final(1, ' Yes.')
+    expect(text).toBe('Yes.')
+    expect(words).toMatchObject([{ start: 5, end: 5.3 }])
   })
 
   it.each([
@@ -224,9 +223,9 @@ describe('the final', () => {
     const talk = new Talk()
     await talk.hear(2, ' We went')
     await talk.hear(3, ' We went')
-    talk.decoder.nextCareful = ' He went home.'
+    talk.model.nextCareful = ' He went home.'
     expect((await talk.final(4, guess)).text).toBe('We went home.')
-    expect(talk.decoder.careful).toBe(1)
+    expect(talk.model.calls.at(-1)?.kind).toBe('careful')
   })
 
   it('may be asked again', async () => {
@@ -295,7 +294,7 @@ describe('whatever the model says', () => {
             expect(text).toBe(last.text)
           last = { text, words: partial.committed }
         }
-        talk.decoder.nextCareful = ' a b c'
+        talk.model.nextCareful = ' a b c'
         const final = await talk.final(
           seconds + 1,
           guessOf(' c d', { averageLogProbability: isGood ? -0.1 : -2 }),

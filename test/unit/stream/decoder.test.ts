@@ -11,7 +11,7 @@ function made(options: Record<string, unknown> = {}) {
   const host = new FakeHost()
   const decoder = new Decoder(host, transcribeOptions(options))
   const ask = (audio: Float32Array, question: Partial<Parameters<Decoder['guess']>[1]> = {}) =>
-    decoder.guess(audio, { context: '', prefix: [], beamSize: 1, ...question }, urgency, never)
+    decoder.guessTwice(audio, { context: '', prefix: [], beamSize: 1, ...question }, urgency, never)
   const run = async () => {
     await settled()
     const call = host.running()
@@ -54,6 +54,14 @@ describe('a guess', () => {
     second.answer(' So.', suspicious)
     expect((await guess).words[0]?.text).toBe(' So.')
     expect(host.calls).toHaveLength(2)
+  })
+
+  it('is made once where that has to do', async () => {
+    const { host, decoder, run } = made()
+    const guess = decoder.guess(seconds(2), { context: '', prefix: [], beamSize: 1 }, urgency, never)
+    ;(await run()).answer(' a a a a', { repeats: true })
+    expect((await guess).repeats).toBe(true)
+    expect(host.calls).toHaveLength(1)
   })
 
   it('obeys the thresholds of the options', async () => {
