@@ -19,10 +19,11 @@ import type { OutputFormat } from '../../output/types.ts'
 import type { CommandContext } from '../context.ts'
 import { tell, tellError, UsageError } from '../failures.ts'
 import { makeFolder, writeWhole } from '../files.ts'
+import { optionsOf, readFlags, toUsage } from '../flags.ts'
 import { showLoading } from '../load-progress.ts'
 import { type PlannedOutput, planOutputs, STDIN } from '../output-plan.ts'
 import { Progress } from '../progress.ts'
-import { checkRunOptions, loadFlags, optionsOf, readFlags, runFlags, toUsage } from '../transcribe-flags.ts'
+import { checkRunOptions, loadFlags, runFlags, transcribeFlags } from '../transcribe-flags.ts'
 
 interface TranscribeFlags {
   model: string
@@ -82,7 +83,7 @@ async function transcribeFiles(
       } catch (error) {
         progress.clear()
         // One bad recording does not take the others with it.
-        if (!several || !isAboutAudio(error)) throw toUsage(error)
+        if (!several || !isAboutAudio(error)) throw toUsage(error, transcribeFlags)
         tellError(error)
         fail(1)
       }
@@ -129,7 +130,7 @@ async function load(
       onProgress: showLoading(progress, input),
     })
   } catch (error) {
-    throw toUsage(error)
+    throw toUsage(error, transcribeFlags)
   } finally {
     progress.clear()
   }
