@@ -5,6 +5,7 @@
 #include "backend/backends_object.h"
 #include "environment.h"
 #include "model/model_object.h"
+#include "stream/live_audio_object.h"
 #include "support/abort.h"
 #include "support/log.h"
 #include "transcribe/detect_speech.h"
@@ -43,6 +44,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("ByteStore", environment.byte_store_constructor.Value());
   exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));
   exports.Set("detectSpeech", Napi::Function::New<detect_speech>(env, "detectSpeech"));
+  exports.Set("LiveAudio", LiveAudioObject::define(env));
   exports.Set("writeTensors", Napi::Function::New<write_tensors>(env, "writeTensors"));
   exports.Set("counters", Napi::Function::New<counters>(env, "counters"));
   return exports;

@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'ERR_DISPOSED'
   | 'ERR_DOWNLOAD'
   | 'ERR_WRITE'
+  | 'ERR_TOO_MANY_STREAMS'
   | 'ERR_INTERNAL'
 
 /** What {@link WhisperHipError} carries beside its message. */

@@ -26,6 +26,18 @@ export type {
 } from './model/types.ts'
 export { formatTranscription } from './output/format-transcription.ts'
 export type { OutputFormat } from './output/types.ts'
+export type { LiveStream } from './stream/live-stream.ts'
+export type {
+  FinalEvent,
+  LiveSpeechOptions,
+  PartialEvent,
+  SampleFormat,
+  SpeechEndEvent,
+  SpeechStartEvent,
+  StreamEvent,
+  StreamOptions,
+  StreamStatsEvent,
+} from './stream/types.ts'
 export { type OneCallOptions, transcribe } from './transcribe/transcribe.ts'
 export type {
   AudioInput,

@@ -38,6 +38,7 @@ export interface NativeAddon {
   ): NativeTask<NativeModel>
   /** Finds the speech in audio, on a thread of its own. */
   detectSpeech(audio: NativeAudioSource, options: NativeSpeechOptions): NativeTask<NativeSpeech>
+  LiveAudio: new (options: NativeLiveAudioOptions) => NativeLiveAudio
   /**
    * Writes each tensor of a plan, in its type in memory, to its offset in an open file, or with `compare` rejects with
    * `ERR_MODEL_CORRUPT` where the file has something else. The descriptor must stay open until the task has ended.
@@ -143,6 +144,8 @@ export interface NativeLoadOptions {
   flashAttention: boolean
   /** How many idle states are kept for the next jobs. */
   idleStates: number
+  /** Pairs of layer and head of the decoder, one after the other, whose attention follows the audio; absent or empty for those of a model of this size. */
+  alignmentHeads?: number[]
 }
 
 export interface NativeModel {
@@ -155,6 +158,8 @@ export interface NativeModel {
     options: NativeTranscribeOptions,
     events: NativeEvents,
   ): NativeTask<NativeResult>
+  /** Guesses at no more than 30 s of audio. */
+  hypothesize(audio: NativeAudioSource, options: NativeHypothesisOptions): NativeTask<NativeHypothesis>
   detectLanguage(audio: NativeAudioSource, threads: number): NativeTask<NativeDetection>
   /** Waits for running jobs to end (cancel them first), then frees the weights. */
   dispose(): Promise<void>
@@ -175,6 +180,8 @@ export interface NativeTranscribeOptions {
   temperatures: number[]
   /** NaN = mean log probability. */
   lengthPenalty: number
+  /** Put before every window; '' for none. */
+  hotwords: string
   initialPrompt: string
   carryInitialPrompt: boolean
   conditionOnPreviousText: boolean
@@ -188,6 +195,8 @@ export interface NativeTranscribeOptions {
   /** 0 = no limit. */
   maxTokens: number
   timestamps: boolean
+  /** Find the times of words. */
+  words: boolean
   /** [start, end] pairs in seconds; end = Infinity for the end of the audio. */
   clips: number[]
   /** Transcribe only the speech in the clips. */
@@ -197,6 +206,68 @@ export interface NativeTranscribeOptions {
   /** Infinity = off. */
   compressionRatioThreshold: number
   threads: number
+}
+
+export interface NativeHypothesisOptions {
+  /** ISO code, or '' to detect. */
+  language: string
+  translate: boolean
+  /** Text before the audio. */
+  prompt: string
+  /** Tokens that the text begins with. */
+  prefix: number[]
+  /** Positions of 20 ms to encode, a multiple of 256; 0 for all of 30 s. */
+  audioContext: number
+  suppressBlank: boolean
+  suppressNonSpeech: boolean
+  suppressTokens: number[]
+  /** Most tokens after the prefix. */
+  maxTokens: number
+  threads: number
+}
+
+export interface NativeHypothesis {
+  language: string
+  /** 1 when it was given. */
+  languageProbability: number
+  /** What follows the prefix; times from the start of the audio. */
+  words: NativeWord[]
+  /** Whether the first word is the rest of the last one of the prefix. */
+  continues: boolean
+  averageLogProbability: number
+  noSpeechProbability: number
+  /** Of the whole text. */
+  compressionRatio: number
+  /** Whether it was ended because it had come into a loop. */
+  repeats: boolean
+  gpuNodes: number
+  cpuNodes: number
+  wallSeconds: number
+}
+
+export interface NativeLiveAudioOptions {
+  format: 's16le' | 'f32le'
+  sampleRate: number
+  channels: number
+  /** Absolute path of Silero's ONNX file, '' for no voice activity. */
+  network: string
+}
+
+export interface NativeLiveAudio {
+  /**
+   * Takes the next bytes, split anywhere.
+   * @throws `ERR_INVALID_ARGUMENT` naming the index of a sample that is none
+   */
+  push(bytes: Uint8Array): NativeHeard
+  /** No bytes follow. */
+  finish(): NativeHeard
+}
+
+export interface NativeHeard {
+  /** 16 kHz mono. */
+  samples: Float32Array
+  /** Of speech, for each frame of 512 samples that is complete with these. */
+  probabilities: Float32Array
 }
 
 /** Options of the public SpeechOptions, all set. */
@@ -236,6 +307,17 @@ export interface NativeSegment {
   noSpeechProbability: number
   language: string
   tokens: { id: number; text: string; probability: number }[]
+  /** When they were asked for. */
+  words?: NativeWord[]
+}
+
+export interface NativeWord {
+  text: string
+  /** Seconds. */
+  start: number
+  end: number
+  probability: number
+  tokens: number[]
 }
 
 export interface NativeResult {

@@ -71,17 +71,6 @@ void require_range(int value, int low, int high, const char* what) {
                                           std::to_string(value));
 }
 
-// [frames, channels] interleaved to the mean of the channels.
-void mix_down(const float* frames, size_t n, size_t channels, float* out) {
-  const float scale = 1.0f / static_cast<float>(channels);
-  for (size_t i = 0; i < n; ++i) {
-    float sum = 0;
-    for (size_t channel = 0; channel < channels; ++channel)
-      sum += frames[i * channels + channel];
-    out[i] = sum * scale;
-  }
-}
-
 } // namespace
 
 AudioStream::AudioStream(std::unique_ptr<FrameSource> source) : source_(std::move(source)) {

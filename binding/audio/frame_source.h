@@ -27,4 +27,7 @@ class FrameSource {
 // can only be damage and would overflow the spectrum; `n` when there is none.
 size_t find_damaged_sample(const float* samples, size_t n);
 
+// The mean of the channels: [frames, channels] interleaved to [frames].
+void mix_down(const float* samples, size_t frames, size_t channels, float* out);
+
 } // namespace whisper_hip

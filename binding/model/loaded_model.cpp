@@ -41,6 +41,8 @@ void LoadedModel::load(const LoadPlan& plan, const ContextOptions& options,
   whisper_model_loader loader = stream.loader();
   context_ = load_context(loader, options);
   weight_bytes_ = weight_buffers(*context_);
+  alignment_heads_ =
+      options.alignment_heads.empty() ? known_alignment_heads(*context_) : options.alignment_heads;
   // The first state is made now: what it needs is part of what loading promises, and it knows the device.
   LogScope log;
   State state = create_state(*context_);

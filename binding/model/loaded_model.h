@@ -28,6 +28,7 @@ class LoadedModel {
   const std::string& device() const { return device_; }
   bool on_gpu() const { return on_gpu_; }
   bool gpu_only() const { return gpu_only_; }
+  const std::vector<AttentionHead>& alignment_heads() const { return alignment_heads_; }
 
   // A state for one job, and the right to use context(); goes back to the pool (or is freed) when the lease
   // ends.
@@ -76,6 +77,7 @@ class LoadedModel {
   Context context_;
   std::map<std::string, size_t> weight_bytes_;
   std::string device_;
+  std::vector<AttentionHead> alignment_heads_;
   bool on_gpu_;
   bool gpu_only_;
   size_t idle_states_;

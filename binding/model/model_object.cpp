@@ -46,6 +46,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
                      {InstanceAccessor<&ModelObject::weight_bytes>("weightBytes"),
                       InstanceAccessor<&ModelObject::device>("device"),
                       InstanceMethod<&ModelObject::transcribe>("transcribe"),
+                      InstanceMethod<&ModelObject::hypothesize>("hypothesize"),
                       InstanceMethod<&ModelObject::detect_language>("detectLanguage"),
                       InstanceMethod<&ModelObject::dispose>("dispose")});
 }
@@ -120,6 +121,20 @@ Napi::Value ModelObject::transcribe(const Napi::CallbackInfo& info) {
   return environment.run(env, std::move(work), std::move(callbacks));
 }
 
+Napi::Value ModelObject::hypothesize(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Environment::of(env).run(
+      env,
+      [model = model_or_throw(env), open_audio = audio_from_js(info[0].As<Napi::Object>()),
+       request = hypothesis_request_from_js(info[1].As<Napi::Object>())](
+          const std::atomic<bool>& cancelled) -> Settle {
+        Hypothesis hypothesis = whisper_hip::hypothesize(*model, open_audio, request, cancelled);
+        return [hypothesis = std::move(hypothesis)](Napi::Env done) -> Napi::Value {
+          return hypothesis_to_js(done, hypothesis);
+        };
+      });
+}
+
 Napi::Value ModelObject::detect_language(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const int threads = std::clamp(info[1].ToNumber().Int32Value(), 1, compute_threads());
@@ -157,6 +172,7 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   context.gpu_device = std::max(options.Get("device").ToNumber().Int32Value(), 0);
   context.gpu_only = context.use_gpu && !options.Get("allowPartial").ToBoolean();
   context.flash_attention = options.Get("flashAttention").ToBoolean();
+  context.alignment_heads = alignment_heads_from_js(options.Get("alignmentHeads"), plan->hparams);
   const auto idle_states =
       static_cast<size_t>(std::clamp(options.Get("idleStates").ToNumber().Int32Value(), 0, 64));
   auto callbacks = callbacks_of(env.Undefined(), info[2]);

@@ -20,6 +20,7 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);
   Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value transcribe(const Napi::CallbackInfo& info);
+  Napi::Value hypothesize(const Napi::CallbackInfo& info);
   Napi::Value detect_language(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   std::shared_ptr<LoadedModel> model_or_throw(Napi::Env env) const;

@@ -12,6 +12,12 @@ static ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel,
 static void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size);
 static void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size);
 static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params);
+static ggml_tensor* flash_attention_for_whisper(ggml_context* context, ggml_tensor* q, ggml_tensor* k,
+                                                ggml_tensor* v, ggml_tensor* mask, float scale, float bias,
+                                                float softcap);
+static ggml_tensor* soft_max_for_whisper(ggml_context* context, ggml_tensor* scores, ggml_tensor* mask,
+                                         float scale, float bias);
+static void expand_for_whisper(ggml_cgraph* graph, ggml_tensor* tensor);
 } // namespace whisper_hip
 
 // Every graph computation of whisper.cpp goes through the shared compute threads.
@@ -26,7 +32,14 @@ static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const c
 #define ggml_backend_tensor_set whisper_hip::set_for_whisper
 // ggml's own asks for f16 kernels.
 #define ggml_conv_1d_ph whisper_hip::conv_for_whisper
+// Cross-attention is looked at for the times of words: see cross_attention().
+#define ggml_flash_attn_ext whisper_hip::flash_attention_for_whisper
+#define ggml_soft_max_ext whisper_hip::soft_max_for_whisper
+#define ggml_build_forward_expand whisper_hip::expand_for_whisper
 #include "whisper.cpp"
+#undef ggml_build_forward_expand
+#undef ggml_soft_max_ext
+#undef ggml_flash_attn_ext
 #undef ggml_conv_1d_ph
 #undef ggml_backend_tensor_set
 #undef ggml_backend_tensor_get
@@ -157,6 +170,50 @@ static ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel,
       context, ggml_reshape_2d(context, columns, columns->ne[0], columns->ne[2] * columns->ne[1]),
       ggml_reshape_2d(context, kernel, kernel->ne[0] * kernel->ne[1], kernel->ne[2]));
   return ggml_reshape_3d(context, product, columns->ne[1], kernel->ne[2], columns->ne[2]);
+}
+
+// The decoder graph that is being built or computed on this thread, when its cross-attention is wanted.
+struct AttentionCapture {
+  std::vector<bool> layers;          // wanted
+  size_t layer = 0;                  // of the next cross-attention
+  std::vector<ggml_tensor*> weights; // of the wanted layers: [positions, tokens, heads]
+};
+static thread_local AttentionCapture* capture = nullptr;
+
+// Cross-attention has no mask, which tells it from the self-attention of the decoder.
+static bool wants_attention(const ggml_tensor* mask) {
+  return capture != nullptr && mask == nullptr && capture->layers.at(capture->layer++);
+}
+
+static void keep_attention(ggml_tensor* weights) {
+  ggml_set_output(weights);
+  capture->weights.push_back(weights);
+}
+
+static ggml_tensor* flash_attention_for_whisper(ggml_context* context, ggml_tensor* q, ggml_tensor* k,
+                                                ggml_tensor* v, ggml_tensor* mask, float scale, float bias,
+                                                float softcap) {
+  // Flash attention never has its weights as a whole: they are computed beside it.
+  if (wants_attention(mask))
+    keep_attention(ggml_soft_max_ext(context, ggml_mul_mat(context, k, q), nullptr, scale, 0.0f));
+  return ggml_flash_attn_ext(context, q, k, v, mask, scale, bias, softcap);
+}
+
+static ggml_tensor* soft_max_for_whisper(ggml_context* context, ggml_tensor* scores, ggml_tensor* mask,
+                                         float scale, float bias) {
+  ggml_tensor* weights = ggml_soft_max_ext(context, scores, mask, scale, bias);
+  if (wants_attention(mask))
+    keep_attention(weights);
+  return weights;
+}
+
+static void expand_for_whisper(ggml_cgraph* graph, ggml_tensor* tensor) {
+  // Before the tensor: whisper.cpp finds its logits as the last node.
+  if (capture != nullptr) {
+    for (ggml_tensor* weights : capture->weights)
+      ggml_build_forward_expand(graph, weights);
+  }
+  ggml_build_forward_expand(graph, tensor);
 }
 
 static bool lies_on_gpu(const ggml_tensor* tensor) {
@@ -298,7 +355,21 @@ std::vector<whisper_token>& prompt_history(whisper_state& state) {
   return state.prompt_past1;
 }
 
-std::vector<float> language_probabilities(whisper_context& context, whisper_state& state) {
+// whisper.cpp stores the keys of the audio for flash attention in blocks of 256 positions and gives the whole
+// blocks to the decoder. What a window of another length has left behind the last position would be heard: it
+// is made silent.
+static void use_audio_context(const whisper_context& context, whisper_state& state, int audio_context) {
+  if (audio_context % 256 != 0 || audio_context >= context.model.hparams.n_audio_ctx)
+    audio_context = 0;
+  if (state.exp_n_audio_ctx == audio_context)
+    return;
+  const GpuScope waiting(context.params.use_gpu);
+  state.exp_n_audio_ctx = audio_context;
+  ggml_backend_buffer_clear(state.kv_cross.buffer, 0);
+}
+
+std::vector<float> language_probabilities(whisper_context& context, whisper_state& state, int audio_context) {
+  use_audio_context(context, state, audio_context);
   std::vector<float> probabilities(whisper_lang_max_id() + 1, 0.0f);
   // The thread count is ignored: graphs run with the threads of the current ComputeJob.
   if (whisper_lang_auto_detect_with_state(&context, &state, 0, 1, probabilities.data()) < 0) {
@@ -319,6 +390,7 @@ std::vector<float> language_probabilities(whisper_context& context, whisper_stat
 
 WindowResult decode_window(whisper_context& context, whisper_state& state, whisper_full_params params,
                            int remaining, int decoders) {
+  use_audio_context(context, state, 0);
   params.offset_ms = 0;
   params.duration_ms = remaining * 10;
   params.temperature_inc = 0.0f;
@@ -387,6 +459,117 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
     result.segments.push_back(std::move(copy));
   }
   return result;
+}
+
+bool encode_window(whisper_context& context, whisper_state& state, int audio_context) {
+  use_audio_context(context, state, audio_context);
+  return whisper_encode_internal(context, state, 0, 1, nullptr, nullptr);
+}
+
+bool decode_tokens(whisper_context& context, whisper_state& state, const std::vector<whisper_token>& tokens,
+                   int position, int rows) {
+  const int count = static_cast<int>(tokens.size());
+  if (count == 0 || position + count > context.model.hparams.n_text_ctx)
+    return false;
+  whisper_kv_cache_seq_rm(state.kv_self, position == 0 ? -1 : 0, position, -1);
+  whisper_batch_prep_legacy(state.batch, tokens.data(), count, position, 0);
+  for (int i = std::max(count - rows, 0); i < count; ++i)
+    state.batch.logits[i] = 1;
+  return whisper_decode_internal(context, state, state.batch, 1, false, nullptr, nullptr);
+}
+
+Choice best_token(whisper_context& context, whisper_state& state, const whisper_full_params& params, int row,
+                  const std::vector<whisper_token>& text) {
+  whisper_decoder& decoder = state.decoders[0];
+  decoder.i_batch = row;
+  decoder.has_ts = false;
+  decoder.sequence.tokens.resize(text.size());
+  for (size_t i = 0; i < text.size(); ++i)
+    decoder.sequence.tokens[i].id = text[i];
+  whisper_process_logits(context, state, decoder, params, 0.0f);
+  const auto best = std::max_element(decoder.probs.begin(), decoder.probs.end());
+  const auto id = static_cast<whisper_token>(best - decoder.probs.begin());
+  return {id, *best, decoder.logprobs[id]};
+}
+
+float token_probability(const whisper_context& context, const whisper_state& state, int row,
+                        whisper_token token) {
+  const size_t n_vocab = context.vocab.id_to_token.size();
+  const float* logits = state.logits.data() + n_vocab * row;
+  const float most = *std::max_element(logits, logits + n_vocab);
+  double sum = 0;
+  for (size_t i = 0; i < n_vocab; ++i)
+    sum += std::exp(logits[i] - most);
+  return static_cast<float>(std::exp(logits[token] - most) / sum);
+}
+
+std::vector<AttentionHead> known_alignment_heads(const whisper_context& context) {
+  const auto& hparams = context.model.hparams;
+  const bool multilingual = context.vocab.is_multilingual();
+  const bool is_v3 = hparams.n_mels == 128;
+  std::vector<AttentionHead> heads;
+  const auto known = [&] {
+    if (hparams.n_text_layer == 4 && hparams.n_text_state == 1280)
+      return WHISPER_AHEADS_LARGE_V3_TURBO;
+    if (hparams.n_text_layer != hparams.n_audio_layer)
+      return WHISPER_AHEADS_NONE;
+    switch (hparams.n_text_layer) {
+    case 4:
+      return multilingual ? WHISPER_AHEADS_TINY : WHISPER_AHEADS_TINY_EN;
+    case 6:
+      return multilingual ? WHISPER_AHEADS_BASE : WHISPER_AHEADS_BASE_EN;
+    case 12:
+      return multilingual ? WHISPER_AHEADS_SMALL : WHISPER_AHEADS_SMALL_EN;
+    case 24:
+      return multilingual ? WHISPER_AHEADS_MEDIUM : WHISPER_AHEADS_MEDIUM_EN;
+    case 32:
+      return is_v3 ? WHISPER_AHEADS_LARGE_V3 : WHISPER_AHEADS_LARGE_V2;
+    default:
+      return WHISPER_AHEADS_NONE;
+    }
+  }();
+  if (known != WHISPER_AHEADS_NONE) {
+    const whisper_aheads& table = g_aheads.at(known);
+    for (size_t i = 0; i < table.n_heads; ++i) {
+      const whisper_ahead& head = table.heads[i];
+      if (head.n_text_layer < hparams.n_text_layer && head.n_head < hparams.n_text_head)
+        heads.push_back({head.n_text_layer, head.n_head});
+    }
+  }
+  for (int layer = hparams.n_text_layer / 2; heads.empty() && layer < hparams.n_text_layer; ++layer) {
+    for (int head = 0; head < hparams.n_text_head; ++head)
+      heads.push_back({layer, head});
+  }
+  return heads;
+}
+
+std::vector<float> cross_attention(whisper_context& context, whisper_state& state,
+                                   const std::vector<whisper_token>& tokens,
+                                   const std::vector<AttentionHead>& heads, size_t& positions) {
+  AttentionCapture wanted;
+  wanted.layers.resize(context.model.hparams.n_text_layer);
+  for (const AttentionHead& head : heads)
+    wanted.layers.at(head.layer) = true;
+  struct Scope {
+    ~Scope() { capture = nullptr; }
+  } scope;
+  capture = &wanted;
+  if (!decode_tokens(context, state, tokens, 0, 0))
+    return {};
+  std::vector<float> attention;
+  std::vector<int> place(wanted.layers.size()); // of a layer in `weights`
+  int next = 0;
+  for (size_t layer = 0; layer < place.size(); ++layer)
+    place[layer] = wanted.layers[layer] ? next++ : -1;
+  for (const AttentionHead& head : heads) {
+    const ggml_tensor* weights = wanted.weights.at(place[head.layer]);
+    positions = weights->ne[0];
+    const size_t count = positions * tokens.size();
+    attention.resize(attention.size() + count);
+    get_for_whisper(weights, &attention[attention.size() - count], head.head * weights->nb[2],
+                    count * sizeof(float));
+  }
+  return attention;
 }
 
 StateTimings timings(const whisper_state& state) {

@@ -28,6 +28,11 @@ using Context = std::unique_ptr<whisper_context, ContextDeleter>;
 // What one job needs: caches, compute buffers, schedulers, results.
 using State = std::unique_ptr<whisper_state, StateDeleter>;
 
+struct AttentionHead {
+  int layer;
+  int head;
+};
+
 struct ContextOptions {
   bool use_gpu = false;
   int gpu_device = 0; // place in HipModule::devices
@@ -36,6 +41,8 @@ struct ContextOptions {
   bool flash_attention = true;
   // Bytes of all weights, tried before anything is loaded.
   size_t weight_bytes = 0;
+  // Heads of the decoder that follow the audio, as the model says; empty = known_alignment_heads().
+  std::vector<AttentionHead> alignment_heads;
 };
 
 // Loads the stream that `loader` serves. What the loader throws comes out; nothing is leaked on failure.
@@ -74,8 +81,9 @@ std::vector<float>& mel_window(whisper_state& state, int n_mels, int frames);
 // given.
 std::vector<whisper_token>& prompt_history(whisper_state& state);
 
-// Language probabilities (index: whisper.cpp's language id) of the window in `state`. Encodes it.
-std::vector<float> language_probabilities(whisper_context& context, whisper_state& state);
+// Language probabilities (index: whisper.cpp's language id) of the window in `state`. Encodes it, as
+// encode_window() does.
+std::vector<float> language_probabilities(whisper_context& context, whisper_state& state, int audio_context);
 
 struct WindowToken {
   whisper_token id;
@@ -102,6 +110,43 @@ struct WindowResult {
 // side.
 WindowResult decode_window(whisper_context& context, whisper_state& state, whisper_full_params params,
                            int remaining, int decoders);
+
+// One step at a time, for decoding that whisper_full_with_state() does not do. These functions return false
+// where whisper.cpp fails, and as decode_window() let exceptions of the computation out.
+
+// Encodes the mel buffer for `audio_context` positions of 20 ms, 0 for all: fewer cost less, and what lies
+// beyond them does not exist for the decoder. Flash attention reads keys in blocks of 256 positions: other
+// numbers count as 0.
+bool encode_window(whisper_context& context, whisper_state& state, int audio_context);
+
+// A decoder pass over `tokens`, the first of which stands at `position` of the sequence; what stood from
+// there on is forgotten. The logits of the last `rows` tokens can be asked for until the next pass.
+bool decode_tokens(whisper_context& context, whisper_state& state, const std::vector<whisper_token>& tokens,
+                   int position, int rows);
+
+struct Choice {
+  whisper_token id;
+  float probability;
+  float log_probability;
+};
+// The most probable token after `text`, by row `row` (of all tokens) of the last pass, with the rules and
+// filters of `params`.
+Choice best_token(whisper_context& context, whisper_state& state, const whisper_full_params& params, int row,
+                  const std::vector<whisper_token>& text);
+// Probability of a token by row `row` of the last pass, without any rule.
+float token_probability(const whisper_context& context, const whisper_state& state, int row,
+                        whisper_token token);
+
+// The heads of the decoder that follow the audio: as the model card of this size names them (whisper.cpp's
+// table), or all of the upper half of the layers.
+std::vector<AttentionHead> known_alignment_heads(const whisper_context& context);
+
+// The cross-attention of `heads` while `tokens` are decoded from an empty sequence: softmax over all audio
+// positions, [heads, tokens, positions]; `positions` is set to their number, of which flash attention may
+// have a padding. Empty where whisper.cpp fails.
+std::vector<float> cross_attention(whisper_context& context, whisper_state& state,
+                                   const std::vector<whisper_token>& tokens,
+                                   const std::vector<AttentionHead>& heads, size_t& positions);
 
 // Timings that whisper.cpp keeps, in seconds.
 struct StateTimings {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/compute.h"
+#include "transcribe/words.h"
 #include "vad/speech_detector.h"
 
 namespace whisper_hip {
@@ -18,6 +19,7 @@ struct TranscribeRequest {
   int best_of;
   std::vector<float> temperatures;
   float length_penalty; // negative = score is the mean log probability
+  std::string hotwords; // put before every window
   std::string initial_prompt;
   bool carry_initial_prompt;
   bool condition_on_previous_text;
@@ -30,6 +32,7 @@ struct TranscribeRequest {
   float grammar_penalty;
   int max_tokens; // 0 = no limit
   bool timestamps;
+  bool words;                                   // with their times
   std::vector<std::pair<double, double>> clips; // seconds; end may be infinite
   std::optional<SpeechRequest> vad;             // only the speech in them
   float no_speech_threshold;
@@ -54,6 +57,7 @@ struct SegmentResult {
   float no_speech_probability;
   std::string language;
   std::vector<TokenResult> tokens;
+  std::vector<WordResult> words; // when they were asked for
 };
 
 struct Phases { // seconds

@@ -35,6 +35,33 @@ std::vector<double> numbers(Napi::Object object, const char* name) {
   return values;
 }
 
+// The smallest vocabulary bounds the ids: nothing outside of the logits is ever written.
+std::vector<int> tokens(Napi::Object object, const char* name) {
+  std::vector<int> ids;
+  for (double token : numbers(object, name)) {
+    if (token >= 0 && token < 51864)
+      ids.push_back(static_cast<int>(token));
+  }
+  return ids;
+}
+
+Napi::Array words_to_js(Napi::Env env, const std::vector<WordResult>& words) {
+  Napi::Array array = Napi::Array::New(env, words.size());
+  for (uint32_t i = 0; i < words.size(); ++i) {
+    Napi::Object word = Napi::Object::New(env);
+    word.Set("text", words[i].text);
+    word.Set("start", words[i].start);
+    word.Set("end", words[i].end);
+    word.Set("probability", words[i].probability);
+    Napi::Array ids = Napi::Array::New(env, words[i].tokens.size());
+    for (uint32_t j = 0; j < words[i].tokens.size(); ++j)
+      ids.Set(j, words[i].tokens[j]);
+    word.Set("tokens", ids);
+    array.Set(i, word);
+  }
+  return array;
+}
+
 // Milliseconds as samples.
 int64_t samples(Napi::Object object, const char* name) {
   return static_cast<int64_t>(std::clamp(number(object, name), 0.0, 1e9) * 16.0);
@@ -70,22 +97,20 @@ TranscribeRequest request_from_js(Napi::Object options) {
     request.temperatures.push_back(0.0f);
   const double length_penalty = number(options, "lengthPenalty");
   request.length_penalty = length_penalty >= 0 ? static_cast<float>(length_penalty) : -1.0f;
+  request.hotwords = text(options, "hotwords");
   request.initial_prompt = text(options, "initialPrompt");
   request.carry_initial_prompt = flag(options, "carryInitialPrompt");
   request.condition_on_previous_text = flag(options, "conditionOnPreviousText");
   request.suppress_blank = flag(options, "suppressBlank");
   request.suppress_non_speech = flag(options, "suppressNonSpeech");
-  for (double token : numbers(options, "suppressTokens")) {
-    // The smallest vocabulary bounds the ids: nothing outside of the logits is ever written.
-    if (token >= 0 && token < 51864)
-      request.suppress_tokens.push_back(static_cast<int>(token));
-  }
+  request.suppress_tokens = tokens(options, "suppressTokens");
   request.suppress_regex = text(options, "suppressRegex");
   request.grammar = text(options, "grammar");
   request.grammar_rule = text(options, "grammarRule");
   request.grammar_penalty = static_cast<float>(number(options, "grammarPenalty"));
   request.max_tokens = integer(options, "maxTokens", 0, 448);
   request.timestamps = flag(options, "timestamps");
+  request.words = flag(options, "words");
   const std::vector<double> clips = numbers(options, "clips");
   for (size_t i = 0; i + 1 < clips.size(); i += 2) {
     request.clips.emplace_back(std::max(clips[i], 0.0), std::max(clips[i + 1], 0.0));
@@ -145,6 +170,8 @@ Napi::Array segments_to_js(Napi::Env env, const std::vector<SegmentResult>& segm
     object.Set("noSpeechProbability", segment.no_speech_probability);
     object.Set("language", segment.language);
     object.Set("tokens", tokens);
+    if (!segment.words.empty())
+      object.Set("words", words_to_js(env, segment.words));
     array.Set(i, object);
   }
   return array;
@@ -172,6 +199,52 @@ Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on
   object.Set("wallSeconds", result.wall);
   object.Set("phases", phases);
   return object;
+}
+
+HypothesisRequest hypothesis_request_from_js(Napi::Object options) {
+  HypothesisRequest request;
+  request.language = text(options, "language");
+  request.translate = flag(options, "translate");
+  request.prompt = text(options, "prompt");
+  request.prefix = tokens(options, "prefix");
+  request.audio_context = integer(options, "audioContext", 0, 1500);
+  request.suppress_blank = flag(options, "suppressBlank");
+  request.suppress_non_speech = flag(options, "suppressNonSpeech");
+  request.suppress_tokens = tokens(options, "suppressTokens");
+  request.max_tokens = integer(options, "maxTokens", 0, 448);
+  request.threads = integer(options, "threads", 1, compute_threads());
+  return request;
+}
+
+Napi::Object hypothesis_to_js(Napi::Env env, const Hypothesis& hypothesis) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("language", hypothesis.language);
+  object.Set("languageProbability", hypothesis.language_probability);
+  object.Set("words", words_to_js(env, hypothesis.words));
+  object.Set("continues", hypothesis.continues);
+  object.Set("averageLogProbability", hypothesis.average_log_probability);
+  object.Set("noSpeechProbability", hypothesis.no_speech_probability);
+  object.Set("compressionRatio", hypothesis.compression_ratio);
+  object.Set("repeats", hypothesis.repeats);
+  object.Set("gpuNodes", static_cast<double>(hypothesis.nodes.gpu));
+  object.Set("cpuNodes", static_cast<double>(hypothesis.nodes.cpu));
+  object.Set("wallSeconds", hypothesis.wall);
+  return object;
+}
+
+std::vector<AttentionHead> alignment_heads_from_js(Napi::Value value, const Hyperparameters& hparams) {
+  std::vector<AttentionHead> heads;
+  if (!value.IsArray())
+    return heads;
+  const auto pairs = value.As<Napi::Array>();
+  for (uint32_t i = 0; i + 1 < std::min<uint32_t>(pairs.Length(), 8192); i += 2) {
+    const int layer = pairs.Get(i).ToNumber().Int32Value();
+    const int head = pairs.Get(i + 1).ToNumber().Int32Value();
+    if (layer < 0 || layer >= hparams.n_text_layer || head < 0 || head >= hparams.n_text_head)
+      throw Napi::TypeError::New(value.Env(), "Expected layers and heads of the decoder for alignmentHeads");
+    heads.push_back({layer, head});
+  }
+  return heads;
 }
 
 Napi::Object language_to_js(Napi::Env env, const DetectedLanguage& language) {

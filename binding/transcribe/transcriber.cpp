@@ -8,9 +8,11 @@
 #include "support/log.h"
 #include "transcribe/compression_ratio.h"
 #include "transcribe/grammar.h"
+#include "transcribe/prompt.h"
 #include "transcribe/speech_clips.h"
 #include "transcribe/text_assembler.h"
 #include "transcribe/token_filter.h"
+#include "transcribe/token_times.h"
 
 namespace whisper_hip {
 
@@ -19,8 +21,6 @@ namespace {
 constexpr int kWindowFrames = 3000; // 30 s
 constexpr int kMinimumFrames = 10;  // whisper.cpp decodes nothing shorter than 100 ms
 constexpr int kEncoderGraphs = 3;   // conv, encode, cross
-// whisper.cpp uses at most the last 224 tokens of a prompt; its tokenizer recurses with the length of a word.
-constexpr size_t kMaxPromptBytes = 4096;
 
 using Clock = std::chrono::steady_clock;
 
@@ -64,19 +64,6 @@ LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samp
   return mel;
 }
 
-std::vector<whisper_token> tokenize_prompt(whisper_context& context, const std::string& prompt) {
-  if (prompt.empty())
-    return {};
-  size_t start = prompt.size() > kMaxPromptBytes ? prompt.size() - kMaxPromptBytes : 0;
-  while (start < prompt.size() && (static_cast<unsigned char>(prompt[start]) & 0xC0) == 0x80)
-    ++start;
-  const char* text = prompt.c_str() + start;
-  std::vector<whisper_token> tokens(kMaxPromptBytes);
-  const int count = whisper_tokenize(&context, text, tokens.data(), static_cast<int>(tokens.size()));
-  tokens.resize(static_cast<size_t>(std::max(count, 0)));
-  return tokens;
-}
-
 std::string trimmed(const std::string& text) {
   const char* spaces = " \t\r\n";
   const size_t first = text.find_first_not_of(spaces);
@@ -111,17 +98,20 @@ class Job {
       : model_(model), lease_(model.lease()), context_(model.context()), request_(request),
         cancelled_(cancelled), events_(events),
         filter_(context_, request.suppress_tokens, request.suppress_regex, cancelled),
-        initial_prompt_(tokenize_prompt(context_, request.initial_prompt)), compute_{&cancelled,
-                                                                                     request.threads,
-                                                                                     {},
-                                                                                     model.gpu_only(),
-                                                                                     0} {
+        carried_(prompt_tokens(context_, request.hotwords)), compute_{&cancelled,
+                                                                      request.threads,
+                                                                      {},
+                                                                      model.gpu_only(),
+                                                                      0} {
     if (!request.grammar.empty()) {
       grammar_ = std::make_unique<Grammar>(request.grammar, request.grammar_rule);
       filter_.suppress_nul(context_);
     }
-    if (!request.carry_initial_prompt)
-      history_ = initial_prompt_;
+    const std::vector<whisper_token> prompt = prompt_tokens(context_, request.initial_prompt);
+    if (request.carry_initial_prompt)
+      carried_.insert(carried_.end(), prompt.begin(), prompt.end());
+    else
+      history_ = prompt;
   }
 
   TranscribeResult run(const OpenAudio& open_audio) {
@@ -178,7 +168,7 @@ class Job {
     } else if (language_.empty()) {
       load_window(mel, first.first, first.second);
       const std::vector<float> probabilities =
-          lease_->use([this](whisper_state& state) { return language_probabilities(context_, state); });
+          lease_->use([this](whisper_state& state) { return language_probabilities(context_, state, 0); });
       check(cancelled_);
       if (probabilities.empty())
         fail("The language could not be detected");
@@ -228,10 +218,16 @@ class Job {
       if (seek > first && seek + 500 >= end)
         history_.clear();
       Attempt attempt = decode_until_good(seek, end);
+      if (request_.words)
+        write_words(seek, end, attempt.segments);
       const double limit = std::min(duration, end / 100.0);
       for (SegmentResult& segment : attempt.segments) {
         segment.end = std::min(segment.end, limit);
         segment.start = std::min(segment.start, segment.end);
+        for (WordResult& word : segment.words) {
+          word.end = std::min(word.end, limit);
+          word.start = std::min(word.start, word.end);
+        }
       }
       if (!attempt.segments.empty())
         events_.segments(std::move(attempt.segments));
@@ -308,10 +304,10 @@ class Job {
       params.entropy_thold = -1.0f;
     params.greedy.best_of = decoders;
     params.beam_search.beam_size = decoders;
-    if (request_.carry_initial_prompt && !initial_prompt_.empty()) {
+    if (!carried_.empty()) {
       params.carry_initial_prompt = true;
-      params.prompt_tokens = initial_prompt_.data();
-      params.prompt_n_tokens = static_cast<int>(initial_prompt_.size());
+      params.prompt_tokens = carried_.data();
+      params.prompt_n_tokens = static_cast<int>(carried_.size());
     }
     if (grammar_) {
       params.grammar_rules = grammar_->rules().data();
@@ -364,6 +360,39 @@ class Job {
     }
   }
 
+  // The window is still encoded; what the decoder has seen is not needed any more.
+  void write_words(int seek, int end, std::vector<SegmentResult>& segments) {
+    std::vector<whisper_token> text;
+    for (const SegmentResult& segment : segments) {
+      for (const TokenResult& token : segment.tokens)
+        text.push_back(token.id);
+    }
+    if (text.empty())
+      return;
+    const std::vector<whisper_token> start = start_tokens(context_, language_, request_.translate);
+    compute_.skip_graphs = 0;
+    const std::vector<double> times = lease_->use([&](whisper_state& state) {
+      return token_times(context_, state, model_.alignment_heads(), start, text,
+                         std::min(end - seek, kWindowFrames));
+    });
+    check(cancelled_);
+    if (times.empty())
+      fail("The words could not be aligned");
+    auto first = times.begin();
+    for (SegmentResult& segment : segments) {
+      std::vector<WindowToken> tokens;
+      for (const TokenResult& token : segment.tokens)
+        tokens.push_back({token.id, token.probability});
+      const auto last = first + static_cast<ptrdiff_t>(tokens.size());
+      segment.words = words_of(context_, tokens, {first, last + 1}, language_);
+      for (WordResult& word : segment.words) {
+        word.start += seek / 100.0;
+        word.end += seek / 100.0;
+      }
+      first = last;
+    }
+  }
+
   [[noreturn]] void fail(const std::string& what) {
     const std::string& errors = log_.errors();
     const bool memory = errors.find("alloc") != std::string::npos;
@@ -378,7 +407,7 @@ class Job {
   const TranscribeEvents& events_;
   TokenFilter filter_;
   std::unique_ptr<Grammar> grammar_;
-  std::vector<whisper_token> initial_prompt_;
+  std::vector<whisper_token> carried_; // what every window is conditioned on
   std::vector<whisper_token> history_; // what the next window is conditioned on
   LogScope log_;
   ComputeJob compute_;
@@ -411,8 +440,8 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   ComputeScope scope(compute);
   std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
   mel.window(0, kWindowFrames, mel.frames(), window.data());
-  const std::vector<float> probabilities =
-      lease->use([&model](whisper_state& state) { return language_probabilities(model.context(), state); });
+  const std::vector<float> probabilities = lease->use(
+      [&model](whisper_state& state) { return language_probabilities(model.context(), state, 0); });
   check(cancelled);
   if (probabilities.empty())
     throw Error("ERR_INTERNAL", "The language could not be detected");

@@ -12,13 +12,14 @@ type Fixed =
   | 'repetitionPenalty'
   | 'noRepeatNgramSize'
   | 'prefix'
-  | 'hotwords'
   | 'hallucinationSilenceThreshold'
   | 'batchSize'
   | 'diarize'
 
 /** Options of `loadModel()`. */
-export const loadFlags: Flags<Exclude<keyof LoadOptions, 'concurrency' | 'onProgress' | 'signal'>> = {
+export const loadFlags: Flags<
+  Exclude<keyof LoadOptions, 'concurrency' | 'maxStreams' | 'onProgress' | 'signal'>
+> = {
   backend: {
     flags: '--backend <policy>',
     description: 'auto, hip (fails rather than run on the CPU) or cpu (default: auto)',
@@ -56,7 +57,7 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     flags: '--task <task>',
     description: 'transcribe, or translate (into English) (default: transcribe)',
   },
-  timestamps: { flags: '--timestamps <kind>', description: 'segment or none (default: segment)' },
+  timestamps: { flags: '--timestamps <kind>', description: 'segment, word or none (default: segment)' },
   maxSegmentLength: {
     flags: '--max-segment-length <characters>',
     description: 'split longer segments between words',
@@ -78,6 +79,7 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     read: partsOf,
   },
   vad: { flags: '--vad', description: 'transcribe only what voice activity detection takes for speech' },
+  hotwords: { flags: '--hotwords <words>', description: 'words to expect, such as names' },
   initialPrompt: { flags: '--initial-prompt <text>', description: 'hint at spelling and style' },
   carryInitialPrompt: {
     flags: '--carry-initial-prompt',

@@ -62,6 +62,8 @@ async function answer(job: number, request: Request): Promise<unknown> {
           onProgress: (progress) => send({ type: 'progress', job, progress }),
         }),
       )
+    case 'hypothesize':
+      return follow(job, loaded().native.hypothesize(audioOf(job, request.audio), request.options))
     case 'detectLanguage':
       return follow(job, loaded().native.detectLanguage(audioOf(job, request.audio), request.threads))
   }

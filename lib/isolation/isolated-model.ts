@@ -2,6 +2,8 @@ import type {
   NativeAudioSource,
   NativeDetection,
   NativeEvents,
+  NativeHypothesis,
+  NativeHypothesisOptions,
   NativeModel,
   NativeResult,
   NativeTask,
@@ -36,6 +38,11 @@ export class IsolatedModel implements NativeModel {
   ): NativeTask<NativeResult> {
     const { audio, store } = split(source)
     return this.#supervisor.run({ type: 'transcribe', audio, options }, events, store)
+  }
+
+  hypothesize(source: NativeAudioSource, options: NativeHypothesisOptions): NativeTask<NativeHypothesis> {
+    const { audio, store } = split(source)
+    return this.#supervisor.run({ type: 'hypothesize', audio, options }, {}, store)
   }
 
   detectLanguage(source: NativeAudioSource, threads: number): NativeTask<NativeDetection> {

@@ -10,7 +10,7 @@ import { spoolModel } from './spool-model.ts'
 import { Supervisor } from './supervisor.ts'
 
 type Options = Omit<ProcessLoadOptions, 'allowPartial'> &
-  Pick<LoadOptions, 'allowPartial' | 'offline' | 'sha256' | 'onProgress' | 'signal'>
+  Pick<LoadOptions, 'allowPartial' | 'maxStreams' | 'offline' | 'sha256' | 'onProgress' | 'signal'>
 
 /**
  * Loads a model in a process of its own. Names and URLs are resolved, downloads made here; everything that touches a GPU or
@@ -38,8 +38,17 @@ async function startSupervisor(input: ModelInput, file: FileHandle | undefined):
 }
 
 async function loadIn(supervisor: Supervisor, input: ModelInput, options: Options): Promise<LoadedModel> {
-  const { backend, device, allowPartial, concurrency, flashAttention, weightType, signal, onProgress } =
-    options
+  const {
+    backend,
+    device,
+    allowPartial,
+    concurrency,
+    maxStreams,
+    flashAttention,
+    weightType,
+    signal,
+    onProgress,
+  } = options
   const interrupt = () => void supervisor.dispose()
   signal?.addEventListener('abort', interrupt, { once: true })
   try {
@@ -76,7 +85,7 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
       native: new IsolatedModel(supervisor, loaded),
       info,
       backend: loaded.backend,
-      setup: { vocabularySize, maxThreads, concurrency, stores: { ByteStore: MemoryStore } },
+      setup: { vocabularySize, maxThreads, concurrency, maxStreams, stores: { ByteStore: MemoryStore } },
     }
   } finally {
     signal?.removeEventListener('abort', interrupt)

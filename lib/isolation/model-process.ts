@@ -40,6 +40,7 @@ const doing: Readonly<Record<Request['type'], string>> = {
   decide: 'while it looked for a GPU',
   load: 'while it loaded the model',
   transcribe: 'while it transcribed',
+  hypothesize: 'while it transcribed live audio',
   detectLanguage: 'while it detected a language',
 }
 

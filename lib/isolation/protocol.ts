@@ -1,7 +1,12 @@
 import type { LogEntry } from '../log.ts'
 import type { WeightType } from '../model/conversions.ts'
 import type { ModelBackend, ModelInfo } from '../model/types.ts'
-import type { NativeAudioSource, NativeSegment, NativeTranscribeOptions } from '../native.ts'
+import type {
+  NativeAudioSource,
+  NativeHypothesisOptions,
+  NativeSegment,
+  NativeTranscribeOptions,
+} from '../native.ts'
 import type { Warning } from '../warn.ts'
 import type { PackedError } from './pack-error.ts'
 
@@ -33,6 +38,7 @@ export type Request =
   /** `model`: an absolute path, the text of a file URL, or `null` for {@link modelDescriptor}. */
   | { type: 'load'; model: string | null; name: string; options: ProcessLoadOptions }
   | { type: 'transcribe'; audio: SentAudio; options: NativeTranscribeOptions }
+  | { type: 'hypothesize'; audio: SentAudio; options: NativeHypothesisOptions }
   | { type: 'detectLanguage'; audio: SentAudio; threads: number }
 
 /** Audio whose bytes, if it has any, went ahead of the request. */

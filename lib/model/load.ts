@@ -12,6 +12,7 @@ import {
 import { loadIsolated } from '../isolation/load-isolated.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
+import { alignmentHeadsOf } from './alignment-heads.ts'
 import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'
@@ -31,6 +32,7 @@ export const loadOptionNames = [
   'device',
   'allowPartial',
   'concurrency',
+  'maxStreams',
   'flashAttention',
   'weightType',
   'isolation',
@@ -72,6 +74,8 @@ function parseLoadOptions(options: unknown): ParsedLoadOptions {
   if (typeof given.device === 'string') parsed.device = checkString(given.device, 'device', 1, 200)
   else if (given.device !== undefined) parsed.device = checkInteger(given.device, 'device', 0, 63)
   if (given.allowPartial !== undefined) parsed.allowPartial = checkBoolean(given.allowPartial, 'allowPartial')
+  if (given.maxStreams !== undefined)
+    parsed.maxStreams = checkInteger(given.maxStreams, 'maxStreams', 1, 1000)
   if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
   if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
   if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')
@@ -127,6 +131,7 @@ export async function loadHere(
         vocabularySize,
         maxThreads: computeThreads,
         concurrency: options.concurrency,
+        maxStreams: options.maxStreams,
         stores: native,
       },
     }
@@ -179,6 +184,7 @@ async function execute(
   const stores = await storeBytes(native, plan, signal)
   signal?.throwIfAborted()
   let failure: { error: unknown } | undefined
+  const alignmentHeads = await alignmentHeadsOf(plan)
   const task = native.loadModel(
     toNativePlan(plan, stores),
     {
@@ -186,7 +192,9 @@ async function execute(
       device: ordinal,
       allowPartial: options.allowPartial ?? options.backend !== 'hip',
       flashAttention: options.flashAttention,
-      idleStates: options.concurrency,
+      // And one for the live transcriptions.
+      idleStates: options.concurrency + 1,
+      alignmentHeads,
     },
     (progress) => {
       try {

@@ -3,6 +3,10 @@ import { checkInteger, checkOptions, checkSignal } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
+import type { LiveStream } from '../stream/live-stream.ts'
+import { parseStreamOptions } from '../stream/options.ts'
+import { StreamSet } from '../stream/stream-set.ts'
+import type { StreamOptions } from '../stream/types.ts'
 import { startTranscription } from '../transcribe/run.ts'
 import { Scheduler } from '../transcribe/scheduler.ts'
 import type { AudioInput, TranscribeOptions, Transcription } from '../transcribe/types.ts'
@@ -15,6 +19,8 @@ export interface ModelSetup {
   maxThreads: number
   /** Transcriptions at once. */
   concurrency: number
+  /** Live transcriptions at once. */
+  maxStreams: number | undefined
   /** Takes audio to where the model is. */
   stores: Pick<NativeAddon, 'ByteStore'>
 }
@@ -40,6 +46,7 @@ export class Model implements AsyncDisposable {
   readonly #native: NativeModel
   readonly #setup: ModelSetup
   readonly #scheduler: Scheduler
+  readonly #streams: StreamSet
   readonly #closing = new AbortController()
   #disposed: Promise<void> | undefined
 
@@ -50,6 +57,7 @@ export class Model implements AsyncDisposable {
     this.#native = native
     this.#setup = setup
     this.#scheduler = new Scheduler(setup.concurrency)
+    this.#streams = new StreamSet(native, setup.stores, setup.maxStreams)
   }
 
   /**
@@ -71,6 +79,22 @@ export class Model implements AsyncDisposable {
       audio,
       options,
     )
+  }
+
+  /**
+   * Transcribes live audio: PCM is written to the stream that is returned, or piped, and events are read from it. One model serves many
+   * streams, whose work is done in turn: finals first, then what has waited longest.
+   *
+   * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT`, `ERR_DISPOSED`, `ERR_NATIVE_MISSING`; `ERR_TOO_MANY_STREAMS` when {@link LoadOptions.maxStreams} are open
+   */
+  stream(options: StreamOptions = {}): LiveStream {
+    const caller = captureCaller(this.stream)
+    try {
+      this.#closing.signal.throwIfAborted()
+      return this.#streams.open(parseStreamOptions(options, { ...this.info, ...this.#setup }), caller)
+    } catch (error) {
+      throw toLibraryError(error, caller)
+    }
   }
 
   /**
@@ -122,9 +146,9 @@ export class Model implements AsyncDisposable {
    */
   dispose(): Promise<void> {
     if (this.#disposed === undefined) {
-      this.#closing.abort(
-        new WhisperHipError('ERR_DISPOSED', `The model ${this.info.name} has been disposed`),
-      )
+      const error = new WhisperHipError('ERR_DISPOSED', `The model ${this.info.name} has been disposed`)
+      this.#closing.abort(error)
+      this.#streams.abandon(error)
       this.#disposed = this.#native.dispose()
     }
     return this.#disposed

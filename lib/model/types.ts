@@ -42,6 +42,11 @@ export interface LoadOptions {
    */
   concurrency?: number
   /**
+   * How many live transcriptions ({@link Model.stream}) may be open at once, 1..1000.
+   * @defaultValue `64`
+   */
+  maxStreams?: number
+  /**
    * Use the fused attention kernels.
    * @defaultValue `true`
    */

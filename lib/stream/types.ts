@@ -26,7 +26,7 @@ export interface LiveSpeechOptions {
    */
   minSilenceDurationMs?: number
   /**
-   * Kept before and after the speech, in milliseconds, 0..1000; after it at most half of {@link minSilenceDurationMs}.
+   * Kept before and after the speech, in milliseconds, 0..1000; after it at most 200 and half of {@link minSilenceDurationMs}.
    * @defaultValue `300`
    */
   speechPadMs?: number
@@ -112,15 +112,10 @@ export interface StreamOptions {
 /**
  * What a {@link LiveStream} says. Times are seconds from the first sample that was written, counted in samples.
  *
- * Utterances are numbered from 0 and do not overlap. The events of one come in this order: `speech-start`, `partial`s, `speech-end`,
- * `final`.
+ * Utterances have ascending numbers and do not overlap. The events of one come in this order: `speech-start`, `partial`s, `speech-end`,
+ * `final`. Where speech goes on for too long for one utterance, the next one begins without `speech-end` and `speech-start`.
  */
-export type StreamEvent =
-  | SpeechStartEvent
-  | PartialEvent
-  | SpeechEndEvent
-  | FinalEvent
-  | StreamStatsEvent
+export type StreamEvent = SpeechStartEvent | PartialEvent | SpeechEndEvent | FinalEvent | StreamStatsEvent
 
 /** Somebody began to speak. */
 export interface SpeechStartEvent {
@@ -177,8 +172,12 @@ export interface StreamStatsEvent {
   type: 'stats'
   /** Seconds of audio that were written and are not decoded yet. */
   lag: number
-  /** Seconds of audio that this stream transcribes in a second of computing, in the mean of the last decodings. */
+  /** Seconds of speech for each second of computing, so far: above 1 the machine can keep up. */
   realTimeFactor: number
   /** Seconds of audio that are kept. */
   bufferedSeconds: number
+  /** Executed graph nodes so far, counted one by one on the GPU … */
+  gpuNodes: number
+  /** … and on the CPU. */
+  cpuNodes: number
 }

@@ -10,7 +10,6 @@ import {
   checkString,
   invalidArgument,
 } from '../check.ts'
-import { WhisperHipError } from '../errors.ts'
 import type { NativeTranscribeOptions } from '../native.ts'
 import { parseSpeechOptions } from '../vad/options.ts'
 import { parseLanguage } from './languages.ts'
@@ -42,7 +41,6 @@ const fixed = {
   repetitionPenalty: 1,
   noRepeatNgramSize: 0,
   prefix: '',
-  hotwords: '',
   hallucinationSilenceThreshold: null,
   batchSize: 1,
   diarize: false,
@@ -55,6 +53,7 @@ const honoured = [
   'bestOf',
   'temperature',
   'lengthPenalty',
+  'hotwords',
   'initialPrompt',
   'carryInitialPrompt',
   'conditionOnPreviousText',
@@ -96,6 +95,7 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
   const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
     given[name] === undefined ? absent : parse(given[name], name)
 
+  const timestamps = read('timestamps', parseTimestamps, 'segment')
   const suppressTokens = read('suppressTokens', (value) => parseTokens(value, model.vocabularySize), [])
   const native: NativeTranscribeOptions = {
     language: parseLanguage(given.language ?? 'auto', model),
@@ -104,6 +104,7 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
     bestOf: read('bestOf', (value, name) => checkInteger(value, name, 1, 8), 5),
     temperatures: read('temperature', parseTemperatures, [0, 0.2, 0.4, 0.6, 0.8, 1]),
     lengthPenalty: read('lengthPenalty', (value, name) => checkNumber(value, name, 0, 10), Number.NaN),
+    hotwords: read('hotwords', parseHotwords, ''),
     initialPrompt: read('initialPrompt', (value, name) => checkString(value, name, 0, 10_000), ''),
     carryInitialPrompt: read('carryInitialPrompt', checkBoolean, false),
     conditionOnPreviousText: read('conditionOnPreviousText', checkBoolean, false),
@@ -113,7 +114,8 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
     suppressRegex: read('suppressRegex', parseSuppressRegex, ''),
     ...parseGrammar(given),
     maxTokens: read('maxTokens', (value, name) => checkInteger(value, name, 1, 448), 0),
-    timestamps: read('timestamps', parseTimestamps, 'segment') === 'segment',
+    timestamps: timestamps !== 'none',
+    words: timestamps === 'word',
     clips: parseParts(given),
     vad: read('vad', parseVad, null),
     noSpeechThreshold: read('noSpeechThreshold', (value, name) => checkNumber(value, name, 0, 1), 0.6),
@@ -159,13 +161,14 @@ function parseTask(value: unknown, multilingual: boolean): 'transcribe' | 'trans
   })
 }
 
-function parseTimestamps(value: unknown): 'segment' | 'none' {
-  const timestamps = checkEnum(value, 'timestamps', ['segment', 'word', 'none'])
-  if (timestamps !== 'word') return timestamps
-  throw new WhisperHipError(
-    'ERR_INVALID_ARGUMENT',
-    'The value "word" for timestamps is not supported by this version',
-  )
+function parseTimestamps(value: unknown): 'segment' | 'word' | 'none' {
+  return checkEnum(value, 'timestamps', ['segment', 'word', 'none'])
+}
+
+/** As one more thing that was said before: a word begins with a space. */
+export function parseHotwords(value: unknown, name: string): string {
+  const words = checkString(value, name, 0, 10_000).trim()
+  return words === '' ? '' : ` ${words}`
 }
 
 function parseTemperatures(value: unknown, name: string): number[] {

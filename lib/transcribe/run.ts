@@ -107,7 +107,12 @@ class SegmentCollector implements NativeEvents {
   readonly onSegments = (arrived: readonly NativeSegment[]): void => {
     const first = this.#segments.length
     for (const segment of arrived.flatMap((whole) => splitSegment(whole, this.#maxLength))) {
-      this.#segments.push({ id: this.#segments.length, ...segment })
+      const { words, ...figures } = segment
+      this.#segments.push({
+        id: this.#segments.length,
+        ...figures,
+        ...(words !== undefined && { words: words.map(({ tokens: _, ...word }) => word) }),
+      })
     }
     this.#events.onSegments(this.#segments.slice(first))
   }

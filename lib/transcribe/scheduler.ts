@@ -1,9 +1,15 @@
 import { onAbort } from '../audio/abort.ts'
 import type { NativeTask } from '../native.ts'
-/** The queue of a model: at most `concurrency` jobs run at once, the others wait in order of arrival. */
+
+interface Waiting {
+  rank: number
+  begin(): void
+}
+
+/** The queue of a model: at most `concurrency` jobs run at once, the others wait in order of rank, then of arrival. */
 export class Scheduler {
   readonly #concurrency: number
-  readonly #queue = new Set<{ begin(): void }>()
+  readonly #queue = new Set<Waiting>()
   #running = 0
 
   /** @param concurrency at least 1 */
@@ -25,6 +31,7 @@ export class Scheduler {
    * Starts a task when it is its turn. Its place is free again when the result of the task has settled, however it did.
    *
    * @param start begins the task; called at most once
+   * @param rank the least is next
    * @param signal takes the job out of the queue at once; a task that runs is its caller's to cancel
    * @returns the running task
    * @throws `signal.reason`, or what `start` throws
@@ -32,9 +39,10 @@ export class Scheduler {
   async start<T>(
     start: () => NativeTask<T> | Promise<NativeTask<T>>,
     signal: AbortSignal,
+    rank = 0,
   ): Promise<NativeTask<T>> {
     signal.throwIfAborted()
-    if (this.#running >= this.#concurrency) await this.#turn(signal)
+    if (this.#running >= this.#concurrency) await this.#turn(signal, rank)
     else this.#running++
     try {
       signal.throwIfAborted()
@@ -48,13 +56,14 @@ export class Scheduler {
   }
 
   /** Waits until {@link #release} hands a place over. */
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal: AbortSignal, rank: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const forgetSignal = onAbort(signal, () => {
         this.#queue.delete(waiting)
         reject(signal.reason)
       })
-      const waiting = {
+      const waiting: Waiting = {
+        rank,
         begin: () => {
           forgetSignal()
           resolve()
@@ -66,7 +75,10 @@ export class Scheduler {
 
   /** Gives the place of a job that has ended to the next in line. */
   readonly #release = (): void => {
-    const [next] = this.#queue
+    let next: Waiting | undefined
+    for (const waiting of this.#queue) {
+      if (next === undefined || waiting.rank < next.rank) next = waiting
+    }
     if (next === undefined) {
       this.#running--
       return

@@ -10,8 +10,8 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: 'word' })
 
 /**
  * Splits a segment into parts of at most `maxLength` characters, between words: before white space, and in scripts without
- * spaces before a word. A longer word stays whole. The time is shared out by length of text; tokens go to the part in
- * which they begin; the other figures are copied.
+ * spaces before a word. A longer word stays whole. The time is that of the words, where there are any, else shared out by length of
+ * text; tokens and words go to the part in which they begin; the other figures are copied.
  *
  * @param maxLength code points, white space at the ends not counted
  * @returns one or more segments with the same text and tokens, joined, as the given one
@@ -27,15 +27,29 @@ export function splitSegment(segment: NativeSegment, maxLength: number): NativeS
     done += lengthOf(text)
     const end = done === total ? segment.end : segment.start + (seconds * done) / total
     const tokens: NativeSegment['tokens'] = []
-    return { part: { ...segment, start, end, text, tokens }, until: done }
+    const words: NonNullable<NativeSegment['words']> = []
+    return { part: { ...segment, start, end, text, tokens, words }, until: done }
   })
-  let at = 0
-  for (const token of segment.tokens) {
-    const home = parts.find(({ until }) => at < until) ?? parts.at(-1)
-    home?.part.tokens.push(token)
-    at += lengthOf(token.text)
+  /** Goes through pieces that are the text when joined. */
+  const shareOut = <T extends { text: string }>(
+    pieces: readonly T[],
+    of: (home: (typeof parts)[number]['part']) => T[],
+  ) => {
+    let at = 0
+    for (const piece of pieces) {
+      const home = parts.find(({ until }) => at < until) ?? parts.at(-1)
+      if (home !== undefined) of(home.part).push(piece)
+      at += lengthOf(piece.text)
+    }
   }
-  return parts.map(({ part }) => part)
+  shareOut(segment.tokens, ({ tokens }) => tokens)
+  if (segment.words === undefined) return parts.map(({ part: { words: _, ...part } }) => part)
+  shareOut(segment.words, ({ words }) => words)
+  return parts.map(({ part }) => ({
+    ...part,
+    start: part.words[0]?.start ?? part.start,
+    end: part.words.at(-1)?.end ?? part.end,
+  }))
 }
 
 function lengthOf(text: string): number {

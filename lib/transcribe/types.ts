@@ -53,7 +53,7 @@ export interface Segment {
   /** Probability that the window holds no speech, 0..1. */
   noSpeechProbability: number
   tokens: Token[]
-  /** Not present yet: this version has no word times. */
+  /** With {@link TranscribeOptions.timestamps} `word`. */
   words?: Word[]
   /** ISO 639 code of the language. */
   language: string
@@ -146,6 +146,11 @@ export interface TranscribeOptions {
    */
   lengthPenalty?: number
   /**
+   * Words to expect, such as names, up to 10,000 characters: they are put before every window, as if they had been said before.
+   * @defaultValue `''`
+   */
+  hotwords?: string
+  /**
    * Text that comes before the speech, to hint at spelling and style, up to 10,000 characters; the last tokens that fit count
    * (half the text context: 224).
    * @defaultValue `''`
@@ -192,11 +197,12 @@ export interface TranscribeOptions {
   /** Most tokens written for a window of 30 seconds, 1..448. Absent: as many as the model can. */
   maxTokens?: number
   /**
-   * `segment` gives each segment its own times; `none` does not ask the model for times, and each window of 30 seconds is
+   * `segment` gives each segment its own times; `word` also each word, from the attention of the model (OpenAI's alignment by dynamic time
+   * warping), which costs one more pass of the decoder for each window; `none` does not ask the model for times, and each window of 30 seconds is
    * one segment.
    * @defaultValue `'segment'`
    */
-  timestamps?: 'segment' | 'none'
+  timestamps?: 'segment' | 'word' | 'none'
   /**
    * Most characters (code points) of a segment, 1..10000: a longer one is split between words, and its time is shared out by
    * length of text. A single longer word stays whole. The figures of the segment are copied to its parts. Absent: no splitting.
@@ -256,8 +262,6 @@ export interface TranscribeOptions {
   noRepeatNgramSize?: 0
   /** Only '', none, in this version. */
   prefix?: ''
-  /** Only '', none, in this version. */
-  hotwords?: ''
   /** Only `null`, off, in this version. */
   hallucinationSilenceThreshold?: null
   /** Only 1, one window after the other, in this version. */

@@ -141,7 +141,7 @@ describe('transcribe', () => {
     { vad: 'yes' },
     { vad: { treshold: 0.5 } },
     { vad: { threshold: 2 } },
-    { timestamps: 'word' },
+    { timestamps: 'words' },
     { beemSize: 5 },
   ])('with %j is refused', async (options) => {
     await withModel(bytes, async (model) => {

@@ -77,8 +77,9 @@ transcribe('speech.wav', { model: 'base', vad: true })
 transcribe('speech.wav', { model: 'base', vad: { threshold: 0.4, minSilenceDurationMs: 500 } })
 // @ts-expect-error a misspelt option
 transcribe('speech.wav', { model: 'base', vad: { treshold: 0.4 } })
+transcribe('speech.wav', { model: 'base', timestamps: 'word', hotwords: 'Kennedy' })
 // @ts-expect-error not supported by this version
-transcribe('speech.wav', { model: 'base', timestamps: 'word' })
+transcribe('speech.wav', { model: 'base', batchSize: 8 })
 // @ts-expect-error the concurrency belongs to loadModel()
 transcribe('speech.wav', { model: 'base', concurrency: 2 })
 

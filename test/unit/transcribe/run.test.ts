@@ -73,7 +73,7 @@ describe('startTranscription', () => {
       onSegment: (segment: Segment) => seen.push(segment),
     })
     await turn()
-    const { id: _, ...native } = fakeSegment(0)
+    const { id: _, words: __, ...native } = fakeSegment(0)
     at(0).events.onSegments([
       { ...native, text: ' One' },
       { ...native, text: ' two.' },
@@ -110,7 +110,7 @@ describe('startTranscription', () => {
     const { runner, at } = fakeRunner()
     const transcription = startTranscription(runner, audio, { maxSegmentLength: 4 })
     await turn()
-    const { id: _, ...native } = fakeSegment(0)
+    const { id: _, words: __, ...native } = fakeSegment(0)
     at(0).events.onSegments([{ ...native, text: ' One two' }, native])
     at(0).finish()
     expect((await transcription).segments.map(({ id, text }) => [id, text])).toEqual([

@@ -1,0 +1,24 @@
+// When each token of a text was spoken: dynamic time warping over the cross-attention of the heads that
+// follow the audio, as OpenAI's whisper/timing.py does it.
+#pragma once
+
+#include <vector>
+
+#include "model/whisper_unit.h"
+
+namespace whisper_hip {
+
+// The state holds the encoded audio, of which the first `frames` (10 ms each) are not padding. `start`: the
+// tokens between the start of the transcript and the text, with the one for "no timestamps". Returns the
+// start of each token in seconds, and the end of the last: text.size() + 1 times, ascending. Empty where the
+// model cannot run. Forgets what the decoder has seen.
+std::vector<double> token_times(whisper_context& context, whisper_state& state,
+                                const std::vector<AttentionHead>& heads,
+                                const std::vector<whisper_token>& start,
+                                const std::vector<whisper_token>& text, int frames);
+
+// For tests: the path of least cost through `cost` [rows, columns] by steps down, right and both; the first
+// column of each row on it.
+std::vector<int> first_columns(const std::vector<float>& cost, int rows, int columns);
+
+} // namespace whisper_hip

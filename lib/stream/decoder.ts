@@ -1,0 +1,192 @@
+import { onAbort } from '../audio/abort.ts'
+import type {
+  NativeAddon,
+  NativeHypothesis,
+  NativeModel,
+  NativeSegment,
+  NativeTask,
+  NativeTranscribeOptions,
+} from '../native.ts'
+import type { Scheduler } from '../transcribe/scheduler.ts'
+import { LanguageLock } from './language-lock.ts'
+
+/** What decodes for the streams of a model. */
+export interface DecoderHost {
+  stores: Pick<NativeAddon, 'ByteStore'>
+  model: Pick<NativeModel, 'hypothesize' | 'transcribe'>
+  /** Shared by all streams of the model. */
+  scheduler: Scheduler
+}
+
+/** How urgent work is: finals before partials, then what has waited longest. */
+export interface Urgency {
+  final: boolean
+  /** When it was due, of `performance.now()`. */
+  due: number
+}
+
+/** What a quick guess is asked. */
+export interface GuessQuestion {
+  /** What was said before the audio. */
+  context: string
+  /** Tokens that the text begins with. */
+  prefix: number[]
+}
+
+/** A careful transcription. */
+export interface Careful {
+  segments: NativeSegment[]
+  language: string
+}
+
+const RATE = 16_000
+/** Positions of 20 ms are encoded in blocks: see NativeHypothesisOptions. */
+const BLOCK = 256
+/** The model needs to hear that the speech ends. */
+const MARGIN = 64
+const ALL_POSITIONS = 1500
+/** Nobody says more tokens in a second, in any language. */
+const TOKENS_PER_SECOND = 12
+
+/** Decodes the audio of one stream, and measures how long that takes. */
+export class Decoder {
+  readonly #host: DecoderHost
+  readonly #options: NativeTranscribeOptions
+  readonly language: LanguageLock
+  readonly #computed = { seconds: 0, gpuNodes: 0, cpuNodes: 0 }
+
+  constructor(host: DecoderHost, options: NativeTranscribeOptions) {
+    this.#host = host
+    this.#options = options
+    this.language = new LanguageLock(options.language)
+  }
+
+  /** Seconds of computing and graph nodes of all decodings so far. */
+  get computed(): Readonly<{ seconds: number; gpuNodes: number; cpuNodes: number }> {
+    return this.#computed
+  }
+
+  /** Whether a text looks like one that the model has made up or lost itself in. */
+  isSuspicious({ repeats, averageLogProbability, compressionRatio }: NativeHypothesis): boolean {
+    const { logProbThreshold, compressionRatioThreshold } = this.#options
+    return repeats || averageLogProbability < logProbThreshold || compressionRatio > compressionRatioThreshold
+  }
+
+  /**
+   * Guesses quickly, with an encoder pass that is as short as the audio; once more with a full one when the text is suspicious.
+   * @param samples at most 30 s at 16 kHz
+   */
+  async guess(
+    samples: Float32Array,
+    question: GuessQuestion,
+    urgency: Urgency,
+    signal: AbortSignal,
+  ): Promise<NativeHypothesis> {
+    const positions = Math.ceil(((50 * samples.length) / RATE + MARGIN) / BLOCK) * BLOCK
+    const guess = await this.#hypothesize(samples, question, positions, urgency, signal)
+    if (positions >= ALL_POSITIONS || !this.isSuspicious(guess)) return guess
+    return this.#hypothesize(samples, question, 0, urgency, signal)
+  }
+
+  /** Transcribes as carefully as a file: beams, full windows, higher temperatures where a text is bad. */
+  async transcribe(samples: Float32Array, urgency: Urgency, signal: AbortSignal): Promise<Careful> {
+    const segments: NativeSegment[] = []
+    const options = { ...this.#options, language: this.language.current }
+    const events = {
+      onSegments: (found: NativeSegment[]) => void segments.push(...found),
+      onProgress: () => {},
+    }
+    const result = await this.#run(
+      samples,
+      (source) => this.#host.model.transcribe(source, options, events),
+      urgency,
+      signal,
+    )
+    this.#count(result)
+    this.language.hear(result.language, result.languageProbability, samples.length / RATE)
+    return { segments, language: result.language }
+  }
+
+  async #hypothesize(
+    samples: Float32Array,
+    { context, prefix }: GuessQuestion,
+    positions: number,
+    urgency: Urgency,
+    signal: AbortSignal,
+  ): Promise<NativeHypothesis> {
+    const { hotwords, initialPrompt, suppressBlank, suppressNonSpeech, suppressTokens, threads, translate } =
+      this.#options
+    const seconds = samples.length / RATE
+    const options = {
+      language: this.language.current,
+      translate,
+      prompt: hotwords + initialPrompt + context,
+      prefix,
+      audioContext: positions < ALL_POSITIONS ? positions : 0,
+      suppressBlank,
+      suppressNonSpeech,
+      suppressTokens,
+      maxTokens: Math.ceil(8 + TOKENS_PER_SECOND * seconds),
+      threads,
+    }
+    const hypothesis = await this.#run(
+      samples,
+      (source) => this.#host.model.hypothesize(source, options),
+      urgency,
+      signal,
+    )
+    this.#count(hypothesis)
+    this.language.hear(hypothesis.language, hypothesis.languageProbability, seconds)
+    return hypothesis
+  }
+
+  async #run<T>(
+    samples: Float32Array,
+    start: (source: { kind: 'pcm'; store: InstanceType<NativeAddon['ByteStore']> } & Pcm) => NativeTask<T>,
+    { final, due }: Urgency,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const task = await this.#host.scheduler.start(
+      () => {
+        const store = new this.#host.stores.ByteStore()
+        store.append(samples, false)
+        return start({ kind: 'pcm', store, format: 'f32', sampleRate: RATE, channels: 1 })
+      },
+      signal,
+      final ? due : due + AFTER_FINALS,
+    )
+    const forget = onAbort(signal, () => task.cancel())
+    if (signal.aborted) task.cancel()
+    try {
+      return await task.result
+    } catch (error) {
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      forget()
+    }
+  }
+
+  #count({
+    wallSeconds,
+    gpuNodes,
+    cpuNodes,
+  }: {
+    wallSeconds: number
+    gpuNodes: number
+    cpuNodes: number
+  }): void {
+    this.#computed.seconds += wallSeconds
+    this.#computed.gpuNodes += gpuNodes
+    this.#computed.cpuNodes += cpuNodes
+  }
+}
+
+interface Pcm {
+  format: 'f32'
+  sampleRate: number
+  channels: number
+}
+
+/** More milliseconds than any process lives. */
+const AFTER_FINALS = 1e15

@@ -1,0 +1,120 @@
+/** Samples of a frame: what Silero sees at once. 32 ms. */
+export const FRAME = 512
+
+/** When speech begins and ends. All lengths in samples at 16 kHz. */
+export interface EndpointOptions {
+  threshold: number
+  negThreshold: number
+  /** The pause that ends an utterance. */
+  minSilence: number
+  /** Kept before the speech … */
+  lead: number
+  /** … and after it; at most {@link minSilence}. */
+  tail: number
+  /** Longest utterance. */
+  longest: number
+}
+
+/** What the newest frame has decided. Positions are samples from the start of the stream. */
+export type Boundary =
+  /** Speech began at `at`; its utterance begins at `cut`. */
+  | { type: 'start'; at: number; cut: number }
+  /** If nobody goes on speaking, the utterance ends at `cut`. */
+  | { type: 'pause'; cut: number }
+  /** Somebody goes on. */
+  | { type: 'resume' }
+  /** The utterance ends at `cut`; its speech ended at `at`, and lasted `spoken` samples. */
+  | { type: 'end'; at: number; cut: number; spoken: number; reason: EndReason }
+
+export type EndReason = 'silence' | 'max' | 'flush' | 'end'
+
+/**
+ * Turns the probabilities of speech, frame by frame, into utterances that do not overlap: Silero's rule with two thresholds, and a cut at
+ * the quietest frame of the second half where an utterance is too long.
+ */
+export class Endpointer {
+  readonly #options: EndpointOptions
+  #now = 0
+  /** End of the last utterance. */
+  #free = 0
+  #speaking = false
+  #start = 0
+  #silence = -1
+  #paused = false
+  #spoken = 0
+  /** Of each frame since {@link #start}. */
+  #probabilities: number[] = []
+
+  constructor(options: EndpointOptions) {
+    this.#options = options
+  }
+
+  push(probability: number): Boundary[] {
+    const found: Boundary[] = []
+    const begin = this.#now
+    this.#now += FRAME
+    if (probability >= this.#options.threshold) {
+      if (this.#paused) found.push({ type: 'resume' })
+      this.#paused = false
+      this.#silence = -1
+      if (!this.#speaking) found.push(this.#begin(begin, Math.max(begin - this.#options.lead, this.#free)))
+      this.#spoken += FRAME
+    }
+    if (!this.#speaking) return found
+    this.#probabilities.push(probability)
+    if (probability < this.#options.negThreshold) this.#listen(begin, found)
+    if (this.#speaking && this.#now + FRAME - this.#start > this.#options.longest) this.#cut(found)
+    return found
+  }
+
+  /** Ends the utterance that goes on now, at `end`: the last sample so far. */
+  close(end: number, reason: 'flush' | 'end'): Boundary[] {
+    if (!this.#speaking) return []
+    const at = this.#silence < 0 ? end : Math.min(this.#silence, end)
+    const cut = this.#silence < 0 ? end : Math.min(end, this.#silence + this.#options.tail)
+    return [this.#end(at, cut, reason)]
+  }
+
+  #begin(at: number, cut: number): Boundary {
+    this.#speaking = true
+    this.#start = cut
+    this.#spoken = 0
+    this.#probabilities = new Array(Math.ceil((at - cut) / FRAME)).fill(0)
+    return { type: 'start', at, cut }
+  }
+
+  #listen(begin: number, found: Boundary[]): void {
+    if (this.#silence < 0) this.#silence = begin
+    const cut = this.#silence + this.#options.tail
+    if (this.#now - this.#silence >= this.#options.minSilence) {
+      found.push(this.#end(this.#silence, cut, 'silence'))
+    } else if (!this.#paused && this.#now >= cut) {
+      this.#paused = true
+      found.push({ type: 'pause', cut })
+    }
+  }
+
+  #cut(found: Boundary[]): void {
+    const frames = this.#probabilities
+    let quietest = frames.length - 1
+    for (let i = quietest; i >= frames.length / 2; i--) {
+      if ((frames[i] ?? 0) < (frames[quietest] ?? 0)) quietest = i
+    }
+    const cut = Math.round(this.#now - (frames.length - quietest) * FRAME + FRAME / 2)
+    const silence = this.#silence
+    const rest = frames.slice(quietest)
+    const { threshold } = this.#options
+    found.push(this.#end(cut, cut, 'max'), this.#begin(cut, cut))
+    this.#probabilities = rest
+    this.#spoken = rest.filter((probability) => probability >= threshold).length * FRAME
+    this.#silence = silence < 0 ? -1 : Math.max(silence, cut)
+  }
+
+  #end(at: number, cut: number, reason: EndReason): Boundary {
+    this.#speaking = false
+    this.#paused = false
+    this.#silence = -1
+    this.#free = cut
+    return { type: 'end', at, cut, spoken: this.#spoken, reason }
+  }
+}

@@ -1,0 +1,126 @@
+import {
+  checkBoolean,
+  checkEnum,
+  checkInteger,
+  checkNumber,
+  checkOptions,
+  checkSignal,
+  invalidArgument,
+} from '../check.ts'
+import type { NativeTranscribeOptions } from '../native.ts'
+import { type ModelFacts, parseTranscribeOptions } from '../transcribe/options.ts'
+import { networkPath } from '../vad/network.ts'
+import { type EndpointOptions, FRAME } from './endpointer.ts'
+import type { LiveSpeechOptions, SampleFormat, StreamOptions } from './types.ts'
+
+/** Options of a live transcription in their final form. */
+export interface ParsedStreamOptions {
+  sampleRate: number
+  channels: number
+  format: SampleFormat
+  policy: 'phrase' | 'agreement'
+  partials: boolean
+  /** Samples at 16 kHz. */
+  step: number
+  /** Path of the network of voice activity; '' without. */
+  network: string
+  endpoints: EndpointOptions
+  /** Speech that is not longer is none: samples. */
+  minSpeech: number
+  /** For the careful decoding. */
+  transcribe: NativeTranscribeOptions
+  signal: AbortSignal | undefined
+}
+
+const own = [
+  'sampleRate',
+  'channels',
+  'format',
+  'policy',
+  'partials',
+  'step',
+  'vad',
+] as const satisfies readonly (keyof StreamOptions)[]
+
+const passedOn = [
+  'language',
+  'task',
+  'beamSize',
+  'temperature',
+  'initialPrompt',
+  'hotwords',
+  'suppressTokens',
+  'noSpeechThreshold',
+  'logProbThreshold',
+  'compressionRatioThreshold',
+  'threads',
+  'signal',
+] as const satisfies readonly (keyof StreamOptions)[]
+
+/** The name of every option of a live transcription. */
+export const streamOptionNames: readonly string[] = [...own, ...passedOn]
+
+const SAMPLES_PER_MS = 16
+/** A longer pause after the speech adds nothing to what is understood, and waiting for it costs time. */
+const LONGEST_TAIL_MS = 200
+
+/**
+ * Checks the options of a live transcription and fills in the defaults; {@link StreamOptions} documents both.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` naming the option; `ERR_NATIVE_MISSING` when the package lacks its network of voice activity
+ */
+export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedStreamOptions {
+  const given = checkOptions(options, streamOptionNames, [], 'stream()')
+  const transcription = Object.fromEntries(passedOn.map((name) => [name, given[name]]))
+  const { native } = parseTranscribeOptions({ ...transcription, timestamps: 'word' }, model)
+  return {
+    sampleRate: checkInteger(given.sampleRate ?? 16_000, 'sampleRate', 1000, 768_000),
+    channels: checkInteger(given.channels ?? 1, 'channels', 1, 64),
+    format: checkEnum(given.format ?? 's16le', 'format', ['s16le', 'f32le']),
+    policy: checkEnum(given.policy ?? 'phrase', 'policy', ['phrase', 'agreement']),
+    partials: checkBoolean(given.partials ?? true, 'partials'),
+    step: Math.round(checkNumber(given.step ?? 0.6, 'step', 0.2, 10) * 1000 * SAMPLES_PER_MS),
+    ...parseVad(given.vad ?? true),
+    transcribe: native,
+    signal: given.signal === undefined ? undefined : checkSignal(given.signal, 'signal'),
+  }
+}
+
+const speechNames = [
+  'threshold',
+  'negThreshold',
+  'minSpeechDurationMs',
+  'minSilenceDurationMs',
+  'speechPadMs',
+  'maxSpeechDurationS',
+] as const satisfies readonly (keyof LiveSpeechOptions)[]
+
+function parseVad(vad: unknown): Pick<ParsedStreamOptions, 'network' | 'endpoints' | 'minSpeech'> {
+  if (typeof vad !== 'boolean' && (typeof vad !== 'object' || vad === null || Array.isArray(vad))) {
+    throw invalidArgument('a boolean or an object of options', 'vad', vad)
+  }
+  const given = checkOptions(typeof vad === 'object' ? vad : {}, speechNames, [], 'vad')
+  const read = (name: keyof LiveSpeechOptions, absent: number, min: number, max: number): number =>
+    given[name] === undefined ? absent : checkNumber(given[name], `vad.${name}`, min, max)
+
+  const threshold = read('threshold', 0.5, 0, 1)
+  const minSilenceMs = read('minSilenceDurationMs', 500, 100, 10_000)
+  const padMs = read('speechPadMs', 300, 0, 1000)
+  const longest = read('maxSpeechDurationS', 25, 5, 30) * 1000 * SAMPLES_PER_MS
+  return {
+    network: vad === false ? '' : networkPath(),
+    endpoints: {
+      // Without voice activity everything is speech: the frames carry their loudness.
+      threshold: vad === false ? -1 : threshold,
+      negThreshold:
+        vad === false
+          ? -1
+          : read('negThreshold', Math.min(threshold, Math.max(threshold - 0.15, 0.01)), 0, threshold),
+      minSilence: minSilenceMs * SAMPLES_PER_MS,
+      lead: Math.round(padMs * SAMPLES_PER_MS),
+      tail: Math.ceil((Math.min(padMs, LONGEST_TAIL_MS, minSilenceMs / 2) * SAMPLES_PER_MS) / FRAME) * FRAME,
+      longest,
+    },
+    minSpeech: vad === false ? 0 : read('minSpeechDurationMs', 100, 0, 1000) * SAMPLES_PER_MS,
+  }
+}

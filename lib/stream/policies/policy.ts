@@ -1,0 +1,53 @@
+import type { Word } from '../../transcribe/types.ts'
+import type { Urgency } from '../decoder.ts'
+
+/** A word with the tokens that it consists of. */
+export interface SpokenWord extends Word {
+  tokens: number[]
+}
+
+/** The audio of an utterance. Positions are samples from the start of the stream. */
+export interface UtteranceAudio {
+  start: number
+  /** How far it goes now. */
+  end: number
+  slice(from: number, to: number): Float32Array
+}
+
+/** What a policy makes of an utterance that goes on. */
+export interface PartialText {
+  /** First those that stay. */
+  words: SpokenWord[]
+  committed: number
+}
+
+/** What a policy makes of an utterance that has ended. */
+export interface FinalText {
+  text: string
+  words: SpokenWord[]
+  language: string
+  averageLogProbability: number
+}
+
+/** How the text of one utterance becomes final. One object per utterance; its calls do not overlap. */
+export interface Policy {
+  partial(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<PartialText>
+  /** May be asked again, when the utterance goes on after all: it changes nothing. */
+  final(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<FinalText>
+}
+
+const RATE = 16_000
+
+/** Words whose times count from the sample `from` of the stream. */
+export function inStream<T extends Word>(words: readonly T[], from: number): T[] {
+  const offset = from / RATE
+  return words.map((word) => ({ ...word, start: word.start + offset, end: word.end + offset }))
+}
+
+/** The text of words, as it is shown. */
+export function textOf(words: readonly Word[]): string {
+  return words
+    .map(({ text }) => text)
+    .join('')
+    .trim()
+}
