@@ -1,6 +1,6 @@
 import type { LoadOptions, TranscribeOptions } from '../index.ts'
 import { languageTokens } from '../model/languages.ts'
-import { parseTranscribeOptions } from '../transcribe/options.ts'
+import { type ModelFacts, parseTranscribeOptions } from '../transcribe/options.ts'
 import { type Flags, toUsage } from './flags.ts'
 import { listOf, numberOr, partsOf, textOrFile } from './values.ts'
 
@@ -160,16 +160,22 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
 /** All flags of `transcribe` that are options of the library. */
 export const transcribeFlags: Flags<string> = { ...loadFlags, ...runFlags }
 
+/** A model that can do everything: what it refuses, every model does. */
+export const anyModel: ModelFacts = {
+  multilingual: true,
+  languages: [...languageTokens(51_866)],
+  vocabularySize: 51_866,
+  maxThreads: 65_536,
+}
+
 /**
  * Checks what can be checked without a model, so that a slip is not told after the model has been downloaded and loaded. The
  * library checks all again, against the model.
  * @throws {@link UsageError}
  */
 export function checkRunOptions(options: object): void {
-  const vocabularySize = 51_866
-  const languages = [...languageTokens(vocabularySize)]
   try {
-    parseTranscribeOptions(options, { multilingual: true, languages, vocabularySize, maxThreads: 65_536 })
+    parseTranscribeOptions(options, anyModel)
   } catch (error) {
     throw toUsage(error, transcribeFlags)
   }

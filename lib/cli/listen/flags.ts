@@ -1,6 +1,7 @@
+import { parseStreamOptions } from '../../stream/options.ts'
 import type { LiveSpeechOptions, StreamOptions } from '../../stream/types.ts'
-import { type Flags, readFlags } from '../flags.ts'
-import { loadFlags, runFlags } from '../transcribe-flags.ts'
+import { type Flags, readFlags, toUsage } from '../flags.ts'
+import { anyModel, loadFlags, runFlags } from '../transcribe-flags.ts'
 import { numberOr } from '../values.ts'
 
 /** How samples on standard input are written, and how a microphone is recorded. */
@@ -34,7 +35,7 @@ export const streamFlags: Flags<Exclude<keyof StreamOptions, 'signal' | 'vad' | 
   language: runFlags.language,
   task: runFlags.task,
   initialPrompt: runFlags.initialPrompt,
-  hotwords: { flags: '--hotwords <words>', description: 'words to expect, such as names' },
+  hotwords: runFlags.hotwords,
   beamSize: runFlags.beamSize,
   temperature: runFlags.temperature,
   noSpeechThreshold: runFlags.noSpeechThreshold,
@@ -86,6 +87,19 @@ export const listenFlags: Flags<string> = {
   ...speechFlags,
   vad: { flags: '--no-vad', description: 'take everything for speech' },
   maxSegmentLength: { flags: '--max-segment-length <characters>', description: 'longest subtitle' },
+}
+
+/**
+ * Checks what can be checked without a model; see {@link checkRunOptions}.
+ * @throws {@link UsageError}
+ */
+export function checkStreamOptions(options: Record<string, unknown>): StreamOptions {
+  try {
+    parseStreamOptions(options, anyModel)
+  } catch (error) {
+    throw toUsage(error, listenFlags)
+  }
+  return options
 }
 
 /** Options of `stream()` that were given, which may still be wrong. */

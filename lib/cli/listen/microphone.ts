@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
+import { tell } from '../failures.ts'
 import type { FoundRecorder } from './find-recorder.ts'
 import { startProgram } from './program-source.ts'
 import { type Recording, recorders } from './recorders.ts'
@@ -12,7 +14,7 @@ export async function openMicrophone(
 ): Promise<Source> {
   const { commandLine, asksHelp, refusal } = recorders[name]
   const { device } = recording
-  return startProgram({
+  const source = await startProgram({
     ...commandLine(recording, asksHelp ? await helpOf(path) : ''),
     program: path,
     name,
@@ -26,6 +28,16 @@ export async function openMicrophone(
         : 'arecord -L, pactl list short sources and wpctl status list the devices',
     ],
   })
+  warnOfNoSound(source)
+  return source
+}
+
+/** Some programs wait without a word where there is no microphone. */
+function warnOfNoSound({ name, samples, ended }: Source): void {
+  const timer = setTimeout(() => {
+    if ((samples as Socket).bytesRead === 0) tell(`no sound from ${name} yet: is a microphone connected?`)
+  }, 5000)
+  ended.catch(() => {}).finally(() => clearTimeout(timer))
 }
 
 async function helpOf(path: string): Promise<string> {

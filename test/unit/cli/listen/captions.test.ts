@@ -56,7 +56,14 @@ class Screen {
 
 const start: StreamEvent = { type: 'speech-start', time: 0 }
 const end: StreamEvent = { type: 'speech-end', time: 1 }
-const stats = (lag: number): StreamEvent => ({ type: 'stats', lag, realTimeFactor: 1, bufferedSeconds: 0 })
+const stats = (lag: number): StreamEvent => ({
+  type: 'stats',
+  lag,
+  realTimeFactor: 1,
+  bufferedSeconds: 0,
+  gpuNodes: 0,
+  cpuNodes: 9,
+})
 
 describe('captions', () => {
   it('show committed text bold, the rest dim, in one place', async () => {

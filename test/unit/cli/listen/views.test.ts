@@ -3,7 +3,14 @@ import { jsonView, plainView } from '../../../../lib/cli/listen/views.ts'
 import type { StreamEvent } from '../../../../lib/stream/types.ts'
 import { final, partial } from './events.ts'
 
-const stats: StreamEvent = { type: 'stats', lag: 0.5, realTimeFactor: 4, bufferedSeconds: 3 }
+const stats: StreamEvent = {
+  type: 'stats',
+  lag: 0.5,
+  realTimeFactor: 4,
+  bufferedSeconds: 3,
+  gpuNodes: 0,
+  cpuNodes: 9,
+}
 const events: StreamEvent[] = [
   { type: 'speech-start', time: 0.5 },
   partial('ask', ' not'),
