@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { recorderNames } from '../../lib/cli/listen/recorders.ts'
+import { fakePath } from '../fixtures/fake-path.ts'
 import { speech } from '../fixtures/snippets.ts'
 import { buildSpeaking } from '../fixtures/speaking-model.ts'
 import { buildWav } from '../native/wav.ts'
@@ -27,23 +28,9 @@ const onCpu = ['--model', model, '--backend', 'cpu', '--language', 'en', '--poli
 const listen = (args: readonly string[], options: CliOptions = {}) =>
   runCli(['listen', ...onCpu, ...args], { cwd: folder, ...options })
 
-/** A PATH on which fakes of these programs are, and nothing else but a shell. */
-function fakePath(...programs: string[]): string {
-  const path = join(folder, `path of ${programs.join(' and ')}`)
-  rmSync(path, { recursive: true, force: true })
-  mkdirSync(path)
-  symlinkSync('/bin/sh', join(path, 'sh'))
-  const fake = join(import.meta.dirname, 'children/fake-recorder.mjs')
-  for (const program of programs) {
-    const script = `#!/bin/sh\nexec '${process.execPath}' '${fake}' "$0" "$@"\n`
-    writeFileSync(join(path, program), script, { mode: 0o755 })
-  }
-  return path
-}
-
 /** The environment of a fake recorder. */
 function fakes(programs: readonly string[], more: Readonly<Record<string, string>> = {}) {
-  return { PATH: fakePath(...programs), FAKE_SOUND: speech, FAKE_SPEED: '10', ...more }
+  return { PATH: fakePath(folder, programs), FAKE_SOUND: speech, FAKE_SPEED: '10', ...more }
 }
 
 async function runningPrograms(): Promise<string> {
@@ -145,7 +132,7 @@ describe('a microphone', () => {
   })
 
   it('needs a program, which is told before a model is loaded', async () => {
-    const ended = await listen(['--model', 'none'], { env: { PATH: fakePath() }, before: noPipe })
+    const ended = await listen(['--model', 'none'], { env: { PATH: fakePath(folder, []) }, before: noPipe })
     expect(ended).toMatchObject({ code: 1, stdout: '' })
     for (const name of ['pipewire-bin', 'pulseaudio-utils', 'alsa-utils', 'apt install sox'])
       expect(ended.stderr).toContain(name)

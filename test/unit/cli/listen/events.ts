@@ -2,7 +2,7 @@ import type { FinalEvent, PartialEvent } from '../../../../lib/stream/types.ts'
 import type { Word } from '../../../../lib/transcribe/types.ts'
 
 /** Words of half a second each, from `start` on, with the space before each that has one in the text. */
-export function wordsOf(text: string, start = 0): Word[] {
+function wordsOf(text: string, start = 0): Word[] {
   return [...text.matchAll(/\s*\S+/g)].map(([word], i) => ({
     text: word,
     start: start + i / 2,
