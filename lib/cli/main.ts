@@ -36,15 +36,19 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** `npx` passes Ctrl-C on to a program that has had it from the terminal: within so many milliseconds it is the same one. */
+const ECHO = 200
+
 /** The first signal cancels the work, or ends it in the way that a command has for Ctrl-C; the second one does not wait for that. */
 function watchSignals(controller: AbortController): Pick<CommandContext, 'onInterrupt'> {
   let interrupt: (() => void) | undefined
-  let ending = false
+  let since: number | undefined
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const interrupted = new Interrupted(signal)
-      if (ending || controller.signal.aborted) process.exit(interrupted.exitCode)
-      ending = true
+      if (since !== undefined && performance.now() - since < ECHO) return
+      if (since !== undefined || controller.signal.aborted) process.exit(interrupted.exitCode)
+      since = performance.now()
       if (signal === 'SIGINT' && interrupt !== undefined) interrupt()
       else controller.abort(interrupted)
     })
