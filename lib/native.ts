@@ -216,6 +216,8 @@ export interface NativeHypothesisOptions {
   prompt: string
   /** Tokens that the text begins with. */
   prefix: number[]
+  /** 1 = greedy. */
+  beamSize: number
   /** Positions of 20 ms to encode, a multiple of 256; 0 for all of 30 s. */
   audioContext: number
   suppressBlank: boolean

@@ -478,8 +478,32 @@ bool decode_tokens(whisper_context& context, whisper_state& state, const std::ve
   return whisper_decode_internal(context, state, state.batch, 1, false, nullptr, nullptr);
 }
 
-Choice best_token(whisper_context& context, whisper_state& state, const whisper_full_params& params, int row,
-                  const std::vector<whisper_token>& text) {
+bool decode_continuations(whisper_context& context, whisper_state& state,
+                          const std::vector<Continuation>& continuations, int position) {
+  const int count = static_cast<int>(continuations.size());
+  whisper_kv_cache& cache = state.kv_self;
+  // By way of spare sequences: a parent may itself be replaced before its last child was copied.
+  for (int i = 0; i < count; ++i)
+    whisper_kv_cache_seq_cp(cache, continuations[i].parent, kMaxDecoders + i, -1, -1);
+  for (int i = 0; i < kMaxDecoders; ++i)
+    whisper_kv_cache_seq_rm(cache, i, -1, -1);
+  whisper_batch& batch = state.batch;
+  batch.n_tokens = count;
+  for (int i = 0; i < count; ++i) {
+    whisper_kv_cache_seq_cp(cache, kMaxDecoders + i, i, -1, -1);
+    whisper_kv_cache_seq_rm(cache, kMaxDecoders + i, -1, -1);
+    batch.token[i] = continuations[i].token;
+    batch.pos[i] = position;
+    batch.n_seq_id[i] = 1;
+    batch.seq_id[i][0] = i;
+    batch.logits[i] = 1;
+  }
+  return whisper_decode_internal(context, state, batch, 1, false, nullptr, nullptr);
+}
+
+std::vector<Choice> best_tokens(whisper_context& context, whisper_state& state,
+                                const whisper_full_params& params, int row,
+                                const std::vector<whisper_token>& text, size_t count) {
   whisper_decoder& decoder = state.decoders[0];
   decoder.i_batch = row;
   decoder.has_ts = false;
@@ -487,9 +511,21 @@ Choice best_token(whisper_context& context, whisper_state& state, const whisper_
   for (size_t i = 0; i < text.size(); ++i)
     decoder.sequence.tokens[i].id = text[i];
   whisper_process_logits(context, state, decoder, params, 0.0f);
-  const auto best = std::max_element(decoder.probs.begin(), decoder.probs.end());
-  const auto id = static_cast<whisper_token>(best - decoder.probs.begin());
-  return {id, *best, decoder.logprobs[id]};
+  std::vector<Choice> best; // ascending in probability, until the end
+  for (size_t id = 0; id < decoder.probs.size(); ++id) {
+    const float probability = decoder.probs[id];
+    if (best.size() == count && probability <= best.front().probability)
+      continue;
+    const Choice choice = {static_cast<whisper_token>(id), probability, decoder.logprobs[id]};
+    const auto place = std::find_if(best.begin(), best.end(), [probability](const Choice& other) {
+      return other.probability >= probability;
+    });
+    best.insert(place, choice);
+    if (best.size() > count)
+      best.erase(best.begin());
+  }
+  std::reverse(best.begin(), best.end());
+  return best;
 }
 
 float token_probability(const whisper_context& context, const whisper_state& state, int row,

@@ -124,15 +124,25 @@ bool encode_window(whisper_context& context, whisper_state& state, int audio_con
 bool decode_tokens(whisper_context& context, whisper_state& state, const std::vector<whisper_token>& tokens,
                    int position, int rows);
 
+struct Continuation {
+  int parent; // sequence that it goes on from
+  whisper_token token;
+};
+// One more token for each of several sequences: sequence i goes on from what its parent was before. There may
+// be as many as reserve_decoders() made room for. Row i belongs to sequence i.
+bool decode_continuations(whisper_context& context, whisper_state& state,
+                          const std::vector<Continuation>& continuations, int position);
+
 struct Choice {
   whisper_token id;
   float probability;
   float log_probability;
 };
-// The most probable token after `text`, by row `row` (of all tokens) of the last pass, with the rules and
-// filters of `params`.
-Choice best_token(whisper_context& context, whisper_state& state, const whisper_full_params& params, int row,
-                  const std::vector<whisper_token>& text);
+// The `count` most probable tokens after `text`, best first, by row `row` (of all tokens) of the last pass,
+// with the rules and filters of `params`.
+std::vector<Choice> best_tokens(whisper_context& context, whisper_state& state,
+                                const whisper_full_params& params, int row,
+                                const std::vector<whisper_token>& text, size_t count);
 // Probability of a token by row `row` of the last pass, without any rule.
 float token_probability(const whisper_context& context, const whisper_state& state, int row,
                         whisper_token token);

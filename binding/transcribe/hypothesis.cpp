@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "support/error.h"
 #include "support/log.h"
@@ -99,42 +100,94 @@ class Guess {
     const size_t row_of_start = tokens.size();
     tokens.insert(tokens.end(), start.begin(), start.end());
     tokens.insert(tokens.end(), request_.prefix.begin(), request_.prefix.end());
-    text_ = request_.prefix;
+
+    reserve_decoders(context_, lease_->state(), request_.beam_size);
+    step([&](whisper_state& state) {
+      return decode_tokens(context_, state, tokens, 0, static_cast<int>(tokens.size() - row_of_start));
+    });
+    hypothesis_.no_speech_probability = token_probability(
+        context_, lease_->state(), static_cast<int>(row_of_start), whisper_token_nosp(&context_));
 
     whisper_full_params params = whisper_full_default_params(WHISPER_SAMPLING_GREEDY);
     params.no_timestamps = true;
     params.suppress_blank = request_.suppress_blank;
     params.suppress_nst = request_.suppress_non_speech;
     filter_.install(params);
+    const int room = model_.hparams().n_text_ctx - static_cast<int>(tokens.size());
+    const Sequence best =
+        search(params, static_cast<int>(tokens.size()), std::min(request_.max_tokens, room));
+    hypothesis_.average_log_probability = best.mean();
+    hypothesis_.repeats = ends_in_loop(best.text);
+    text_ = best.text;
+    probabilities_ = best.probabilities;
+  }
 
-    const int limit =
-        std::min(request_.max_tokens, model_.hparams().n_text_ctx - static_cast<int>(tokens.size()));
-    int position = 0;
-    double log_probability = 0;
+  struct Sequence {
+    std::vector<whisper_token> text;
+    std::vector<float> probabilities; // of what follows the prefix
+    double log_probability = 0;       // of that and the end
+    bool ended = false;
+
+    double mean() const {
+      return log_probability / static_cast<double>(std::max<size_t>(probabilities.size() + ended, 1));
+    }
+  };
+
+  // Beam search (OpenAI's BeamSearchDecoder with patience 1): the sequences side by side with the best sum of
+  // log probabilities, until as many have ended; of those the best mean. With one beam it is greedy.
+  Sequence search(const whisper_full_params& params, int position, int limit) {
+    const auto beams = static_cast<size_t>(request_.beam_size);
+    std::vector<Sequence> live = {{request_.prefix, {}, 0, false}};
+    std::vector<Sequence> ended;
+    std::vector<int> rows = {position - 1};
     for (int count = 0;; ++count) {
-      step([&](whisper_state& state) {
-        return decode_tokens(context_, state, tokens, position,
-                             position == 0 ? static_cast<int>(tokens.size() - row_of_start) : 1);
-      });
-      const int row = static_cast<int>(tokens.size()) - 1;
-      if (position == 0) {
-        hypothesis_.no_speech_probability = token_probability(
-            context_, lease_->state(), static_cast<int>(row_of_start), whisper_token_nosp(&context_));
+      struct Candidate {
+        int parent;
+        Choice choice;
+        double sum;
+      };
+      std::vector<Candidate> candidates;
+      for (size_t i = 0; i < live.size(); ++i) {
+        for (const Choice& choice :
+             best_tokens(context_, lease_->state(), params, rows[i], live[i].text, beams + 1))
+          candidates.push_back(
+              {static_cast<int>(i), choice, live[i].log_probability + choice.log_probability});
+        if (filter_.found_damage())
+          throw_damaged_model();
       }
-      const Choice choice = best_token(context_, lease_->state(), params, row, text_);
-      if (filter_.found_damage())
-        throw_damaged_model();
-      log_probability += choice.log_probability;
-      hypothesis_.average_log_probability = log_probability / (count + 1);
-      if (choice.id >= whisper_token_eot(&context_) || count >= limit)
-        break;
-      text_.push_back(choice.id);
-      probabilities_.push_back(choice.probability);
-      hypothesis_.repeats = ends_in_loop(text_);
-      if (hypothesis_.repeats)
-        break;
-      position += static_cast<int>(tokens.size());
-      tokens = {choice.id};
+      std::stable_sort(candidates.begin(), candidates.end(),
+                       [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });
+      std::vector<Sequence> next;
+      std::vector<Continuation> continuations;
+      for (const Candidate& candidate : candidates) {
+        if (next.size() == beams || ended.size() == beams)
+          break;
+        Sequence sequence = live[candidate.parent];
+        sequence.log_probability = candidate.sum;
+        sequence.ended = candidate.choice.id >= whisper_token_eot(&context_);
+        if (sequence.ended) {
+          ended.push_back(std::move(sequence));
+          continue;
+        }
+        sequence.text.push_back(candidate.choice.id);
+        sequence.probabilities.push_back(candidate.choice.probability);
+        continuations.push_back({candidate.parent, candidate.choice.id});
+        next.push_back(std::move(sequence));
+      }
+      const bool done =
+          ended.size() >= beams || next.empty() || count >= limit || ends_in_loop(next.front().text);
+      if (done) {
+        // A loop, or a text without an end, counts only where nothing has ended.
+        const std::vector<Sequence>& all = ended.empty() ? next : ended;
+        return *std::max_element(all.begin(), all.end(),
+                                 [](const Sequence& a, const Sequence& b) { return a.mean() < b.mean(); });
+      }
+      live = std::move(next);
+      step([&](whisper_state& state) {
+        return decode_continuations(context_, state, continuations, position + count);
+      });
+      rows.resize(live.size());
+      std::iota(rows.begin(), rows.end(), 0);
     }
   }
 

@@ -1,4 +1,4 @@
-// A quick guess at a short piece of audio, for live transcription: one greedy decoding without timestamps and
+// A quick guess at a short piece of audio, for live transcription: one decoding without timestamps and
 // without a second attempt, which goes on from a text that is already certain.
 #pragma once
 
@@ -18,6 +18,7 @@ struct HypothesisRequest {
   bool translate;
   std::string prompt;                // text before the audio, and hints
   std::vector<whisper_token> prefix; // the beginning of the text, which stays
+  int beam_size;                     // 1 = greedy
   int audio_context;                 // positions of 20 ms to encode, a multiple of 256; 0 = all
   bool suppress_blank;
   bool suppress_non_speech;

@@ -207,6 +207,7 @@ HypothesisRequest hypothesis_request_from_js(Napi::Object options) {
   request.translate = flag(options, "translate");
   request.prompt = text(options, "prompt");
   request.prefix = tokens(options, "prefix");
+  request.beam_size = integer(options, "beamSize", 1, kMaxDecoders);
   request.audio_context = integer(options, "audioContext", 0, 1500);
   request.suppress_blank = flag(options, "suppressBlank");
   request.suppress_non_speech = flag(options, "suppressNonSpeech");

@@ -31,6 +31,8 @@ export interface GuessQuestion {
   context: string
   /** Tokens that the text begins with. */
   prefix: number[]
+  /** 1 = greedy. */
+  beamSize: number
 }
 
 /** A careful transcription. */
@@ -64,6 +66,11 @@ export class Decoder {
   /** Seconds of computing and graph nodes of all decodings so far. */
   get computed(): Readonly<{ seconds: number; gpuNodes: number; cpuNodes: number }> {
     return this.#computed
+  }
+
+  /** Beams of a careful decoding. */
+  get beamSize(): number {
+    return this.#options.beamSize
   }
 
   /** Whether a text looks like one that the model has made up or lost itself in. */
@@ -109,7 +116,7 @@ export class Decoder {
 
   async #hypothesize(
     samples: Float32Array,
-    { context, prefix }: GuessQuestion,
+    { context, prefix, beamSize }: GuessQuestion,
     positions: number,
     urgency: Urgency,
     signal: AbortSignal,
@@ -122,6 +129,7 @@ export class Decoder {
       translate,
       prompt: hotwords + initialPrompt + context,
       prefix,
+      beamSize,
       audioContext: positions < ALL_POSITIONS ? positions : 0,
       suppressBlank,
       suppressNonSpeech,

@@ -83,6 +83,11 @@ export class LiveStream extends Duplex {
     if (options.signal !== undefined) this.#obey(options.signal)
   }
 
+  /** Whether audio is decoded at this moment, or waits for its turn to be. */
+  get decoding(): boolean {
+    return this.#work !== undefined
+  }
+
   /**
    * Ends the utterance that goes on, if there is one.
    * @returns resolves when the finals of all that was written before are there to be read

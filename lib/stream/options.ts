@@ -79,7 +79,7 @@ export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedS
     format: checkEnum(given.format ?? 's16le', 'format', ['s16le', 'f32le']),
     policy: checkEnum(given.policy ?? 'phrase', 'policy', ['phrase', 'agreement']),
     partials: checkBoolean(given.partials ?? true, 'partials'),
-    step: Math.round(checkNumber(given.step ?? 0.6, 'step', 0.2, 10) * 1000 * SAMPLES_PER_MS),
+    step: Math.round(checkNumber(given.step ?? 0.8, 'step', 0.2, 10) * 1000 * SAMPLES_PER_MS),
     ...parseVad(given.vad ?? true),
     transcribe: native,
     signal: given.signal === undefined ? undefined : checkSignal(given.signal, 'signal'),

@@ -66,7 +66,7 @@ export class StreamSet {
     if (this.#isWarm) return
     this.#isWarm = true
     const decoder = new Decoder(this.#host, { ...transcribe, language: transcribe.language || 'en' })
-    const question = { context: '', prefix: [] }
+    const question = { context: '', prefix: [], beamSize: 1 }
     const urgency = { final: false, due: 0 }
     // What fails here fails again, and is told, when there is speech.
     decoder.guess(new Float32Array(16_000), question, urgency, new AbortController().signal).catch(() => {})

@@ -65,7 +65,7 @@ export interface StreamOptions {
   partials?: boolean
   /**
    * Seconds of new audio between two decodings of an utterance that goes on, 0.2..10. They come further apart when the machine is slower.
-   * @defaultValue `0.6`
+   * @defaultValue `0.8`
    */
   step?: number
   /**

@@ -16,7 +16,7 @@ import {
 
 const RATE = 16_000
 /** A word that ends closer to the end of the audio may be half of one. */
-const UNFINISHED_SECONDS = 0.25
+const UNFINISHED_SECONDS = 0.3
 /** Audio that is decoded again and again: beyond the first length it is trimmed at a good place, beyond the second at any. */
 const TRIM_SECONDS = 9
 const FORCED_TRIM_SECONDS = 18
@@ -49,7 +49,7 @@ export class AgreementPolicy implements Policy {
 
   async partial(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<PartialText> {
     if (this.#from < 0) this.#from = audio.start
-    const guess = await this.#guess(audio, urgency, signal)
+    const guess = await this.#guess(audio, this.#decoder.beamSize, urgency, signal)
     const tail = inStream(guess.words, this.#from)
     const sound = this.#withoutLoop(tail)
     const isGood = sound.length === tail.length && !this.#decoder.isSuspicious(guess)
@@ -63,7 +63,7 @@ export class AgreementPolicy implements Policy {
 
   async final(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<FinalText> {
     if (this.#committed.length === 0) return decodeCarefully(this.#decoder, audio, urgency, signal)
-    const guess = await this.#guess(audio, urgency, signal)
+    const guess = await this.#guess(audio, this.#decoder.beamSize, urgency, signal)
     const tail = inStream(guess.words, this.#from)
     if (this.#withoutLoop(tail).length < tail.length || this.#decoder.isSuspicious(guess)) {
       return this.#carefulFinal(audio, urgency, signal)
@@ -85,11 +85,21 @@ export class AgreementPolicy implements Policy {
     return { ...careful, text: textOf(words), words }
   }
 
-  #guess(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<NativeHypothesis> {
+  #guess(
+    audio: UtteranceAudio,
+    beamSize: number,
+    urgency: Urgency,
+    signal: AbortSignal,
+  ): Promise<NativeHypothesis> {
     const prefix = this.#committed.slice(this.#trimmed).flatMap(({ tokens }) => tokens)
     const before = this.#committed.slice(0, this.#trimmed).map(({ text }) => text)
     const context = this.#contextIsGood ? before.join('').slice(-CONTEXT_CHARACTERS) : ''
-    return this.#decoder.guess(audio.slice(this.#from, audio.end), { context, prefix }, urgency, signal)
+    return this.#decoder.guess(
+      audio.slice(this.#from, audio.end),
+      { context, prefix, beamSize },
+      urgency,
+      signal,
+    )
   }
 
   /** The new words up to the point where the text begins to repeat itself. */

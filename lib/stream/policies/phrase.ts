@@ -15,7 +15,12 @@ export class PhrasePolicy implements Policy {
 
   async partial(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<PartialText> {
     const samples = audio.slice(audio.start, audio.end)
-    const guess = await this.#decoder.guess(samples, { context: '', prefix: [] }, urgency, signal)
+    const guess = await this.#decoder.guess(
+      samples,
+      { context: '', prefix: [], beamSize: 1 },
+      urgency,
+      signal,
+    )
     return { words: inStream(guess.words, audio.start), committed: 0 }
   }
 
