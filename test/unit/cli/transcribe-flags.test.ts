@@ -27,7 +27,9 @@ describe('every option', () => {
   })
 
   it('of loading has a flag', () => {
-    const written = loadOptionNames.filter((name) => !['signal', 'onProgress', 'concurrency'].includes(name))
+    const written = loadOptionNames.filter(
+      (name) => !['signal', 'onProgress', 'concurrency', 'maxStreams'].includes(name),
+    )
     expect(Object.keys(loadFlags).toSorted()).toEqual(written.toSorted())
   })
 

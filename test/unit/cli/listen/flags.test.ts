@@ -9,6 +9,7 @@ import {
   streamFlags,
 } from '../../../../lib/cli/listen/flags.ts'
 import { WhisperHipError } from '../../../../lib/errors.ts'
+import { streamOptionNames } from '../../../../lib/stream/options.ts'
 
 /** What a command line gives to the library. */
 function read(...args: string[]): Record<string, unknown> {
@@ -18,6 +19,20 @@ function read(...args: string[]): Record<string, unknown> {
 }
 
 describe('flags', () => {
+  it('are there for every option of a live transcription, and no other', () => {
+    const names = Object.keys({ ...sampleFlags, ...streamFlags })
+    expect([...names, 'vad', 'signal'].toSorted()).toEqual([...streamOptionNames].toSorted())
+    expect(Object.keys(speechFlags)).toHaveLength(6)
+  })
+
+  it.each(Object.entries({ ...streamFlags, ...speechFlags }))(
+    '%s is its flag in kebab case',
+    (name, { flags }) => {
+      const [option] = optionsOf({ [name]: { flags, description: '' } })
+      expect(option?.attributeName()).toBe(name)
+    },
+  )
+
   it('are absent where they were not given, but for the policy of captions', () => {
     expect(read()).toEqual({ policy: 'agreement' })
   })
