@@ -7,15 +7,17 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { recorderNames } from '../../lib/cli/listen/recorders.ts'
 import { fakePath } from '../fixtures/fake-path.ts'
-import { speech } from '../fixtures/snippets.ts'
+import { packageRoot, speech } from '../fixtures/snippets.ts'
 import { buildSpeaking } from '../fixtures/speaking-model.ts'
 import { buildWav } from '../native/wav.ts'
 import { folder } from './child.ts'
 import { type CliOptions, runCli } from './cli.ts'
+import { fakeCamera } from './fake-camera.ts'
 
 /** What the made model hears in each of the four sentences of the recording. */
 const heard = 'This is a sentence.\n'
 const samples = readFileSync(speech).subarray(44)
+const mp3 = join(packageRoot, 'vendor/whisper.cpp/samples/jfk.mp3')
 const model = join(folder, 'sentence.bin')
 
 beforeAll(() => {
@@ -160,7 +162,8 @@ describe('a recording or address', () => {
       ...['-nostdin', '-v', 'error', '-i', speech, '-c:a', 'aac', '-hls_time', '3', '-hls_list_size', '0'],
       join(segments, 'list.m3u8'),
     ])
-    writeFileSync(join(segments, 'thief.m3u8'), `#EXTM3U\n#EXTINF:10,\nfile://${speech}\n#EXT-X-ENDLIST\n`)
+    const thief = `#EXTM3U\n#EXT-X-TARGETDURATION:11\n#EXTINF:11,\nfile://${mp3}\n#EXT-X-ENDLIST\n`
+    writeFileSync(join(segments, 'thief.m3u8'), thief)
     server = createServer((request, response) => {
       try {
         response.end(readFileSync(join(segments, `${request.url}`)))
@@ -187,6 +190,22 @@ describe('a recording or address', () => {
     expect(performance.now() - begun).toBeGreaterThan(3500)
   })
 
+  it('may be a camera', async () => {
+    const sound = join(folder, 'camera.raw')
+    const cut = ['-ss', '7.6', '-f', 'mulaw', '-ar', '8000', sound]
+    await promisify(execFile)('ffmpeg', ['-nostdin', '-v', 'error', '-i', speech, ...cut])
+    const camera = await fakeCamera(readFileSync(sound))
+    try {
+      expect(await listen([camera.address])).toMatchObject({ code: 0, stdout: heard, stderr: '' })
+    } finally {
+      camera.close()
+    }
+    const gone = await listen([camera.address])
+    expect(gone).toMatchObject({ code: 1, stdout: '' })
+    expect(gone.stderr).toContain('Connection refused')
+    expect(gone.stderr).not.toContain('secret')
+  })
+
   it('is left by Ctrl-C', async () => {
     const ended = await listen([speech, '--realtime'], { signal: 'SIGINT' })
     expect(ended).toMatchObject({ code: 0, stderr: '' })
@@ -197,6 +216,7 @@ describe('a recording or address', () => {
     const ended = await listen([`${address()}/thief.m3u8`])
     expect(ended).toMatchObject({ code: 1, stdout: '' })
     expect(ended.stderr).toMatch(/^whisper-hip: Cannot decode 'http:.*thief\.m3u8': it ended with exit code/)
+    expect(ended.stderr).toContain("Protocol 'file' not on whitelist")
   })
 
   it.each<[string, number, string]>([

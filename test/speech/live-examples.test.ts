@@ -132,6 +132,13 @@ describe('live-url.mjs', () => {
       expect(await example.end()).toBe(0)
       expect(example.stdout).toMatch(words)
       expect(example.stdout).toMatch(/^( +\d+\.\d s {2}.+\n)+$/)
+
+      const mp3 = join(packageRoot, 'vendor/whisper.cpp/samples/jfk.mp3')
+      const thief = `#EXTM3U\n#EXT-X-TARGETDURATION:11\n#EXTINF:11,\nfile://${mp3}\n#EXT-X-ENDLIST\n`
+      await writeFile(join(folder.path, 'thief.m3u8'), thief)
+      const robbed = run('live-url.mjs', [`http://127.0.0.1:${port}/thief.m3u8`])
+      expect(await robbed.end()).toBe(1)
+      expect(robbed.stderr).toContain("Protocol 'file' not on whitelist")
     } finally {
       server.close()
     }

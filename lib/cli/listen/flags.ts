@@ -29,7 +29,7 @@ export const streamFlags: Flags<Exclude<keyof StreamOptions, 'signal' | 'vad' | 
   partials: { flags: '--no-partials', description: 'show nothing of an utterance before its end' },
   step: {
     flags: '--step <seconds>',
-    description: 'new audio between two decodings of an utterance, 0.2 to 10 (default: 0.6)',
+    description: 'new audio between two decodings of an utterance, 0.2 to 10 (default: 0.8)',
     read: numberOr(),
   },
   language: runFlags.language,
