@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable, Writable } from 'node:stream'
-import { WhisperHipError } from '../errors.ts'
+import type { WhisperHipError } from '../errors.ts'
 import { log } from '../log.ts'
 import type { NativeByteStore } from '../native.ts'
 import { onAbort } from './abort.ts'
 import type { ByteReader } from './bytes.ts'
-import { describeSystemError, undecodable } from './failures.ts'
+import { undecodable } from './failures.ts'
+import { ffmpegMissing, ffmpegProgram } from './ffmpeg-program.ts'
 import { type PcmFormat, whisperFormat } from './pcm.ts'
+import { lastLines, readTail } from './program-messages.ts'
 
 /** What ffmpeg reads: a file by its absolute path, an open file, or bytes through a pipe. */
 export type FfmpegInput = { path: string } | { file: FileHandle } | { bytes: ByteReader }
@@ -24,8 +26,6 @@ export interface FfmpegJob {
 
 /** Samples as this library asks ffmpeg for them. */
 const ffmpegFormat: PcmFormat = { ...whisperFormat, format: 's16' }
-
-const mostErrorBytes = 4096
 
 /**
  * Decodes the first audio track with `ffmpeg` from the `PATH`, or the program that `WHISPER_HIP_FFMPEG` names, into a store.
@@ -53,7 +53,7 @@ export async function decodeWithFfmpeg(job: FfmpegJob): Promise<PcmFormat> {
     ])
     const [exit, messages] = await Promise.race([work, aborted])
     if (exit.code !== 0) throw failure(job, exit, messages)
-    if (messages !== '') log('warn', `ffmpeg on ${job.name}: ${oneLine(messages)}`)
+    if (messages !== '') log('warn', `ffmpeg on ${job.name}: ${lastLines(messages)}`)
     return ffmpegFormat
   } finally {
     forgetSignal()
@@ -64,14 +64,16 @@ export async function decodeWithFfmpeg(job: FfmpegJob): Promise<PcmFormat> {
 
 async function start(job: FfmpegJob): Promise<ChildProcess> {
   const { input } = job
-  const program = process.env.WHISPER_HIP_FFMPEG || 'ffmpeg'
   const stdin = 'file' in input ? input.file.fd : 'bytes' in input ? 'pipe' : 'ignore'
   try {
-    const child = spawn(program, commandLine(input), { stdio: [stdin, 'pipe', 'pipe'] })
+    const child = spawn(ffmpegProgram(), commandLine(input), { stdio: [stdin, 'pipe', 'pipe'] })
     if (child.pid === undefined) throw await new Promise((resolve) => child.once('error', resolve))
     return child
   } catch (cause) {
-    throw notRunnable(job, program, cause)
+    const { name, found } = job
+    throw ffmpegMissing(`Cannot decode ${name}: it is ${found}, which needs ffmpeg`, cause, [
+      'Or convert the audio to wav, mp3, flac or ogg vorbis, which need no other program',
+    ])
   }
 }
 
@@ -122,58 +124,11 @@ function drained(stdin: Writable): Promise<void> {
   })
 }
 
-/** The end of what a stream says. */
-async function readTail(stderr: Readable): Promise<string> {
-  let tail = Buffer.alloc(0)
-  for await (const chunk of stderr) tail = Buffer.concat([tail, chunk as Buffer]).subarray(-mostErrorBytes)
-  return tail.toString('utf8')
-}
-
 function failure({ name, found }: FfmpegJob, exit: Exit, messages: string): WhisperHipError {
   if (/Stream map '0:a:0' matches no streams/.test(messages)) {
     return undecodable(name, `it is ${found} without an audio track`)
   }
   const end = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`
-  const said = messages === '' ? '' : `: ${oneLine(messages)}`
+  const said = messages === '' ? '' : `: ${lastLines(messages)}`
   return undecodable(name, `it is ${found}, and ffmpeg failed with ${end}${said}`)
-}
-
-/** The last lines of what ffmpeg said, without addresses and control characters. */
-function oneLine(messages: string): string {
-  const lines = messages.split('\n').map((line) =>
-    line
-      .replace(/ @ 0x[\da-f]+/g, '')
-      .replace(/\p{Cc}/gu, '')
-      .trim(),
-  )
-  return lines
-    .filter((line) => line !== '')
-    .slice(-4)
-    .join('; ')
-}
-
-function notRunnable({ name, found }: FfmpegJob, program: string, cause: unknown): WhisperHipError {
-  const chosen = Boolean(process.env.WHISPER_HIP_FFMPEG)
-  const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-  const state = absent
-    ? chosen
-      ? `WHISPER_HIP_FFMPEG names ${JSON.stringify(program)}, which does not exist`
-      : 'ffmpeg is not installed'
-    : `${JSON.stringify(program)} cannot be run: ${describeSystemError(cause)}`
-  return new WhisperHipError(
-    'ERR_AUDIO_UNSUPPORTED',
-    `Cannot decode ${name}: it is ${found}, which needs ffmpeg, and ${state}`,
-    {
-      advice: [
-        ...(chosen
-          ? [
-              'Set WHISPER_HIP_FFMPEG to the path of an ffmpeg program, or unset it to use the one on the PATH',
-            ]
-          : []),
-        'Install ffmpeg (Debian, Ubuntu: apt install ffmpeg; Fedora: dnf install ffmpeg-free; Arch: pacman -S ffmpeg; Alpine: apk add ffmpeg)',
-        'Or convert the audio to wav, mp3, flac or ogg vorbis, which need no other program',
-      ],
-      cause,
-    },
-  )
 }

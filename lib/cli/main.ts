@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
+import type { CommandContext } from './context.ts'
 import { tellError, tellWarnings } from './failures.ts'
 import { ClosedOutput, Interrupted } from './interrupt.ts'
 import { createProgram } from './program.ts'
@@ -10,12 +11,13 @@ import { createProgram } from './program.ts'
  */
 async function main(args: readonly string[]): Promise<number> {
   const controller = new AbortController()
-  watchSignals(controller)
+  const signals = watchSignals(controller)
   watchOutput(controller)
   tellWarnings()
   let code = 0
   const program = createProgram({
     signal: controller.signal,
+    onInterrupt: signals.onInterrupt,
     fail(exitCode) {
       code = exitCode
     },
@@ -34,14 +36,27 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** The first signal cancels the work, the second one does not wait for that. */
-function watchSignals(controller: AbortController): void {
+/** `npx` passes Ctrl-C on to a program that has had it from the terminal: within so many milliseconds it is the same one. */
+const ECHO = 200
+
+/** The first signal cancels the work, or ends it in the way that a command has for Ctrl-C; the second one does not wait for that. */
+function watchSignals(controller: AbortController): Pick<CommandContext, 'onInterrupt'> {
+  let interrupt: (() => void) | undefined
+  let since: number | undefined
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const interrupted = new Interrupted(signal)
-      if (controller.signal.aborted) process.exit(interrupted.exitCode)
-      controller.abort(interrupted)
+      if (since !== undefined && performance.now() - since < ECHO) return
+      if (since !== undefined || controller.signal.aborted) process.exit(interrupted.exitCode)
+      since = performance.now()
+      if (signal === 'SIGINT' && interrupt !== undefined) interrupt()
+      else controller.abort(interrupted)
     })
+  }
+  return {
+    onInterrupt(listener) {
+      interrupt = listener
+    },
   }
 }
 

@@ -7,6 +7,7 @@ import { convertCommand } from './commands/convert.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { inspectCommand } from './commands/inspect.ts'
+import { listenCommand } from './commands/listen.ts'
 import { modelsCommand } from './commands/models.ts'
 import { transcribeCommand } from './commands/transcribe.ts'
 import type { CommandContext } from './context.ts'
@@ -28,6 +29,7 @@ export function createProgram(context: CommandContext): Command {
     )
   for (const make of [
     transcribeCommand,
+    listenCommand,
     doctorCommand,
     modelsCommand,
     inspectCommand,

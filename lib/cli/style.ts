@@ -1,4 +1,4 @@
-const CODES = { bold: 1, red: 31, green: 32, yellow: 33 } as const
+const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const
 
 /** Marks a text up for a terminal. */
 export type Style = (name: keyof typeof CODES, text: string) => string

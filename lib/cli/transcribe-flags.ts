@@ -1,23 +1,8 @@
-import { Option } from 'commander'
-import { WhisperHipError } from '../errors.ts'
 import type { LoadOptions, TranscribeOptions } from '../index.ts'
 import { languageTokens } from '../model/languages.ts'
-import { parseTranscribeOptions } from '../transcribe/options.ts'
-import { UsageError } from './failures.ts'
+import { type ModelFacts, parseTranscribeOptions } from '../transcribe/options.ts'
+import { type Flags, toUsage } from './flags.ts'
 import { listOf, numberOr, partsOf, textOrFile } from './values.ts'
-
-/** How an option of the library is written on the command line. */
-interface Flag {
-  /** As commander takes it. A flag that begins with `--no-` turns off what is on by default. */
-  readonly flags: string
-  readonly description: string
-  /** The flag that says the opposite, of an option that is neither on nor off by default. */
-  readonly opposite?: string
-  /** What the library gets for the text on the command line. Absent: the text, or for a flag without a value the boolean. */
-  readonly read?: (text: string) => unknown
-}
-
-type Flags<Name extends string> = Readonly<Record<Name, Flag>>
 
 /** Functions and signals, which a command line cannot give. */
 type NotWritten = 'signal' | 'onProgress' | 'onSegment'
@@ -172,28 +157,15 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
   },
 }
 
-/** The flags as options of commander. */
-export function optionsOf(flags: Flags<string>): Option[] {
-  return Object.values(flags).flatMap(({ flags, description, opposite }) => {
-    const option = new Option(flags, description)
-    // --no-speech-threshold does not negate a speech threshold.
-    if (option.required) option.negate = false
-    return opposite === undefined ? option : [option, new Option(opposite, 'fail where that would happen')]
-  })
-}
+/** All flags of `transcribe` that are options of the library. */
+export const transcribeFlags: Flags<string> = { ...loadFlags, ...runFlags }
 
-/** Values for the library, of the flags that were given. */
-export function readFlags<Name extends string>(
-  flags: Flags<Name>,
-  given: Readonly<Record<string, unknown>>,
-): Partial<Record<Name, unknown>> {
-  const values: Partial<Record<Name, unknown>> = {}
-  for (const [name, { flags: written, read }] of Object.entries(flags) as [Name, Flag][]) {
-    const value = given[name]
-    const absent = value === undefined || (value === true && written.startsWith('--no-'))
-    if (!absent) values[name] = read === undefined ? value : read(value as string)
-  }
-  return values
+/** A model that can do everything: what it refuses, every model does. */
+export const anyModel: ModelFacts = {
+  multilingual: true,
+  languages: [...languageTokens(51_866)],
+  vocabularySize: 51_866,
+  maxThreads: 65_536,
 }
 
 /**
@@ -202,42 +174,9 @@ export function readFlags<Name extends string>(
  * @throws {@link UsageError}
  */
 export function checkRunOptions(options: object): void {
-  const vocabularySize = 51_866
-  const languages = [...languageTokens(vocabularySize)]
-  asUsage(() =>
-    parseTranscribeOptions(options, { multilingual: true, languages, vocabularySize, maxThreads: 65_536 }),
-  )
-}
-
-/**
- * Makes wrong arguments wrong usage, with the names of flags in place of those of options.
- * @throws {@link UsageError}
- */
-export function asUsage<T>(work: () => T): T {
   try {
-    return work()
+    parseTranscribeOptions(options, anyModel)
   } catch (error) {
-    throw toUsage(error)
+    throw toUsage(error, transcribeFlags)
   }
-}
-
-/** The error as {@link asUsage} throws it. */
-export function toUsage(error: unknown): unknown {
-  if (!(error instanceof WhisperHipError) || error.code !== 'ERR_INVALID_ARGUMENT') return error
-  return new UsageError(withFlags(error.message), error.advice.map(withFlags))
-}
-
-const longFlags: ReadonlyMap<string, string> = new Map(
-  Object.entries({ ...loadFlags, ...runFlags }).map(([name, { flags }]) => [
-    name,
-    /--[\w-]+/.exec(flags)?.[0] ?? name,
-  ]),
-)
-
-/** `for beamSize but` becomes `for --beam-size but`; so does an option in "beside clips" and "without grammar". */
-function withFlags(text: string): string {
-  return text.replace(/\b(for|beside|without|option) (\w+)/g, (all, word, name) => {
-    const flag = longFlags.get(name)
-    return flag === undefined ? all : `${word} ${flag}`
-  })
 }

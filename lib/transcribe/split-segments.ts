@@ -59,7 +59,7 @@ function lengthOf(text: string): number {
 }
 
 /** Cuts a text wherever a line may break; the pieces joined are the text. */
-function breakable(text: string): string[] {
+export function breakable(text: string): string[] {
   const pieces: string[] = []
   let piece = ''
   for (const { segment, isWordLike } of segmenter.segment(text)) {

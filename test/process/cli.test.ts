@@ -403,7 +403,7 @@ describe('docs/cli.md', () => {
   })
 
   it('shows it of every command', () => {
-    const program = createProgram({ signal: new AbortController().signal, fail() {} })
+    const program = createProgram({ signal: new AbortController().signal, onInterrupt() {}, fail() {} })
     const namesOf = (command: typeof program, before: string): string[] => [
       before,
       ...command.commands.flatMap((child) => namesOf(child, `${before} ${child.name()}`.trim())),

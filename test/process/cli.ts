@@ -16,6 +16,8 @@ export interface CliOptions {
   /** Sent when it has printed something, or when `when` is found on its stderr. */
   signal?: NodeJS.Signals
   when?: string
+  /** Sent once more so many milliseconds later. */
+  again?: number
   /** Sent after so many seconds in any case. */
   after?: number
   /** Closes the reading end of its stdout at the first output. */
@@ -42,6 +44,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
       acted = true
       since = performance.now()
       if (signal !== undefined) child.kill(signal)
+      if (options.again !== undefined) setTimeout(() => child.kill(signal), options.again)
       if (leave) child.stdout.destroy()
     }
     if (after !== undefined) setTimeout(act, after * 1000)

@@ -1,10 +1,11 @@
 import { Command } from 'commander'
 import { downloadModel, type LoadOptions, listModels } from '../../index.ts'
 import type { CommandContext } from '../context.ts'
+import { optionsOf, readFlags, toUsage } from '../flags.ts'
 import { showLoading } from '../load-progress.ts'
 import { Progress } from '../progress.ts'
 import { table } from '../table.ts'
-import { loadFlags, optionsOf, readFlags, toUsage } from '../transcribe-flags.ts'
+import { loadFlags } from '../transcribe-flags.ts'
 
 /** `whisper-hip models` */
 export function modelsCommand(context: CommandContext): Command {
@@ -66,7 +67,7 @@ async function download(
       process.stdout.write(`${path}\n`)
     }
   } catch (error) {
-    throw toUsage(error)
+    throw toUsage(error, loadFlags)
   } finally {
     progress.clear()
   }

@@ -7,7 +7,6 @@ import {
   type AudioInput,
   formatTranscription,
   type LoadOptions,
-  loadModel,
   type Model,
   setLogger,
   type TranscribeOptions,
@@ -19,10 +18,11 @@ import type { OutputFormat } from '../../output/types.ts'
 import type { CommandContext } from '../context.ts'
 import { tell, tellError, UsageError } from '../failures.ts'
 import { makeFolder, writeWhole } from '../files.ts'
-import { showLoading } from '../load-progress.ts'
+import { optionsOf, readFlags, toUsage } from '../flags.ts'
+import { loadShown } from '../load-model.ts'
 import { type PlannedOutput, planOutputs, STDIN } from '../output-plan.ts'
 import { Progress } from '../progress.ts'
-import { checkRunOptions, loadFlags, optionsOf, readFlags, runFlags, toUsage } from '../transcribe-flags.ts'
+import { checkRunOptions, loadFlags, runFlags, transcribeFlags } from '../transcribe-flags.ts'
 
 interface TranscribeFlags {
   model: string
@@ -73,7 +73,8 @@ async function transcribeFiles(
   if (flags.verbose) setLogger(({ level, message }) => tell(`${level}: ${message}`))
 
   const progress = new Progress()
-  const model = await load(flags.model, readFlags(loadFlags, flags) as LoadOptions, progress, signal)
+  const loading = { ...(readFlags(loadFlags, flags) as LoadOptions), concurrency: 1 }
+  const model = await loadShown(flags.model, loading, { progress, signal, flags: transcribeFlags })
   try {
     for (const output of plan.outputs) {
       const several = plan.outputs.length > 1
@@ -82,7 +83,7 @@ async function transcribeFiles(
       } catch (error) {
         progress.clear()
         // One bad recording does not take the others with it.
-        if (!several || !isAboutAudio(error)) throw toUsage(error)
+        if (!several || !isAboutAudio(error)) throw toUsage(error, transcribeFlags)
         tellError(error)
         fail(1)
       }
@@ -112,26 +113,6 @@ async function requireReadable(file: string): Promise<void> {
     await access(file, constants.R_OK)
   } catch (error) {
     throw undecodable(`'${file}'`, describeSystemError(error), { cause: error })
-  }
-}
-
-async function load(
-  input: string,
-  options: LoadOptions,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<Model> {
-  try {
-    return await loadModel(input, {
-      ...options,
-      concurrency: 1,
-      signal,
-      onProgress: showLoading(progress, input),
-    })
-  } catch (error) {
-    throw toUsage(error)
-  } finally {
-    progress.clear()
   }
 }
 

@@ -1,13 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../../lib/cli/failures.ts'
-import {
-  asUsage,
-  checkRunOptions,
-  loadFlags,
-  optionsOf,
-  readFlags,
-  runFlags,
-} from '../../../lib/cli/transcribe-flags.ts'
+import { optionsOf, readFlags, toUsage } from '../../../lib/cli/flags.ts'
+import { checkRunOptions, loadFlags, runFlags, transcribeFlags } from '../../../lib/cli/transcribe-flags.ts'
 import { WhisperHipError } from '../../../lib/errors.ts'
 import { loadOptionNames } from '../../../lib/model/load.ts'
 import { parseTranscribeOptions, transcribeOptionNames } from '../../../lib/transcribe/options.ts'
@@ -33,7 +27,9 @@ describe('every option', () => {
   })
 
   it('of loading has a flag', () => {
-    const written = loadOptionNames.filter((name) => !['signal', 'onProgress', 'concurrency'].includes(name))
+    const written = loadOptionNames.filter(
+      (name) => !['signal', 'onProgress', 'concurrency', 'maxStreams'].includes(name),
+    )
     expect(Object.keys(loadFlags).toSorted()).toEqual(written.toSorted())
   })
 
@@ -109,10 +105,6 @@ describe('values', () => {
 
   it('other errors stay what they are', () => {
     const error = new WhisperHipError('ERR_DOWNLOAD', 'for language but')
-    expect(() =>
-      asUsage(() => {
-        throw error
-      }),
-    ).toThrow(error)
+    expect(toUsage(error, transcribeFlags)).toBe(error)
   })
 })

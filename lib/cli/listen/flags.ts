@@ -1,0 +1,117 @@
+import { parseStreamOptions } from '../../stream/options.ts'
+import type { LiveSpeechOptions, StreamOptions } from '../../stream/types.ts'
+import { type Flags, readFlags, toUsage } from '../flags.ts'
+import { anyModel, loadFlags, runFlags } from '../transcribe-flags.ts'
+import { numberOr } from '../values.ts'
+
+/** How samples on standard input are written, and how a microphone is recorded. */
+export const sampleFlags: Flags<'sampleRate' | 'channels' | 'format'> = {
+  sampleRate: {
+    flags: '--rate <hz>',
+    description: 'samples a second, of standard input or the microphone (default: 16000)',
+    read: numberOr(),
+  },
+  channels: {
+    flags: '--channels <n>',
+    description: 'interleaved channels, of standard input or the microphone (default: 1)',
+    read: numberOr(),
+  },
+  format: { flags: '--format <format>', description: 's16le or f32le, of standard input (default: s16le)' },
+}
+
+/** Options of `stream()` beside those of {@link sampleFlags} and {@link speechFlags}. */
+export const streamFlags: Flags<Exclude<keyof StreamOptions, 'signal' | 'vad' | keyof typeof sampleFlags>> = {
+  policy: {
+    flags: '--policy <policy>',
+    description:
+      'agreement: words appear for good while they are spoken; phrase: after each utterance (default: agreement)',
+  },
+  partials: { flags: '--no-partials', description: 'show nothing of an utterance before its end' },
+  step: {
+    flags: '--step <seconds>',
+    description: 'new audio between two decodings of an utterance, 0.2 to 10 (default: 0.8)',
+    read: numberOr(),
+  },
+  language: runFlags.language,
+  task: runFlags.task,
+  initialPrompt: runFlags.initialPrompt,
+  hotwords: runFlags.hotwords,
+  beamSize: runFlags.beamSize,
+  temperature: runFlags.temperature,
+  noSpeechThreshold: runFlags.noSpeechThreshold,
+  logProbThreshold: runFlags.logProbThreshold,
+  compressionRatioThreshold: runFlags.compressionRatioThreshold,
+  suppressTokens: runFlags.suppressTokens,
+  threads: runFlags.threads,
+}
+
+/** Options of `vad`, with that before their names. */
+export const speechFlags: Flags<`vad${Capitalize<keyof LiveSpeechOptions>}`> = {
+  vadThreshold: {
+    flags: '--vad-threshold <p>',
+    description: 'probability at which speech begins, 0 to 1 (default: 0.5)',
+    read: numberOr(),
+  },
+  vadNegThreshold: {
+    flags: '--vad-neg-threshold <p>',
+    description: 'probability below which it ends (default: 0.15 less)',
+    read: numberOr(),
+  },
+  vadMinSpeechDurationMs: {
+    flags: '--vad-min-speech-duration-ms <ms>',
+    description: 'shorter speech is none (default: 100)',
+    read: numberOr(),
+  },
+  vadMinSilenceDurationMs: {
+    flags: '--vad-min-silence-duration-ms <ms>',
+    description: 'pause that ends an utterance (default: 500)',
+    read: numberOr(),
+  },
+  vadSpeechPadMs: {
+    flags: '--vad-speech-pad-ms <ms>',
+    description: 'kept around the speech (default: 300)',
+    read: numberOr(),
+  },
+  vadMaxSpeechDurationS: {
+    flags: '--vad-max-speech-duration-s <seconds>',
+    description: 'longest utterance, 5 to 30 (default: 25)',
+    read: numberOr(),
+  },
+}
+
+/** Where the names of options in messages are looked up. */
+export const listenFlags: Flags<string> = {
+  ...loadFlags,
+  ...sampleFlags,
+  ...streamFlags,
+  ...speechFlags,
+  vad: { flags: '--no-vad', description: 'take everything for speech' },
+  maxSegmentLength: { flags: '--max-segment-length <characters>', description: 'longest subtitle' },
+}
+
+/**
+ * Checks what can be checked without a model; see {@link checkRunOptions}.
+ * @throws {@link UsageError}
+ */
+export function checkStreamOptions(options: Record<string, unknown>): StreamOptions {
+  try {
+    parseStreamOptions(options, anyModel)
+  } catch (error) {
+    throw toUsage(error, listenFlags)
+  }
+  return options
+}
+
+/** Options of `stream()` that were given, which may still be wrong. */
+export function readStreamFlags(given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const speech = Object.entries(readFlags(speechFlags, given)).map(([name, value]) => [
+    name.charAt(3).toLowerCase() + name.slice(4),
+    value,
+  ])
+  return {
+    policy: 'agreement',
+    ...readFlags(sampleFlags, { ...given, sampleRate: given.rate }),
+    ...readFlags(streamFlags, given),
+    ...(given.vad === false ? { vad: false } : speech.length > 0 ? { vad: Object.fromEntries(speech) } : {}),
+  }
+}

@@ -1,0 +1,130 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describeSystemError, undecodable } from '../../audio/failures.ts'
+import { ffmpegMissing, ffmpegProgram } from '../../audio/ffmpeg-program.ts'
+import { nearest } from '../../nearest.ts'
+import { UsageError } from '../failures.ts'
+import { startProgram, withoutPasswords } from './program-source.ts'
+import type { Source } from './source.ts'
+
+/** Something that ffmpeg reads. */
+export interface Media {
+  /** As ffmpeg gets it: with a protocol in front, so that it is never read as an option or another protocol. */
+  url: string
+  /** What may be opened on the way, whatever a play list says. */
+  protocols: readonly string[]
+  /** For messages. */
+  name: string
+  /** A file of this machine; null for an address. */
+  path: string | null
+  /** It comes at the speed of time by its nature. */
+  live: boolean
+}
+
+interface Scheme {
+  protocols: readonly string[]
+  live: boolean
+}
+
+const web: Scheme = { protocols: ['http', 'https', 'httpproxy', 'hls', 'tcp', 'tls', 'crypto'], live: false }
+const rtsp: Scheme = { protocols: ['rtp', 'udp', 'tcp', 'tls'], live: true }
+const rtmp: Scheme = { protocols: ['rtmp', 'rtmps', 'tcp', 'tls'], live: true }
+const packets: Scheme = { protocols: ['rtp', 'udp'], live: true }
+const connection: Scheme = { protocols: ['tcp', 'tls'], live: true }
+
+/** No address of the network leads to a file of this machine. */
+const schemes: Readonly<Record<string, Scheme>> = {
+  http: web,
+  https: web,
+  rtsp,
+  rtsps: rtsp,
+  rtmp,
+  rtmps: rtmp,
+  rtp: packets,
+  udp: packets,
+  tcp: connection,
+  tls: connection,
+}
+
+/**
+ * Reads a path or address of the command line.
+ * @throws {@link UsageError} for an address that is not supported
+ */
+export function mediaOf(argument: string): Media {
+  const scheme = /^([a-z][a-z\d+.-]*):\/\//i.exec(argument)?.[1]?.toLowerCase()
+  if (scheme === undefined) return fileAt(argument)
+  if (scheme === 'file') {
+    try {
+      return fileAt(fileURLToPath(argument))
+    } catch {
+      throw new UsageError(`Expected the address of a file of this machine but received ${argument}`)
+    }
+  }
+  const known = Object.hasOwn(schemes, scheme) ? schemes[scheme] : undefined
+  if (known === undefined) {
+    const names = Object.keys(schemes)
+    const near = nearest(scheme, names)
+    throw new UsageError(
+      `Expected a path or an address of ${names.join(', ')} but received ${withoutPasswords(argument)}${near === undefined ? '' : `; did you mean ${near}?`}`,
+    )
+  }
+  return { url: argument, ...known, name: withoutPasswords(argument), path: null }
+}
+
+function fileAt(path: string): Media {
+  return { url: `file:${resolve(path)}`, protocols: ['file', 'crypto'], name: path, path, live: false }
+}
+
+/** A server that says nothing for so long is given up, in microseconds. */
+const silence = 20_000_000
+
+/** The arguments with which ffmpeg writes the first audio track as 16 kHz mono. */
+export function ffmpegArguments(
+  { url, protocols, path, live }: Pick<Media, 'url' | 'protocols' | 'path' | 'live'>,
+  realtime: boolean,
+): string[] {
+  return [
+    ...['-nostdin', '-hide_banner', '-loglevel', 'error'],
+    ...['-protocol_whitelist', protocols.join(',')],
+    ...(path === null && !live ? ['-rw_timeout', String(silence)] : []),
+    ...(realtime ? ['-re'] : []),
+    ...['-i', url, '-map', '0:a:0', '-ac', '1', '-ar', '16000'],
+    // What is decoded is written at once.
+    ...['-f', 's16le', '-flush_packets', '1', '-'],
+  ]
+}
+
+/**
+ * Checks what can be checked before a model is loaded.
+ * @throws `ERR_AUDIO_DECODE` for a file that cannot be read
+ */
+export async function checkMedia({ path, name }: Media): Promise<void> {
+  if (path === null) return
+  try {
+    await access(path, constants.R_OK)
+  } catch (error) {
+    throw undecodable(`'${name}'`, describeSystemError(error), { cause: error })
+  }
+}
+
+/**
+ * Decodes a file or address.
+ * @param realtime no faster than it plays
+ * @throws `ERR_AUDIO_UNSUPPORTED` when there is no ffmpeg
+ */
+export async function openMedia(media: Media, realtime: boolean): Promise<Source> {
+  try {
+    return await startProgram({
+      program: ffmpegProgram(),
+      args: ffmpegArguments(media, realtime),
+      name: media.name,
+      failing: `Cannot decode '${media.name}'`,
+      endless: false,
+      advice: [],
+    })
+  } catch (cause) {
+    throw ffmpegMissing(`Cannot decode '${media.name}': that needs ffmpeg`, cause, [])
+  }
+}

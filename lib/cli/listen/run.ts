@@ -1,0 +1,44 @@
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import type { StreamEvent, StreamStatsEvent } from '../../stream/types.ts'
+import type { OutputFiles } from './files.ts'
+import type { Source } from './source.ts'
+import type { View } from './views.ts'
+
+export interface Listening {
+  source: Source
+  /** Samples are written to it, {@link StreamEvent}s are read from it. */
+  live: Duplex
+  view: View
+  files: OutputFiles
+  output: NodeJS.WritableStream
+  signal: AbortSignal
+}
+
+/**
+ * Shows and writes what is said until the source ends, and then what is left.
+ * @returns how it kept up at the end
+ * @throws what ended the source or the transcription in another way
+ */
+export async function listen({
+  source,
+  live,
+  view,
+  files,
+  output,
+  signal,
+}: Listening): Promise<StreamStatsEvent | undefined> {
+  let stats: StreamStatsEvent | undefined
+  const { samples } = source
+  samples.once('error', (error) => live.destroy(error))
+  samples.pipe(live)
+  for await (const event of live as AsyncIterable<StreamEvent>) {
+    if (event.type === 'final') files.add(event)
+    if (event.type === 'stats') stats = event
+    const text = view.show(event)
+    // A slow reader gets fewer partials, and everything else.
+    if (text !== '' && !output.write(text)) await once(output, 'drain', { signal })
+  }
+  await source.ended
+  return stats
+}
