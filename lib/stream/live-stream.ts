@@ -181,6 +181,7 @@ export class LiveStream extends Duplex {
   override _read(): void {
     this.#wantsEvent = true
     this.#offer()
+    this.#takeMore()
   }
 
   /** @internal */
@@ -332,14 +333,14 @@ export class LiveStream extends Duplex {
     const cut = utterance.end?.cut ?? (kind === 'ahead' ? utterance.pause : undefined) ?? this.#audio.end
     const audio = audioOf(this.#audio, utterance.start, cut)
     try {
+      // What comes too late to be cancelled is dropped all the same.
       if (kind === 'partial') {
         utterance.heard = cut
         const { words, committed } = await utterance.policy.partial(audio, urgency, signal)
-        this.#showPartial(utterance, words, committed)
+        if (!signal.aborted) this.#showPartial(utterance, words, committed)
       } else {
         const text = await utterance.policy.final(audio, urgency, signal)
-        if (kind === 'final') this.#finish(utterance, text)
-        else if (utterance.pause === cut || utterance.end?.cut === cut) utterance.ahead = { cut, text }
+        if (!signal.aborted) this.#keepFinal(utterance, kind, cut, text)
       }
     } catch (error) {
       if (!signal.aborted) this.destroy(toLibraryError(error, this.#caller) as Error)
@@ -350,7 +351,12 @@ export class LiveStream extends Duplex {
     if (this.destroyed) return
     this.#tellStats()
     this.#advance()
-    if (!this.#isFull()) this.#release()
+    this.#takeMore()
+  }
+
+  #keepFinal(utterance: Utterance, kind: 'ahead' | 'final', cut: number, text: FinalText): void {
+    if (kind === 'final') this.#finish(utterance, text)
+    else if (utterance.pause === cut || utterance.end?.cut === cut) utterance.ahead = { cut, text }
   }
 
   #showPartial(utterance: Utterance, words: readonly FinalText['words'][number][], committed: number): void {
@@ -441,6 +447,11 @@ export class LiveStream extends Duplex {
       0,
     )
     return waiting > MOST_WAITING_SECONDS * RATE || this.#events.length > MOST_UNREAD
+  }
+
+  /** Lets the writer go on when there is room. */
+  #takeMore(): void {
+    if (this.#heldWrite !== undefined && !this.#isFull()) this.#release()
   }
 
   #release(): void {

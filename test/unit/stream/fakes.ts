@@ -12,8 +12,12 @@ import type {
   NativeTranscribeOptions,
   NativeWord,
 } from '../../../lib/native.ts'
+import { captureCaller } from '../../../lib/native-error.ts'
 import type { DecoderHost } from '../../../lib/stream/decoder.ts'
 import { FRAME } from '../../../lib/stream/endpointer.ts'
+import { LiveStream } from '../../../lib/stream/live-stream.ts'
+import { parseStreamOptions } from '../../../lib/stream/options.ts'
+import type { StreamEvent, StreamOptions } from '../../../lib/stream/types.ts'
 import { parseTranscribeOptions } from '../../../lib/transcribe/options.ts'
 import { Scheduler } from '../../../lib/transcribe/scheduler.ts'
 
@@ -176,35 +180,82 @@ export class FakeHost implements DecoderHost {
   protected asked(_call: FakeCall): void {}
 }
 
-/** A fake ear for 16-bit samples of 16 kHz: whatever is not silence is speech. */
+/** A fake ear, to which each byte is a frame: 0 is silence, 255 surely speech. A sample of it tells its position. */
 export class FakeEar implements NativeLiveAudio {
-  #bytes = Buffer.alloc(0)
-  #frame: number[] = []
+  #position = 0
 
   push(bytes: Uint8Array): NativeHeard {
-    const all = Buffer.concat([this.#bytes, bytes])
-    const samples = Float32Array.from({ length: all.length >> 1 }, (_, i) => all.readInt16LE(2 * i) / 32_768)
-    this.#bytes = all.subarray(2 * samples.length)
-    this.#frame.push(...samples)
-    const probabilities: number[] = []
-    while (this.#frame.length >= FRAME) probabilities.push(this.#probability(this.#frame.splice(0, FRAME)))
-    return { samples, probabilities: Float32Array.from(probabilities) }
-  }
-
-  finish(): NativeHeard {
-    const rest = this.#frame.splice(0)
+    const first = this.#position
+    this.#position += bytes.length * FRAME
+    const samples = new Float32Array(bytes.length * FRAME)
+    for (let i = 0; i < samples.length; i++) samples[i] = first + i
     return {
-      samples: new Float32Array(),
-      probabilities: Float32Array.from(rest.length > 0 ? [this.#probability(rest)] : []),
+      samples,
+      probabilities: Float32Array.from(bytes, (byte) => byte / 255),
     }
   }
 
-  #probability(frame: readonly number[]): number {
-    return frame.some((sample) => sample !== 0) ? 1 : 0
+  finish(): NativeHeard {
+    return { samples: new Float32Array(), probabilities: new Float32Array() }
   }
 }
 
-/** Bytes that a {@link FakeEar} hears speech in. */
-export const loud = (seconds: number) => Buffer.alloc(2 * Math.round(16_000 * seconds), 0x10)
-/** Bytes that it hears nothing in. */
-export const quiet = (seconds: number) => Buffer.alloc(2 * Math.round(16_000 * seconds))
+/** Seconds of a frame. */
+export const SECONDS = FRAME / 16_000
+/** Frames of which a {@link FakeEar} hears that somebody speaks. */
+export const loud = (frames: number) => Buffer.alloc(frames, 255)
+/** Frames of which it cannot tell. */
+export const murmur = (frames: number) => Buffer.alloc(frames, 110)
+/** Frames in which it hears nothing. */
+export const quiet = (frames: number) => Buffer.alloc(frames)
+
+export type Opened = ReturnType<typeof openStream>
+
+/** A live transcription of fakes, in English, and without partials where nothing else is said. */
+export function openStream(
+  options: StreamOptions = {},
+  host = new FakeHost(),
+  ear: NativeLiveAudio = new FakeEar(),
+) {
+  const facts = { multilingual: true, languages: ['en', 'de'], vocabularySize: 51_865, maxThreads: 4 }
+  const parsed = parseStreamOptions({ language: 'en', partials: false, ...options }, facts)
+  const live = new LiveStream(host, ear, parsed, captureCaller(openStream))
+  return {
+    host,
+    live,
+    /** Writes, and lets what is decoded then begin. */
+    async say(...bytes: Buffer[]): Promise<void> {
+      live.write(Buffer.concat(bytes))
+      await settled()
+    },
+    /** The decoding that runs ends with a text. */
+    async answer(...answered: Parameters<FakeCall['answer']>): Promise<FakeCall> {
+      const call = host.running()
+      if (call === undefined) throw new Error('nothing is decoded')
+      call.answer(...answered)
+      await settled()
+      return call
+    },
+  }
+}
+
+/** Reads all events from now on. */
+export function readAll(live: LiveStream): StreamEvent[] {
+  const events: StreamEvent[] = []
+  live.on('data', (event: StreamEvent) => events.push(event))
+  return events
+}
+
+/** Events in short, without the statistics: `partial 0 "So" " it"`, `final 0 "So it is."`. */
+export function inShort(events: readonly StreamEvent[]): string[] {
+  return events.flatMap((event) => {
+    if (event.type === 'stats') return []
+    if (event.type === 'partial')
+      return [
+        `partial ${event.utterance} ${JSON.stringify(event.committed)} ${JSON.stringify(event.tentative)}`,
+      ]
+    if (event.type === 'final')
+      return [`final ${event.utterance} ${JSON.stringify(event.text)} ${event.reason}`]
+    return [`${event.type} ${Math.round(event.time / SECONDS)}`]
+  })
+}
