@@ -23,13 +23,14 @@ const MOST_WAITING_SECONDS = 30
 /** Events that wait for a reader before the writer is held up: a day of speech. */
 const MOST_UNREAD = 20_000
 
-/** A boundary that {@link LiveStream.flush} waits for. */
+/** Somebody who waits for finals. */
 interface Flush {
-  /** Number of the utterance that has to be done. */
-  until: number
   done(): void
   failed(error: unknown): void
 }
+
+/** The bytes that files begin with which are no PCM. */
+const FILE_MAGICS = ['RIFF', 'OggS', 'fLaC', 'ID3\u0003', 'ID3\u0004']
 
 /**
  * A live transcription: bytes of PCM are written, events are read. A Node `Duplex`, so that audio can be piped in, and an async iterable of
@@ -51,13 +52,17 @@ export class LiveStream extends Duplex {
   #count = 0
   /** Frames of loudness, where there is no voice activity. */
   #quiet = new Float32Array(0)
-  #first: Buffer | undefined
+  /** The first four bytes, as far as they have come. */
+  #first = ''
   #work:
     | { controller: AbortController; utterance: Utterance; kind: 'partial' | 'ahead' | 'final' }
     | undefined
   #wantsEvent = false
   #heldWrite: (() => void) | undefined
-  #flushes: Flush[] = []
+  /** Chunks without bytes that stand where {@link flush} was called, among the others. */
+  readonly #marks = new WeakMap<object, Flush>()
+  /** Those who wait for all utterances before number `until`. */
+  #flushes: (Flush & { until: number })[] = []
   #ended = false
   /** Seconds of audio that was decoded for finals. */
   #decodedSeconds = 0
@@ -96,12 +101,10 @@ export class LiveStream extends Duplex {
     if (this.writableEnded) return this.finish()
     return new Promise((resolve, reject) => {
       if (this.destroyed) return reject(this.errored ?? disposed())
-      // After the chunks that were written before.
-      this.write(Buffer.alloc(0), () => {
-        if (this.destroyed) return reject(this.errored ?? disposed())
-        this.#decide(this.#endpointer.close(this.#audio.end, 'flush'))
-        this.#flushes.push({ until: this.#count, done: resolve, failed: reject })
-        this.#advance()
+      const mark = Buffer.alloc(0)
+      this.#marks.set(mark, { done: resolve, failed: reject })
+      this.write(mark, (error) => {
+        if (error != null) reject(this.errored ?? disposed())
       })
     })
   }
@@ -112,9 +115,10 @@ export class LiveStream extends Duplex {
    */
   finish(): Promise<void> {
     return new Promise((resolve, reject) => {
-      finished(this, { readable: false }, (error) => {
-        if (error == null) resolve()
-        else reject(this.errored ?? error)
+      finished(this, { readable: false }, () => {
+        // Node takes a stream that is destroyed after end() for one that has finished.
+        if (this.writableFinished) resolve()
+        else reject(this.errored ?? disposed())
       })
       if (!this.writableEnded) this.end()
     })
@@ -144,13 +148,19 @@ export class LiveStream extends Duplex {
       callback(invalidArgument('bytes of PCM', 'the live audio', chunk))
       return
     }
+    const flush = this.#marks.get(chunk)
+    if (flush !== undefined) {
+      this.#close('flush', flush)
+      callback()
+      return
+    }
     const hear = (from: number): void => {
       if (this.destroyed) {
         callback()
         return
       }
       try {
-        this.#refuseFiles(chunk)
+        if (from === 0) this.#refuseFiles(chunk)
         this.#hear(this.#ear.push(chunk.subarray(from, from + PIECE)))
       } catch (error) {
         callback(toLibraryError(error, this.#caller) as Error)
@@ -172,9 +182,7 @@ export class LiveStream extends Duplex {
       return
     }
     this.#ended = true
-    this.#decide(this.#endpointer.close(this.#audio.end, 'end'))
-    this.#flushes.push({ until: this.#count, done: callback, failed: () => {} })
-    this.#advance()
+    this.#close('end', { done: callback, failed: () => {} })
   }
 
   /** @internal */
@@ -205,15 +213,21 @@ export class LiveStream extends Duplex {
     this.once('close', forget)
   }
 
+  /** Ends the utterance that goes on. */
+  #close(reason: 'flush' | 'end', waiting: Flush): void {
+    this.#decide(this.#endpointer.close(this.#audio.end, reason))
+    this.#flushes.push({ ...waiting, until: this.#count })
+    this.#advance()
+  }
+
   /** The bytes of a file are no PCM: they would be heard as noise. */
   #refuseFiles(chunk: Buffer): void {
-    if (this.#first !== undefined || chunk.length < 4) return
-    this.#first = chunk.subarray(0, 4)
-    const magic = this.#first.toString('latin1')
-    if (!['RIFF', 'OggS', 'fLaC', 'ID3\u0003', 'ID3\u0004'].includes(magic)) return
+    if (this.#first.length === 4) return
+    this.#first += chunk.toString('latin1', 0, 4 - this.#first.length)
+    if (!FILE_MAGICS.includes(this.#first)) return
     throw new WhisperHipError(
       'ERR_INVALID_ARGUMENT',
-      `Expected PCM samples for the live audio but received a file that begins with ${JSON.stringify(magic)}`,
+      `Expected PCM samples for the live audio but received a file that begins with ${JSON.stringify(this.#first)}`,
       { advice: ['Decode it first, e.g. with ffmpeg -f s16le, or use transcribe() for files'] },
     )
   }
