@@ -26,6 +26,18 @@ import { Scheduler } from '../../../lib/transcribe/scheduler.ts'
 /** Lets all microtasks and one turn of the event loop pass. */
 export const settled = () => new Promise<void>((resolve) => setImmediate(resolve))
 
+/** What a promise rejects with, or undefined. */
+export const failure = (promise: Promise<unknown>) =>
+  promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  )
+
+/** Waits until a stream is closed, without taking its error for its own. */
+export const closed = async ({ live }: Pick<Opened, 'live'>) => {
+  while (!live.closed) await settled()
+}
+
 /** What every decoding gets; English, when nothing else is said. */
 export function transcribeOptions(changed: Record<string, unknown> = {}): NativeTranscribeOptions {
   const model = { multilingual: true, languages: ['en', 'de'], vocabularySize: 51_865, maxThreads: 4 }
