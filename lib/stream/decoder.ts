@@ -45,7 +45,7 @@ const RATE = 16_000
 /** Positions of 20 ms are encoded in blocks: see NativeHypothesisOptions. */
 const BLOCK = 256
 /** The model needs to hear that the speech ends. */
-const MARGIN = 64
+const MARGIN = 192
 const ALL_POSITIONS = 1500
 /** Nobody says more tokens in a second, in any language. */
 const TOKENS_PER_SECOND = 12
