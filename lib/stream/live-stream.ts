@@ -16,8 +16,9 @@ import type { StreamEvent } from './types.ts'
 import { audioOf, type Utterance } from './utterances.ts'
 
 const RATE = 16_000
-/** Bytes that are heard between two turns of the event loop. */
+/** Most bytes, and seconds of audio, that are heard between two turns of the event loop. */
 const PIECE = 65_536
+const PIECE_SECONDS = 4
 /** Seconds of speech that wait for their final before the writer is held up. */
 const MOST_WAITING_SECONDS = 30
 /** Events that wait for a reader before the writer is held up: a day of speech. */
@@ -46,6 +47,8 @@ export class LiveStream extends Duplex {
   readonly #endpointer: Endpointer
   readonly #audio = new AudioBuffer()
   readonly #events = new EventQueue()
+  /** Bytes that are heard at once. */
+  readonly #piece: number
   readonly #caller: { stack?: string }
   /** Those without a final, oldest first. */
   #utterances: Utterance[] = []
@@ -85,6 +88,8 @@ export class LiveStream extends Duplex {
     this.#ear = ear
     this.#decoder = new Decoder(host, options.transcribe)
     this.#endpointer = new Endpointer(options.endpoints)
+    const { sampleRate, channels, format } = options
+    this.#piece = Math.min(PIECE, PIECE_SECONDS * sampleRate * channels * (format === 'f32le' ? 4 : 2))
     if (options.signal !== undefined) this.#obey(options.signal)
   }
 
@@ -155,18 +160,19 @@ export class LiveStream extends Duplex {
       return
     }
     const hear = (from: number): void => {
+      const to = from + this.#piece
       if (this.destroyed) {
         callback()
         return
       }
       try {
         if (from === 0) this.#refuseFiles(chunk)
-        this.#hear(this.#ear.push(chunk.subarray(from, from + PIECE)))
+        this.#hear(this.#ear.push(chunk.subarray(from, to)))
       } catch (error) {
         callback(toLibraryError(error, this.#caller) as Error)
         return
       }
-      if (from + PIECE < chunk.length) setImmediate(hear, from + PIECE)
+      if (to < chunk.length) setImmediate(hear, to)
       else if (this.#isFull()) this.#heldWrite = callback
       else callback()
     }

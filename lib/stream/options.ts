@@ -58,7 +58,7 @@ const passedOn = [
 ] as const satisfies readonly (keyof StreamOptions)[]
 
 /** The name of every option of a live transcription. */
-const streamOptionNames: readonly string[] = [...own, ...passedOn]
+export const streamOptionNames: readonly string[] = [...own, ...passedOn]
 
 const SAMPLES_PER_MS = 16
 /** A longer pause after the speech adds nothing to what is understood, and waiting for it costs time. */

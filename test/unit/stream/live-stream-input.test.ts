@@ -77,3 +77,30 @@ describe('what is written wrongly', () => {
     await live.flush()
   })
 })
+
+describe('a large chunk', () => {
+  it.each([
+    [{ sampleRate: 48_000, channels: 2 }, 65_536],
+    [{ sampleRate: 16_000 }, 65_536],
+    [{ sampleRate: 1000 }, 8000],
+    [{ sampleRate: 1000, format: 'f32le' }, 16_000],
+  ] as const)('of %j is heard in pieces of %i bytes, one in each turn', async (options, piece) => {
+    const heard: number[] = []
+    class FakeCountingEar extends FakeEar {
+      override push(bytes: Uint8Array) {
+        heard.push(bytes.length)
+        return super.push(bytes.subarray(0, 1))
+      }
+    }
+    const { live } = openStream(options, new FakeHost(), new FakeCountingEar())
+    let written = false
+    live.write(Buffer.alloc(3 * piece + 10), () => {
+      written = true
+    })
+    for (let most = 1; !written; most++) {
+      expect(heard.length).toBeLessThanOrEqual(most)
+      await settled()
+    }
+    expect(heard).toEqual([piece, piece, piece, 10])
+  })
+})
