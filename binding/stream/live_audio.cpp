@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 
 #include "audio/frame_source.h"
@@ -14,6 +15,12 @@ namespace {
 // Nobody records 40 dB above full scale; bytes that are no floats give values like that, and far larger ones.
 constexpr float kLargestSample = 100;
 constexpr size_t kBlockFrames = 4096;
+
+std::string number(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", static_cast<double>(value));
+  return text;
+}
 
 } // namespace
 
@@ -40,8 +47,8 @@ LiveAudio::Heard LiveAudio::push(const uint8_t* bytes, size_t size) {
       for (size_t i = 0; i < samples; ++i) {
         if (!(std::fabs(frames_[i]) <= kLargestSample)) {
           throw Error("ERR_INVALID_ARGUMENT",
-                      "Expected samples from -1 to 1 for the live audio but received " +
-                          std::to_string(frames_[i]) + " at index " + std::to_string(position_ + i));
+                      "Expected samples from -1 to 1 for the live audio but received " + number(frames_[i]) +
+                          " at index " + std::to_string(position_ + i));
         }
       }
     } else {

@@ -27,7 +27,8 @@ export class AudioBuffer {
 
   /** A copy of `[from, to)`, as far as it is kept. */
   slice(from: number, to: number): Float32Array {
-    return this.#samples.slice(Math.max(from - this.#start, 0), Math.max(to - this.#start, 0))
+    const place = (position: number) => Math.min(Math.max(position, this.#start), this.#end) - this.#start
+    return this.#samples.slice(place(from), place(to))
   }
 
   /** Forgets what lies before `position`. */

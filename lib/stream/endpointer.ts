@@ -17,8 +17,8 @@ export interface EndpointOptions {
 
 /** What the newest frame has decided. Positions are samples from the start of the stream. */
 export type Boundary =
-  /** Speech began at `at`; its utterance begins at `cut`. */
-  | { type: 'start'; at: number; cut: number }
+  /** An utterance begins at `cut`, its speech at `at`: it began there, or goes on from an utterance that was too long. */
+  | { type: 'start'; at: number; cut: number; goesOn: boolean }
   /** If nobody goes on speaking, the utterance ends at `cut`. */
   | { type: 'pause'; cut: number }
   /** Somebody goes on. */
@@ -49,21 +49,25 @@ export class Endpointer {
     this.#options = options
   }
 
-  push(probability: number): Boundary[] {
+  /** @param end of the audio so far: where it is less than a frame away, that is the last frame */
+  push(probability: number, end: number): Boundary[] {
     const found: Boundary[] = []
     const begin = this.#now
-    this.#now += FRAME
+    this.#now = Math.min(begin + FRAME, end)
     if (probability >= this.#options.threshold) {
       if (this.#paused) found.push({ type: 'resume' })
       this.#paused = false
       this.#silence = -1
-      if (!this.#speaking) found.push(this.#begin(begin, Math.max(begin - this.#options.lead, this.#free)))
+      if (!this.#speaking) {
+        const cut = Math.max(begin - this.#options.lead, this.#free)
+        found.push(this.#begin(Math.max(begin, cut), cut, false))
+      }
       this.#spoken += FRAME
     }
     if (!this.#speaking) return found
     this.#probabilities.push(probability)
     if (probability < this.#options.negThreshold) this.#listen(begin, found)
-    if (this.#speaking && this.#now + FRAME - this.#start > this.#options.longest) this.#cut(found)
+    if (this.#speaking && this.#now + FRAME - this.#start > this.#options.longest) this.#cut(begin, found)
     return found
   }
 
@@ -75,12 +79,12 @@ export class Endpointer {
     return [this.#end(at, cut, reason)]
   }
 
-  #begin(at: number, cut: number): Boundary {
+  #begin(at: number, cut: number, goesOn: boolean): Boundary {
     this.#speaking = true
     this.#start = cut
     this.#spoken = 0
     this.#probabilities = new Array(Math.ceil((at - cut) / FRAME)).fill(0)
-    return { type: 'start', at, cut }
+    return { type: 'start', at, cut, goesOn }
   }
 
   #listen(begin: number, found: Boundary[]): void {
@@ -94,19 +98,23 @@ export class Endpointer {
     }
   }
 
-  #cut(found: Boundary[]): void {
+  /** @param begin of the newest frame */
+  #cut(begin: number, found: Boundary[]): void {
     const frames = this.#probabilities
     let quietest = frames.length - 1
     for (let i = quietest; i >= frames.length / 2; i--) {
       if ((frames[i] ?? 0) < (frames[quietest] ?? 0)) quietest = i
     }
-    const cut = Math.round(this.#now - (frames.length - quietest) * FRAME + FRAME / 2)
+    const middle = begin - (frames.length - 1 - quietest) * FRAME + FRAME / 2
+    const cut = Math.min(middle, this.#now)
     const silence = this.#silence
     const rest = frames.slice(quietest)
     const { threshold } = this.#options
-    found.push(this.#end(cut, cut, 'max'), this.#begin(cut, cut))
+    const spokenInRest = rest.filter((probability) => probability >= threshold).length * FRAME
+    this.#spoken -= spokenInRest
+    found.push(this.#end(cut, cut, 'max'), this.#begin(cut, cut, true))
     this.#probabilities = rest
-    this.#spoken = rest.filter((probability) => probability >= threshold).length * FRAME
+    this.#spoken = spokenInRest
     this.#silence = silence < 0 ? -1 : Math.max(silence, cut)
   }
 

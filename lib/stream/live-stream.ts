@@ -16,20 +16,22 @@ import type { StreamEvent } from './types.ts'
 import { audioOf, type Utterance } from './utterances.ts'
 
 const RATE = 16_000
-/** Bytes that are heard between two turns of the event loop. */
+/** Most bytes, and seconds of audio, that are heard between two turns of the event loop. */
 const PIECE = 65_536
+const PIECE_SECONDS = 4
 /** Seconds of speech that wait for their final before the writer is held up. */
 const MOST_WAITING_SECONDS = 30
 /** Events that wait for a reader before the writer is held up: a day of speech. */
 const MOST_UNREAD = 20_000
 
-/** A boundary that {@link LiveStream.flush} waits for. */
+/** Somebody who waits for finals. */
 interface Flush {
-  /** Number of the utterance that has to be done. */
-  until: number
   done(): void
   failed(error: unknown): void
 }
+
+/** The bytes that files begin with which are no PCM. */
+const FILE_MAGICS = ['RIFF', 'OggS', 'fLaC', 'ID3\u0003', 'ID3\u0004']
 
 /**
  * A live transcription: bytes of PCM are written, events are read. A Node `Duplex`, so that audio can be piped in, and an async iterable of
@@ -45,19 +47,25 @@ export class LiveStream extends Duplex {
   readonly #endpointer: Endpointer
   readonly #audio = new AudioBuffer()
   readonly #events = new EventQueue()
+  /** Bytes that are heard at once. */
+  readonly #piece: number
   readonly #caller: { stack?: string }
   /** Those without a final, oldest first. */
   #utterances: Utterance[] = []
   #count = 0
   /** Frames of loudness, where there is no voice activity. */
   #quiet = new Float32Array(0)
-  #first: Buffer | undefined
+  /** The first four bytes, as far as they have come. */
+  #first = ''
   #work:
     | { controller: AbortController; utterance: Utterance; kind: 'partial' | 'ahead' | 'final' }
     | undefined
   #wantsEvent = false
   #heldWrite: (() => void) | undefined
-  #flushes: Flush[] = []
+  /** Chunks without bytes that stand where {@link flush} was called, among the others. */
+  readonly #marks = new WeakMap<object, Flush>()
+  /** Those who wait for all utterances before number `until`. */
+  #flushes: (Flush & { until: number })[] = []
   #ended = false
   /** Seconds of audio that was decoded for finals. */
   #decodedSeconds = 0
@@ -80,6 +88,8 @@ export class LiveStream extends Duplex {
     this.#ear = ear
     this.#decoder = new Decoder(host, options.transcribe)
     this.#endpointer = new Endpointer(options.endpoints)
+    const { sampleRate, channels, format } = options
+    this.#piece = Math.min(PIECE, PIECE_SECONDS * sampleRate * channels * (format === 'f32le' ? 4 : 2))
     if (options.signal !== undefined) this.#obey(options.signal)
   }
 
@@ -96,12 +106,10 @@ export class LiveStream extends Duplex {
     if (this.writableEnded) return this.finish()
     return new Promise((resolve, reject) => {
       if (this.destroyed) return reject(this.errored ?? disposed())
-      // After the chunks that were written before.
-      this.write(Buffer.alloc(0), () => {
-        if (this.destroyed) return reject(this.errored ?? disposed())
-        this.#decide(this.#endpointer.close(this.#audio.end, 'flush'))
-        this.#flushes.push({ until: this.#count, done: resolve, failed: reject })
-        this.#advance()
+      const mark = Buffer.alloc(0)
+      this.#marks.set(mark, { done: resolve, failed: reject })
+      this.write(mark, (error) => {
+        if (error != null) reject(this.errored ?? disposed())
       })
     })
   }
@@ -112,9 +120,10 @@ export class LiveStream extends Duplex {
    */
   finish(): Promise<void> {
     return new Promise((resolve, reject) => {
-      finished(this, { readable: false }, (error) => {
-        if (error == null) resolve()
-        else reject(this.errored ?? error)
+      finished(this, { readable: false }, () => {
+        // Node takes a stream that is destroyed after end() for one that has finished.
+        if (this.writableFinished) resolve()
+        else reject(this.errored ?? disposed())
       })
       if (!this.writableEnded) this.end()
     })
@@ -144,19 +153,26 @@ export class LiveStream extends Duplex {
       callback(invalidArgument('bytes of PCM', 'the live audio', chunk))
       return
     }
+    const flush = this.#marks.get(chunk)
+    if (flush !== undefined) {
+      this.#close('flush', flush)
+      callback()
+      return
+    }
     const hear = (from: number): void => {
+      const to = from + this.#piece
       if (this.destroyed) {
         callback()
         return
       }
       try {
-        this.#refuseFiles(chunk)
-        this.#hear(this.#ear.push(chunk.subarray(from, from + PIECE)))
+        if (from === 0) this.#refuseFiles(chunk)
+        this.#hear(this.#ear.push(chunk.subarray(from, to)))
       } catch (error) {
         callback(toLibraryError(error, this.#caller) as Error)
         return
       }
-      if (from + PIECE < chunk.length) setImmediate(hear, from + PIECE)
+      if (to < chunk.length) setImmediate(hear, to)
       else if (this.#isFull()) this.#heldWrite = callback
       else callback()
     }
@@ -172,15 +188,14 @@ export class LiveStream extends Duplex {
       return
     }
     this.#ended = true
-    this.#decide(this.#endpointer.close(this.#audio.end, 'end'))
-    this.#flushes.push({ until: this.#count, done: callback, failed: () => {} })
-    this.#advance()
+    this.#close('end', { done: callback, failed: () => {} })
   }
 
   /** @internal */
   override _read(): void {
     this.#wantsEvent = true
     this.#offer()
+    this.#takeMore()
   }
 
   /** @internal */
@@ -204,15 +219,21 @@ export class LiveStream extends Duplex {
     this.once('close', forget)
   }
 
+  /** Ends the utterance that goes on. */
+  #close(reason: 'flush' | 'end', waiting: Flush): void {
+    this.#decide(this.#endpointer.close(this.#audio.end, reason))
+    this.#flushes.push({ ...waiting, until: this.#count })
+    this.#advance()
+  }
+
   /** The bytes of a file are no PCM: they would be heard as noise. */
   #refuseFiles(chunk: Buffer): void {
-    if (this.#first !== undefined || chunk.length < 4) return
-    this.#first = chunk.subarray(0, 4)
-    const magic = this.#first.toString('latin1')
-    if (!['RIFF', 'OggS', 'fLaC', 'ID3\u0003', 'ID3\u0004'].includes(magic)) return
+    if (this.#first.length === 4) return
+    this.#first += chunk.toString('latin1', 0, 4 - this.#first.length)
+    if (!FILE_MAGICS.includes(this.#first)) return
     throw new WhisperHipError(
       'ERR_INVALID_ARGUMENT',
-      `Expected PCM samples for the live audio but received a file that begins with ${JSON.stringify(magic)}`,
+      `Expected PCM samples for the live audio but received a file that begins with ${JSON.stringify(this.#first)}`,
       { advice: ['Decode it first, e.g. with ffmpeg -f s16le, or use transcribe() for files'] },
     )
   }
@@ -220,7 +241,7 @@ export class LiveStream extends Duplex {
   #hear({ samples, probabilities }: NativeHeard): void {
     this.#audio.append(samples)
     for (const probability of this.#options.network === '' ? this.#loudness(samples) : probabilities) {
-      this.#decide(this.#endpointer.push(probability))
+      this.#decide(this.#endpointer.push(probability, this.#audio.end))
     }
     this.#advance()
   }
@@ -247,10 +268,7 @@ export class LiveStream extends Duplex {
     const open = this.#utterances.at(-1)
     switch (boundary.type) {
       case 'start': {
-        // Where an utterance was cut, speech has not begun.
-        if (boundary.at > boundary.cut || open === undefined || open.end?.reason !== 'max') {
-          this.#tell({ type: 'speech-start', time: boundary.at / RATE })
-        }
+        if (!boundary.goesOn) this.#tell({ type: 'speech-start', time: boundary.at / RATE })
         const start = boundary.cut
         const due = performance.now()
         const number = this.#count++
@@ -335,14 +353,14 @@ export class LiveStream extends Duplex {
     const cut = utterance.end?.cut ?? (kind === 'ahead' ? utterance.pause : undefined) ?? this.#audio.end
     const audio = audioOf(this.#audio, utterance.start, cut)
     try {
+      // What comes too late to be cancelled is dropped all the same.
       if (kind === 'partial') {
         utterance.heard = cut
         const { words, committed } = await utterance.policy.partial(audio, urgency, signal)
-        this.#showPartial(utterance, words, committed)
+        if (!signal.aborted) this.#showPartial(utterance, words, committed)
       } else {
         const text = await utterance.policy.final(audio, urgency, signal)
-        if (kind === 'final') this.#finish(utterance, text)
-        else if (utterance.pause === cut || utterance.end?.cut === cut) utterance.ahead = { cut, text }
+        if (!signal.aborted) this.#keepFinal(utterance, kind, cut, text)
       }
     } catch (error) {
       if (!signal.aborted) this.destroy(toLibraryError(error, this.#caller) as Error)
@@ -353,7 +371,12 @@ export class LiveStream extends Duplex {
     if (this.destroyed) return
     this.#tellStats()
     this.#advance()
-    if (!this.#isFull()) this.#release()
+    this.#takeMore()
+  }
+
+  #keepFinal(utterance: Utterance, kind: 'ahead' | 'final', cut: number, text: FinalText): void {
+    if (kind === 'final') this.#finish(utterance, text)
+    else if (utterance.pause === cut || utterance.end?.cut === cut) utterance.ahead = { cut, text }
   }
 
   #showPartial(utterance: Utterance, words: readonly FinalText['words'][number][], committed: number): void {
@@ -444,6 +467,11 @@ export class LiveStream extends Duplex {
       0,
     )
     return waiting > MOST_WAITING_SECONDS * RATE || this.#events.length > MOST_UNREAD
+  }
+
+  /** Lets the writer go on when there is room. */
+  #takeMore(): void {
+    if (this.#heldWrite !== undefined && !this.#isFull()) this.#release()
   }
 
   #release(): void {

@@ -58,7 +58,7 @@ const passedOn = [
 ] as const satisfies readonly (keyof StreamOptions)[]
 
 /** The name of every option of a live transcription. */
-const streamOptionNames: readonly string[] = [...own, ...passedOn]
+export const streamOptionNames: readonly string[] = [...own, ...passedOn]
 
 const SAMPLES_PER_MS = 16
 /** A longer pause after the speech adds nothing to what is understood, and waiting for it costs time. */
@@ -73,16 +73,20 @@ export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedS
   const given = checkOptions(options, streamOptionNames, [], 'stream()')
   const transcription = Object.fromEntries(passedOn.map((name) => [name, given[name]]))
   const { native } = parseTranscribeOptions({ ...transcription, timestamps: 'word' }, model)
+  const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
+    given[name] === undefined ? absent : parse(given[name], name)
+
+  const step = read('step', (value, name) => checkNumber(value, name, 0.2, 10), 0.8)
   return {
-    sampleRate: checkInteger(given.sampleRate ?? 16_000, 'sampleRate', 1000, 768_000),
-    channels: checkInteger(given.channels ?? 1, 'channels', 1, 64),
-    format: checkEnum(given.format ?? 's16le', 'format', ['s16le', 'f32le']),
-    policy: checkEnum(given.policy ?? 'phrase', 'policy', ['phrase', 'agreement']),
-    partials: checkBoolean(given.partials ?? true, 'partials'),
-    step: Math.round(checkNumber(given.step ?? 0.8, 'step', 0.2, 10) * 1000 * SAMPLES_PER_MS),
-    ...parseVad(given.vad ?? true),
+    sampleRate: read('sampleRate', (value, name) => checkInteger(value, name, 1000, 768_000), 16_000),
+    channels: read('channels', (value, name) => checkInteger(value, name, 1, 64), 1),
+    format: read('format', (value, name) => checkEnum(value, name, ['s16le', 'f32le']), 's16le'),
+    policy: read('policy', (value, name) => checkEnum(value, name, ['phrase', 'agreement']), 'phrase'),
+    partials: read('partials', checkBoolean, true),
+    step: Math.round(step * 1000 * SAMPLES_PER_MS),
+    ...parseVad(given.vad === undefined ? true : given.vad),
     transcribe: native,
-    signal: given.signal === undefined ? undefined : checkSignal(given.signal, 'signal'),
+    signal: read('signal', checkSignal, undefined),
   }
 }
 
