@@ -68,10 +68,11 @@ async function readJsonList(text: Uint8Array, tokens: RawTokens, path: string, p
   json.open('[')
   let id = 0
   while (json.more()) {
-    tokens.put(id++, json.string())
-    if ((id & 0x3f) === 0 && pacer.due) await pacer.turn()
+    json.findString()
+    tokens.put(id++, json.source, json.start, json.end)
+    if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
   }
-  json.end()
+  json.finish()
   requireAll(id, tokens, path)
 }
 
@@ -81,9 +82,9 @@ async function readLines(text: Uint8Array, tokens: RawTokens, path: string, pace
   for (let start = 0; start < text.byteLength; ) {
     const newline = text.indexOf(0x0a, start)
     const end = newline < 0 ? text.byteLength : newline
-    tokens.put(id++, text.subarray(start, end))
+    tokens.put(id++, text, start, end)
     start = end + 1
-    if ((id & 0x3f) === 0 && pacer.due) await pacer.turn()
+    if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
   }
   requireAll(id, tokens, path)
 }

@@ -7,7 +7,8 @@ import { MAX_TOKEN_BYTES } from '../tokenizer.ts'
  */
 export class RawTokens {
   readonly #file: string
-  readonly #bytes: Uint8Array
+  /** All tokens, in the order in which they were put. */
+  readonly bytes: Uint8Array
   readonly #starts: Uint32Array
   /** 0 = there is no such token, else length + 1. */
   readonly #lengths: Uint32Array
@@ -20,7 +21,7 @@ export class RawTokens {
    */
   constructor(file: string, capacity: number, count: number) {
     this.#file = file
-    this.#bytes = new Uint8Array(capacity)
+    this.bytes = new Uint8Array(capacity)
     this.#starts = new Uint32Array(count)
     this.#lengths = new Uint32Array(count)
   }
@@ -29,11 +30,22 @@ export class RawTokens {
     return this.#lengths.length
   }
 
+  has(id: number): boolean {
+    return this.#lengths[id] !== 0
+  }
+
+  /** Where a token that is there starts in {@link bytes}: a view of each would take longer than decoding it. */
+  startOf(id: number): number {
+    return this.#starts[id] as number
+  }
+
+  /** Where it ends. */
+  endOf(id: number): number {
+    return this.startOf(id) + (this.#lengths[id] as number) - 1
+  }
+
   get(id: number): Uint8Array | undefined {
-    const length = this.#lengths[id]
-    if (!length) return undefined
-    const start = this.#starts[id] as number
-    return this.#bytes.subarray(start, start + length - 1)
+    return id < this.count && this.has(id) ? this.bytes.subarray(this.startOf(id), this.endOf(id)) : undefined
   }
 
   /**
@@ -47,11 +59,12 @@ export class RawTokens {
     }
     // The printable form takes up to two bytes for one.
     if (length > 2 * MAX_TOKEN_BYTES) throw corrupt(this.#file, `token ${id} is too long`)
-    const known = this.get(id)
-    if (known && Buffer.compare(known, source.subarray(start, end)) === 0) return
-    if (known) throw corrupt(this.#file, `it has two tokens ${id}`)
+    if (this.has(id)) {
+      if (Buffer.compare(this.get(id) as Uint8Array, source.subarray(start, end)) === 0) return
+      throw corrupt(this.#file, `it has two tokens ${id}`)
+    }
     // A call of set() costs more than a token has bytes.
-    const bytes = this.#bytes
+    const bytes = this.bytes
     for (let from = start, to = this.#used; from < end; from++, to++) bytes[to] = source[from] as number
     this.#starts[id] = this.#used
     this.#lengths[id] = length + 1

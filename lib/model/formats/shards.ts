@@ -69,7 +69,7 @@ async function readIndex(index: ByteSource, pacer: Pacer): Promise<Map<string, S
     json.open('{')
     while (json.more()) {
       const tensor = json.key()
-      const file = Buffer.from(json.string()).toString('utf8')
+      const file = json.string()
       if (tensors.has(tensor)) throw corrupt(name, `tensor ${quote(tensor)} is there twice`)
       tensors.add(tensor)
       const shard = shards.get(file) ?? new Set()
@@ -78,7 +78,7 @@ async function readIndex(index: ByteSource, pacer: Pacer): Promise<Map<string, S
       if (pacer.due) await pacer.turn()
     }
   }
-  json.end()
+  json.finish()
   return shards
 }
 
