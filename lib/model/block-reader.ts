@@ -82,6 +82,11 @@ export class BlockReader {
     return this.#view.getUint32(this.#next, true)
   }
 
+  /** As exact as {@link u64}. */
+  peekU64(): number {
+    return this.peekU32() + this.#view.getUint32(this.#next + 4, true) * 2 ** 32
+  }
+
   i32(): number {
     return this.#view.getInt32(this.advance(4), true)
   }

@@ -131,7 +131,8 @@ export class VocabularyPacker {
 const BYTE_OF_CHARACTER = byteLevelTable()
 
 function byteLevelTable(): Int16Array {
-  const table = new Int16Array(0x144).fill(-1)
+  // As many as two bytes of UTF-8 can stand for.
+  const table = new Int16Array(0x800).fill(-1)
   let stand = 0x100
   for (let byte = 0; byte < 256; byte++) {
     const printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad)
@@ -165,13 +166,14 @@ export function decodeByteLevel(
 ): number {
   let next = at
   for (let i = start; i < end; ) {
-    const first = utf8[i++] as number
-    // All characters of the table have one or two bytes in UTF-8.
-    const isLong = first >= 0x80
-    const second = !isLong ? 0x80 : i < end ? (utf8[i++] as number) : 0
-    const character = isLong ? ((first & 0x1f) << 6) | (second & 0x3f) : first
-    const wellFormed = !isLong || (first >= 0xc2 && first < 0xe0)
-    const byte = wellFormed && (second & 0xc0) === 0x80 ? (BYTE_OF_CHARACTER[character] ?? -1) : -1
+    let character = utf8[i++] as number
+    if (character >= 0x80) {
+      // All characters of the table have one or two bytes in UTF-8.
+      const second = i < end ? (utf8[i++] as number) : 0
+      if (character < 0xc2 || character > 0xdf || (second & 0xc0) !== 0x80) return -1
+      character = ((character & 0x1f) << 6) | (second & 0x3f)
+    }
+    const byte = BYTE_OF_CHARACTER[character] as number
     if (byte < 0) return -1
     bytes[next++] = byte
   }

@@ -135,15 +135,16 @@ function locate(tensor: RequiredTensor, { variables }: Container, name: string):
 }
 
 /** Scalars that describe the architecture, and the values that Whisper has; `null` = any. All others must be 0 (off). */
-const SCALARS: Readonly<Record<string, readonly number[] | null>> = {
-  'encoder/num_heads': null,
-  'decoder/num_heads': null,
-  'decoder/alignment_heads': null,
-  'decoder/alignment_layer': null,
-  'decoder/pre_norm': [1],
+const SCALARS: ReadonlyMap<string, readonly number[] | null> = new Map([
+  ['encoder/num_heads', null],
+  ['decoder/num_heads', null],
+  ['decoder/alignment_heads', null],
+  ['decoder/alignment_layer', null],
+  ['decoder/pre_norm', [1]],
   // GELU, in its exact form and approximated by tanh.
-  'decoder/activation': [1, 3],
-}
+  ['decoder/activation', [1, 3]],
+])
+const OFF = [0]
 
 /** Whatever is in the file beside Whisper's tensors would change the result, and is not understood. */
 function requireNothingElse({ variables }: Container, located: readonly Located[], name: string): void {
@@ -156,7 +157,7 @@ function requireNothingElse({ variables }: Container, located: readonly Located[
   for (const [variable, { shape, value }] of variables) {
     if (known.has(variable)) continue
     if (shape.length > 0) throw unsupported(name, `variable ${quote(variable)} is not part of Whisper`)
-    const allowed = variable in SCALARS ? SCALARS[variable] : [0]
+    const allowed = SCALARS.has(variable) ? SCALARS.get(variable) : OFF
     if (allowed && !allowed.includes(value ?? Number.NaN)) {
       throw unsupported(name, `${quote(variable)} is ${value}, where Whisper has ${allowed.join(' or ')}`)
     }

@@ -1,7 +1,7 @@
 import type { Pacer } from '../../pacer.ts'
 import type { BlockReader } from '../block-reader.ts'
 import { corrupt, quote } from '../failures.ts'
-import { RawTokens } from './raw-tokens.ts'
+import { MAX_PRINTABLE_BYTES, RawTokens } from './raw-tokens.ts'
 
 /** gguf_metadata_value_type */
 export const VALUE_TYPE = {
@@ -53,7 +53,7 @@ const MAX_ELEMENTS = 1 << 24
 const MAX_DEPTH = 4
 /** Of a vocabulary: Whisper's has 51,866 tokens of 430,000 bytes. */
 const MAX_TOKENS = 1 << 16
-const MAX_TOKEN_BYTES = 4 << 20
+const MAX_VOCABULARY_BYTES = 4 << 20
 
 /** The arrays of strings that are kept. */
 const TOKENS = 'tokenizer.ggml.tokens'
@@ -81,8 +81,7 @@ async function readArray(reader: BlockReader, key: string, what: string, pacer: 
     await reader.ensure(size * count, what)
     return { type, value: Array.from({ length: count }, () => readNumber(reader, type)) }
   }
-  if (key === TOKENS && type === VALUE_TYPE.string)
-    return { type, value: await readTokens(reader, count, pacer) }
+  if (key === TOKENS && type === VALUE_TYPE.string) return { type, value: await readTokens(reader, count) }
   await skipElements(reader, type, count, what, pacer, 1)
   return { type, value: undefined }
 }
@@ -137,26 +136,43 @@ function readNumber(reader: BlockReader, type: number): number {
   }
 }
 
-async function readTokens(reader: BlockReader, count: number, pacer: Pacer): Promise<RawTokens> {
+async function readTokens(reader: BlockReader, count: number): Promise<RawTokens> {
   const file = reader.source.name
   if (count > MAX_TOKENS) throw corrupt(file, `it has ${count} tokens, where ${MAX_TOKENS} are possible`)
-  const tokens = new RawTokens(file, Math.min(reader.remaining, MAX_TOKEN_BYTES), count)
-  const readAhead = reader.readAhead
-  reader.readAhead = 1 << 16
-  let left = MAX_TOKEN_BYTES
-  for (let id = 0; id < count; id++) {
-    // Without a pause while the next token is at hand.
-    if (reader.buffered < 8) await reader.ensure(8, `token ${id}`)
-    const length = reader.u64()
-    left -= length
-    if (!(left >= 0)) throw corrupt(file, `its tokens have more than ${MAX_TOKEN_BYTES} bytes at token ${id}`)
-    if (reader.buffered < length) await reader.ensure(length, `token ${id}`)
-    const start = reader.advance(length)
-    tokens.put(id, reader.block, start, start + length)
-    if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
+  const tokens = new RawTokens(file, Math.min(reader.remaining, MAX_VOCABULARY_BYTES), count)
+  for (let id = 0; id < count; ) {
+    await reader.ensure(8, `token ${id}`)
+    await reader.ensure(8 + requireLength(reader.peekU64(), id, file), `token ${id}`)
+    id = keepAvailable(reader, tokens, id)
   }
-  reader.readAhead = readAhead
   return tokens
+}
+
+function requireLength(length: number, id: number, file: string): number {
+  if (length <= MAX_PRINTABLE_BYTES) return length
+  throw corrupt(file, `token ${id} is too long: ${length} bytes`)
+}
+
+/**
+ * Keeps the tokens that are available in whole, without a pause: about 4,000 in a block. Returns the next id. Looks into the block itself:
+ * getters of the reader take longer than the bytes of a token.
+ */
+function keepAvailable(reader: BlockReader, tokens: RawTokens, first: number): number {
+  const { block, buffered } = reader
+  const start = reader.advance(0)
+  const end = start + buffered
+  const view = new DataView(block.buffer, block.byteOffset, block.byteLength)
+  let at = start
+  let id = first
+  for (; id < tokens.count && at + 8 <= end; id++) {
+    const length = view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32
+    const next = at + 8 + requireLength(length, id, reader.source.name)
+    if (next > end) break
+    tokens.put(id, block, at + 8, next)
+    at = next
+  }
+  reader.advance(at - start)
+  return id
 }
 
 async function skipElements(

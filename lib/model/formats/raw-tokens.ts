@@ -1,6 +1,9 @@
 import { corrupt } from '../failures.ts'
 import { MAX_TOKEN_BYTES } from '../tokenizer.ts'
 
+/** Longest token as it is written: the printable form takes up to two bytes for one. */
+export const MAX_PRINTABLE_BYTES = 2 * MAX_TOKEN_BYTES
+
 /**
  * Tokens by id as they are written in a vocabulary file: text tokens in the printable form of byte-level tokenizers, special
  * ones as they are, all in UTF-8. One buffer, because 50,000 small ones keep the garbage collector busy for milliseconds.
@@ -16,7 +19,7 @@ export class RawTokens {
 
   /**
    * @param file path of the vocabulary file, for messages
-   * @param capacity bytes of all tokens together at most; the size of the file is always enough
+   * @param capacity bytes that all tokens may have together; the size of the file is always enough
    * @param count number of ids
    */
   constructor(file: string, capacity: number, count: number) {
@@ -57,12 +60,13 @@ export class RawTokens {
     if (id >= this.count) {
       throw corrupt(this.#file, `it has a token ${id}, where the model has ${this.count} tokens`)
     }
-    // The printable form takes up to two bytes for one.
-    if (length > 2 * MAX_TOKEN_BYTES) throw corrupt(this.#file, `token ${id} is too long`)
+    if (length > MAX_PRINTABLE_BYTES) throw corrupt(this.#file, `token ${id} is too long: ${length} bytes`)
     if (this.has(id)) {
       if (Buffer.compare(this.get(id) as Uint8Array, source.subarray(start, end)) === 0) return
       throw corrupt(this.#file, `it has two tokens ${id}`)
     }
+    if (this.#used + length > this.bytes.byteLength)
+      throw corrupt(this.#file, `its tokens have more than ${this.bytes.byteLength} bytes at token ${id}`)
     // A call of set() costs more than a token has bytes.
     const bytes = this.bytes
     for (let from = start, to = this.#used; from < end; from++, to++) bytes[to] = source[from] as number
