@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { WhisperHipError } from '../../errors.ts'
 import type { Pacer } from '../../pacer.ts'
+import { readCompanion } from '../companions.ts'
 import { corrupt } from '../failures.ts'
 import { JsonReader } from '../json-reader.ts'
 import type { Vocabulary } from '../plan.ts'
-import { exists, openFileSource } from '../sources.ts'
 import { checkedVocabulary } from './checked-vocabulary.ts'
 import { RawTokens } from './raw-tokens.ts'
 import { readTokenizer } from './tokenizer-json.ts'
@@ -34,11 +33,11 @@ export async function readCompanionVocabulary(
   pacer: Pacer,
 ): Promise<Vocabulary> {
   for (const [file, read] of READERS) {
-    const path = join(folder, file)
-    if (!(await exists(path))) continue
-    const text = await readWhole(path)
-    const tokens = new RawTokens(path, text.byteLength, size)
-    await read(text, tokens, path, pacer)
+    const companion = await readCompanion(folder, file, MAX_FILE)
+    if (companion === undefined) continue
+    const { path, bytes } = companion
+    const tokens = new RawTokens(path, bytes.byteLength, size)
+    await read(bytes, tokens, path, pacer)
     return await checkedVocabulary(tokens, size, path, pacer)
   }
   const names = READERS.map(([file]) => file).join(', ')
@@ -49,17 +48,6 @@ export async function readCompanionVocabulary(
       advice: ['Copy the file from where the model was published'],
     },
   )
-}
-
-async function readWhole(path: string): Promise<Uint8Array> {
-  const source = await openFileSource(path)
-  try {
-    if (source.size > MAX_FILE)
-      throw corrupt(path, `it has ${source.size} bytes, where ${MAX_FILE} are possible`)
-    return await source.read(0, source.size)
-  } finally {
-    await source.close()
-  }
 }
 
 /** An array of all tokens. */

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import type { Pacer } from '../../pacer.ts'
+import { readCompanion } from '../companions.ts'
 import { type LocatedTensor, typedTensors } from '../conversions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import { rowBytes } from '../ggml-types.ts'
@@ -15,7 +15,6 @@ import {
 } from '../plan.ts'
 import { type RequiredTensor, requiredTensors } from '../required-tensors.ts'
 import type { ByteSource } from '../source.ts'
-import { exists, openFileSource } from '../sources.ts'
 import { type Container, readContainer, type Variable, type VariableType } from './ctranslate2-container.ts'
 import { keyBiases, type Place, placeOf } from './ctranslate2-names.ts'
 import { quantizationOf, requireScales, scaleName, scaleOf } from './ctranslate2-scales.ts'
@@ -189,20 +188,14 @@ async function requireZeroKeyBiases(
 }
 
 async function refuseQuantizedConfig(folder: string): Promise<void> {
-  const path = join(folder, 'config.json')
-  if (!(await exists(path))) return
-  const source = await openFileSource(path)
-  try {
-    if (source.size > MAX_CONFIG)
-      throw corrupt(path, `it has ${source.size} bytes, where ${MAX_CONFIG} are possible`)
-    const quantization = parseConfig(await source.read(0, source.size), path)
-    if (!quantization) return
-    throw unsupported(folder, `config.json says quantization_type ${quantization}`, [
-      'Convert the checkpoint with ct2-transformers-converter --quantization float16',
-    ])
-  } finally {
-    await source.close()
-  }
+  const config = await readCompanion(folder, 'config.json', MAX_CONFIG)
+  if (config === undefined) return
+  const quantization = parseConfig(config.bytes, config.path)
+  if (!quantization) return
+  const name = typeof quantization === 'number' ? quantization : `of type ${typeof quantization}`
+  throw unsupported(folder, `config.json says quantization_type ${name}`, [
+    'Convert the checkpoint with ct2-transformers-converter --quantization float16',
+  ])
 }
 
 function parseConfig(bytes: Uint8Array, path: string): unknown {

@@ -64,5 +64,6 @@ async function readAddedTokens(
     if (id === undefined || content === undefined)
       throw corrupt(path, 'one of its added_tokens has no id or no content')
     tokens.put(id, content.source, content.start, content.end)
+    if (pacer.due) await pacer.turn()
   }
 }
