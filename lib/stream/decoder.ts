@@ -138,7 +138,7 @@ export class Decoder {
     const options = {
       language: this.language.current,
       translate,
-      prompt: hotwords + initialPrompt + context,
+      prompt: [hotwords, initialPrompt].filter((text) => text !== '').join(' ') + context,
       prefix,
       beamSize,
       audioContext,
