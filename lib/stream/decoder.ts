@@ -156,7 +156,7 @@ export class Decoder {
     )
     this.#count(hypothesis)
     this.language.hear(hypothesis.language, hypothesis.languageProbability, seconds)
-    return hypothesis
+    return this.#isSilence(hypothesis) ? { ...hypothesis, words: [] } : hypothesis
   }
 
   async #run<T>(
@@ -184,6 +184,12 @@ export class Decoder {
     } finally {
       forget()
     }
+  }
+
+  /** The rule of OpenAI's transcribe.py. */
+  #isSilence({ noSpeechProbability, averageLogProbability }: NativeHypothesis): boolean {
+    const { noSpeechThreshold, logProbThreshold } = this.#options
+    return noSpeechProbability > noSpeechThreshold && averageLogProbability < logProbThreshold
   }
 
   #count({

@@ -63,6 +63,15 @@ describe('a guess', () => {
     expect(host.calls).toHaveLength(1)
   })
 
+  it('has no words where the model hears no speech and is not sure of what it writes', async () => {
+    const { ask, run } = made()
+    const guess = ask(seconds(2))
+    const silence = { noSpeechProbability: 0.9, averageLogProbability: -1.2 }
+    ;(await run()).answer(' Thank you.', silence)
+    ;(await run()).answer(' Thank you.', silence)
+    expect((await guess).words).toEqual([])
+  })
+
   it('obeys the thresholds of the options', async () => {
     const { host, ask, run } = made({ logProbThreshold: -9, compressionRatioThreshold: null })
     const guess = ask(seconds(2))
