@@ -32,6 +32,21 @@ const SECTIONS = [
     names: ['detectSpeech', 'DetectSpeechOptions', 'SpeechOptions', 'SpeechDetection', 'SpeechSegment'],
   },
   {
+    title: 'Live transcription',
+    names: [
+      'LiveStream',
+      'StreamOptions',
+      'LiveSpeechOptions',
+      'SampleFormat',
+      'StreamEvent',
+      'SpeechStartEvent',
+      'PartialEvent',
+      'SpeechEndEvent',
+      'FinalEvent',
+      'StreamStatsEvent',
+    ],
+  },
+  {
     title: 'Audio',
     names: ['AudioInput', 'PcmAudio', 'PcmStream', 'ChunkStream'],
   },
@@ -84,7 +99,7 @@ const INTRODUCTION = `# API
 
 Everything is a named export of \`whisper-hip\`, for \`import\` and for \`require\` alike; both give the same objects. Times are
 seconds from the start of the audio. Whatever is asynchronous takes an \`AbortSignal\` as \`signal\` and rejects with its reason.
-What the pages beside this one explain: [audio](audio.md), [models](models.md), [backends](backends.md),
+What the pages beside this one explain: [audio](audio.md), [live audio](streaming.md), [models](models.md), [backends](backends.md),
 [what happens when](lifecycle.md), [errors](troubleshooting.md).
 `
 

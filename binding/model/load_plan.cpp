@@ -31,7 +31,7 @@ void expect_range(const char* name, int64_t value, int64_t low, int64_t high) {
 void validate(const Hyperparameters& h) {
   expect_range("n_vocab", h.n_vocab, 51864, 51866);
   expect_range("n_audio_ctx", h.n_audio_ctx, 1, 1500);
-  expect_range("n_audio_state", h.n_audio_state, 8, 4096);
+  expect_range("n_audio_state", h.n_audio_state, 32, 4096);
   expect_range("n_text_state", h.n_text_state, h.n_audio_state, h.n_audio_state);
   expect_range("n_audio_head", h.n_audio_head, 1, 64);
   expect_range("n_text_head", h.n_text_head, 1, 64);

@@ -2,8 +2,11 @@ import type { Pacer } from '../pacer.ts'
 import { corrupt } from './failures.ts'
 import type { ByteSource } from './source.ts'
 
+/** Places of a source that are read at most: tables of Whisper's largest models are in about 1300. */
+const MAX_READS = 1 << 12
+
 /**
- * Walks through a source from start to end in bounded memory, and checks the bounds before every read.
+ * Walks through a source from start to end in bounded time and memory, and checks the bounds before every read.
  * Numbers are little-endian. `ensure` reads, the getters after it only look into the block that it made available:
  *
  *     await reader.ensure(8, 'the header')
@@ -20,6 +23,7 @@ export class BlockReader {
   /** Offset of the block in the source, and of the next byte in the block. */
   #start = 0
   #next = 0
+  #reads = 0
 
   constructor(source: ByteSource, pacer: Pacer) {
     this.source = source
@@ -55,6 +59,8 @@ export class BlockReader {
     if (length <= this.buffered) return
     this.#requireLeft(length, what)
     if (this.#pacer.due) await this.#pacer.turn()
+    if (++this.#reads > MAX_READS)
+      throw corrupt(this.source.name, `its tables are in more than ${MAX_READS} places`)
     const start = this.position
     this.#block = await this.source.read(start, Math.min(Math.max(length, this.readAhead), this.remaining))
     this.#view = new DataView(this.#block.buffer, this.#block.byteOffset, this.#block.byteLength)
@@ -80,6 +86,11 @@ export class BlockReader {
 
   peekU32(): number {
     return this.#view.getUint32(this.#next, true)
+  }
+
+  /** As exact as {@link u64}. */
+  peekU64(): number {
+    return this.peekU32() + this.#view.getUint32(this.#next + 4, true) * 2 ** 32
   }
 
   i32(): number {
@@ -115,10 +126,8 @@ export class BlockReader {
 
   /** One byte per character; names in model files are ASCII. */
   text(length: number): string {
-    let text = ''
-    const start = this.advance(length)
-    for (let i = start; i < start + length; i++) text += String.fromCharCode(this.#block[i] as number)
-    return text
+    const { buffer, byteOffset } = this.#block
+    return Buffer.from(buffer, byteOffset + this.advance(length), length).toString('latin1')
   }
 
   /**

@@ -282,7 +282,7 @@ async function refuseTheRest(
     if (used.has(key) || key === WINDOW) continue
     if (key === FILTERS) await requireFilters(checkpoint, tensor, melBins)
     else if (key === HEAD) await requireTied(checkpoint, tensor, pacer)
-    else if (/\.key\.bias$/.test(key)) await requireZero(checkpoint, key, tensor)
+    else if (used.has(key.replace(/\.key\.bias$/, '.key.weight'))) await requireZero(checkpoint, key, tensor)
     else unknown.push(key)
   }
   if (unknown.length === 0) return

@@ -12,11 +12,11 @@ const FIELDS: readonly [key: keyof Hyperparameters, name: string, minimum: numbe
   ['vocabularySize', 'n_vocab', 50257, 65536],
   ['audioContext', 'n_audio_ctx', 1, 1500],
   ['audioState', 'n_audio_state', 32, 4096],
-  ['audioHeads', 'n_audio_head', 1, 128],
+  ['audioHeads', 'n_audio_head', 1, 64],
   ['audioLayers', 'n_audio_layer', 1, 64],
   ['textContext', 'n_text_ctx', 32, 448],
   ['textState', 'n_text_state', 32, 4096],
-  ['textHeads', 'n_text_head', 1, 128],
+  ['textHeads', 'n_text_head', 1, 64],
   ['textLayers', 'n_text_layer', 1, 64],
   ['melBins', 'n_mels', 1, 1024],
 ]

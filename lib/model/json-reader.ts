@@ -13,18 +13,23 @@ const MAX_STRING = 1 << 16
  *
  *     json.open('[')
  *     while (json.more()) json.string()
- *     json.end()
+ *     json.finish()
  */
 export class JsonReader {
   readonly #text: Uint8Array
   readonly #name: string
   #at = 0
+  /** The string that was found last. One reader finds 50,000: a view of each would take longer than what is done with it. */
+  source: Uint8Array
+  start = 0
+  end = 0
   /** Closing characters of the open arrays and objects, and whether each has had a value. */
   readonly #open: { close: number; started: boolean }[] = []
 
   /** @param text UTF-8 @param name of the file, for messages */
   constructor(text: Uint8Array, name: string) {
     this.#text = text
+    this.source = text
     this.#name = name
   }
 
@@ -48,30 +53,33 @@ export class JsonReader {
     return true
   }
 
-  /** The next key of an object as text. */
+  /** The next key of an object. */
   key(): string {
-    return Buffer.from(this.keyBytes()).toString('utf8')
+    this.findKey()
+    return this.#found()
   }
 
-  /** The next key of an object in UTF-8. */
-  keyBytes(): Uint8Array {
-    const key = this.string()
+  /** A string. */
+  string(): string {
+    this.findString()
+    return this.#found()
+  }
+
+  /** Finds the next key of an object, as {@link findString}. */
+  findKey(): void {
+    this.findString()
     this.#expect(0x3a)
-    return key
   }
 
-  /** A string in UTF-8. */
-  string(): Uint8Array {
+  /** Finds a string: its UTF-8 is that of {@link source} from {@link start} to {@link end}, until the next one is found. */
+  findString(): void {
     if (this.#peek() !== QUOTE) throw this.#fail('a string')
     const start = this.#at++
     const escaped = this.#skipString()
-    if (!escaped) return this.#text.subarray(start + 1, this.#at - 1)
-    try {
-      const decoded: string = JSON.parse(Buffer.from(this.#text.subarray(start, this.#at)).toString('utf8'))
-      return Buffer.from(decoded, 'utf8')
-    } catch {
-      throw this.#fail('a well-formed string')
-    }
+    this.source = this.#text
+    this.start = start + 1
+    this.end = this.#at - 1
+    if (escaped) this.#unescape(start)
   }
 
   /** A non-negative integer of at most nine digits. */
@@ -118,8 +126,23 @@ export class JsonReader {
   }
 
   /** Insists on the end of the text. */
-  end(): void {
+  finish(): void {
     if (this.#peek() !== undefined) throw this.#fail('the end')
+  }
+
+  #found(): string {
+    return Buffer.from(this.source.subarray(this.start, this.end)).toString('utf8')
+  }
+
+  #unescape(start: number): void {
+    try {
+      const quoted = Buffer.from(this.#text.subarray(start, this.#at)).toString('utf8')
+      this.source = Buffer.from(JSON.parse(quoted), 'utf8')
+    } catch {
+      throw this.#fail('a well-formed string')
+    }
+    this.start = 0
+    this.end = this.source.byteLength
   }
 
   /** Goes from inside a string past its closing quote; tells whether the string has escapes. */

@@ -67,6 +67,34 @@ export class VocabularyPacker {
    * @throws WhisperHipError `ERR_MODEL_CORRUPT` when the token or the whole is too long
    */
   add(source: Uint8Array, start = 0, end = source.byteLength): void {
+    const bytes = this.#roomFor(end - start)
+    const first = this.#used
+    // A call of set() costs more than a token has bytes.
+    for (let from = start, to = first; from < end; from++, to++) bytes[to] = source[from] as number
+    this.#take(first + end - start)
+  }
+
+  /**
+   * Adds the token that lies in `utf8` from `start` to `end` in the printable form of byte-level tokenizers.
+   * @returns false when it is not in that form
+   * @throws WhisperHipError as {@link add}
+   */
+  addByteLevel(utf8: Uint8Array, start: number, end: number): boolean {
+    const last = decodeByteLevel(utf8, start, end, this.#roomFor(end - start), this.#used)
+    if (last < 0) return false
+    this.#take(last)
+    return true
+  }
+
+  /** @throws WhisperHipError `ERR_MODEL_CORRUPT` without a token for the space, on which whisper.cpp insists while decoding */
+  finish(): Vocabulary {
+    if (!this.#hasSpace) throw corrupt(this.#name, 'its vocabulary has no token for a single space')
+    return { bytes: this.#bytes.slice(0, this.#used), lengths: this.#lengths }
+  }
+
+  /** What was put behind the last token, up to `end`, becomes the next one. */
+  #take(end: number): void {
+    const start = this.#used
     const length = end - start
     if (length > MAX_TOKEN_BYTES) {
       throw corrupt(
@@ -74,19 +102,15 @@ export class VocabularyPacker {
         `token ${this.#added} is ${length} bytes long, where ${MAX_TOKEN_BYTES} are possible`,
       )
     }
-    if (this.#used + length > this.#bytes.byteLength) this.#grow()
-    const bytes = this.#bytes
-    // A call of set() costs more than a token has bytes.
-    for (let from = start, to = this.#used; from < end; from++, to++) bytes[to] = source[from] as number
-    this.#used += length
+    this.#used = end
     this.#lengths[this.#added++] = length
-    if (length === 1 && source[start] === 0x20) this.#hasSpace = true
+    if (length === 1 && this.#bytes[start] === 0x20) this.#hasSpace = true
   }
 
-  /** @throws WhisperHipError `ERR_MODEL_CORRUPT` without a token for the space, on which whisper.cpp insists while decoding */
-  finish(): Vocabulary {
-    if (!this.#hasSpace) throw corrupt(this.#name, 'its vocabulary has no token for a single space')
-    return { bytes: this.#bytes.slice(0, this.#used), lengths: this.#lengths }
+  /** The buffer, with room for so many bytes behind the last token. */
+  #roomFor(length: number): Uint8Array {
+    while (this.#used + length > this.#bytes.byteLength) this.#grow()
+    return this.#bytes
   }
 
   #grow(): void {
@@ -107,7 +131,8 @@ export class VocabularyPacker {
 const BYTE_OF_CHARACTER = byteLevelTable()
 
 function byteLevelTable(): Int16Array {
-  const table = new Int16Array(0x144).fill(-1)
+  // As many as two bytes of UTF-8 can stand for.
+  const table = new Int16Array(0x800).fill(-1)
   let stand = 0x100
   for (let byte = 0; byte < 256; byte++) {
     const printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad)
@@ -128,24 +153,29 @@ export function encodeByteLevel(bytes: Uint8Array): string {
 }
 
 /**
- * Bytes of a token from its printable form in UTF-8.
- * @param bytes where they are put, as long as `utf8` at least: one buffer for 50,000 tokens spares half of the time
- * @returns the part of `bytes` that was filled, or `undefined` when a character stands for no byte
+ * Bytes of a token from its printable form in UTF-8, which lies in `utf8` from `start` to `end`.
+ * @param bytes where they are put, from `at` on; they are never more than those of the printable form
+ * @returns where they end, or -1 when a character stands for no byte
  */
 export function decodeByteLevel(
   utf8: Uint8Array,
-  bytes = new Uint8Array(utf8.byteLength),
-): Uint8Array | undefined {
-  let count = 0
-  for (let i = 0; i < utf8.byteLength; ) {
-    const first = utf8[i++] as number
-    // All characters of the table have one or two bytes in UTF-8.
-    const second = first < 0x80 ? 0x80 : (utf8[i++] ?? 0)
-    const character = first < 0x80 ? first : ((first & 0x1f) << 6) | (second & 0x3f)
-    const wellFormed = first < 0x80 || (first >= 0xc2 && first < 0xe0)
-    const byte = wellFormed && (second & 0xc0) === 0x80 ? (BYTE_OF_CHARACTER[character] ?? -1) : -1
-    if (byte < 0) return undefined
-    bytes[count++] = byte
+  start: number,
+  end: number,
+  bytes: Uint8Array,
+  at: number,
+): number {
+  let next = at
+  for (let i = start; i < end; ) {
+    let character = utf8[i++] as number
+    if (character >= 0x80) {
+      // All characters of the table have one or two bytes in UTF-8.
+      const second = i < end ? (utf8[i++] as number) : 0
+      if (character < 0xc2 || character > 0xdf || (second & 0xc0) !== 0x80) return -1
+      character = ((character & 0x1f) << 6) | (second & 0x3f)
+    }
+    const byte = BYTE_OF_CHARACTER[character] as number
+    if (byte < 0) return -1
+    bytes[next++] = byte
   }
-  return bytes.subarray(0, count)
+  return next
 }

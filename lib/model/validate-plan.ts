@@ -23,8 +23,7 @@ export function validatePlan(plan: LoadPlan): void {
     plan,
     'the vocabulary is too long',
   )
-  let bytes = 0
-  for (const length of vocabulary.lengths) bytes += length
+  const bytes = vocabulary.lengths.reduce((sum, length) => sum + length, 0)
   demand(vocabulary.bytes.byteLength === bytes, plan, 'the vocabulary has the wrong size')
 
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))

@@ -44,8 +44,10 @@ export interface Careful {
 const RATE = 16_000
 /** Positions of 20 ms are encoded in blocks: see NativeHypothesisOptions. */
 const BLOCK = 256
-/** The model needs to hear that the speech ends. */
-const MARGIN = 192
+/** The model needs to hear that the speech ends … */
+const MARGIN = 128
+/** … and writes worse where it has less than 15 s before it, of whatever: base went from 5.4 % of wrong words to 7.7 % with 512. */
+const LEAST_POSITIONS = 768
 const ALL_POSITIONS = 1500
 /** Nobody says more tokens in a second, in any language. */
 const TOKENS_PER_SECOND = 12
@@ -136,7 +138,7 @@ export class Decoder {
     const options = {
       language: this.language.current,
       translate,
-      prompt: hotwords + initialPrompt + context,
+      prompt: [hotwords, initialPrompt].filter((text) => text !== '').join(' ') + context,
       prefix,
       beamSize,
       audioContext,
@@ -154,7 +156,7 @@ export class Decoder {
     )
     this.#count(hypothesis)
     this.language.hear(hypothesis.language, hypothesis.languageProbability, seconds)
-    return hypothesis
+    return this.#isSilence(hypothesis) ? { ...hypothesis, words: [] } : hypothesis
   }
 
   async #run<T>(
@@ -184,6 +186,12 @@ export class Decoder {
     }
   }
 
+  /** The rule of OpenAI's transcribe.py. */
+  #isSilence({ noSpeechProbability, averageLogProbability }: NativeHypothesis): boolean {
+    const { noSpeechThreshold, logProbThreshold } = this.#options
+    return noSpeechProbability > noSpeechThreshold && averageLogProbability < logProbThreshold
+  }
+
   #count({
     wallSeconds,
     gpuNodes,
@@ -201,7 +209,8 @@ export class Decoder {
 
 /** Positions that hold so many samples, 0 for all. */
 function shortestContext(samples: number): number {
-  const positions = Math.ceil(((50 * samples) / RATE + MARGIN) / BLOCK) * BLOCK
+  const needed = Math.ceil(((50 * samples) / RATE + MARGIN) / BLOCK) * BLOCK
+  const positions = Math.max(needed, LEAST_POSITIONS)
   return positions < ALL_POSITIONS ? positions : 0
 }
 

@@ -49,7 +49,10 @@ export interface StreamOptions {
    * @defaultValue `1`
    */
   channels?: number
-  /** @defaultValue `'s16le'` */
+  /**
+   * How the samples are written.
+   * @defaultValue `'s16le'`
+   */
   format?: SampleFormat
   /**
    * How text becomes final. `phrase`: each utterance is decoded once, when it has ended, as carefully as a file; nothing is committed before.

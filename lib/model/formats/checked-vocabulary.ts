@@ -2,7 +2,7 @@ import type { WhisperHipError } from '../../errors.ts'
 import type { Pacer } from '../../pacer.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import type { Vocabulary } from '../plan.ts'
-import { decodeByteLevel, endOfText, MAX_TOKEN_BYTES, specialTokens, VocabularyPacker } from '../tokenizer.ts'
+import { endOfText, specialTokens, VocabularyPacker } from '../tokenizer.ts'
 import type { RawTokens } from './raw-tokens.ts'
 
 /**
@@ -43,18 +43,13 @@ export async function checkedVocabulary(
   if (failure !== undefined) throw failure
   const count = endOfText(size)
   const packer = new VocabularyPacker(path, count)
-  const scratch = new Uint8Array(2 * MAX_TOKEN_BYTES)
   for (let id = 0; id < count; id++) {
-    const token = tokens.get(id)
-    if (token === undefined) throw corrupt(path, `token ${id} is missing`)
-    const bytes = decodeByteLevel(token, scratch)
-    if (!bytes)
-      throw corrupt(
-        path,
-        `token ${id}, ${quote(Buffer.from(token).toString('utf8'))}, is not in byte-level form`,
-      )
-    packer.add(bytes)
-    if ((id & 0x3f) === 0 && pacer.due) await pacer.turn()
+    if (!tokens.has(id)) throw corrupt(path, `token ${id} is missing`)
+    if (!packer.addByteLevel(tokens.bytes, tokens.startOf(id), tokens.endOf(id))) {
+      const text = quote(Buffer.from(tokens.get(id) ?? []).toString('utf8'))
+      throw corrupt(path, `token ${id}, ${text}, is not in byte-level form`)
+    }
+    if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
   }
   return packer.finish()
 }

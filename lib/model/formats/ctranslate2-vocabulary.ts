@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { WhisperHipError } from '../../errors.ts'
 import type { Pacer } from '../../pacer.ts'
+import { readCompanion } from '../companions.ts'
 import { corrupt } from '../failures.ts'
 import { JsonReader } from '../json-reader.ts'
 import type { Vocabulary } from '../plan.ts'
-import { exists, openFileSource } from '../sources.ts'
 import { checkedVocabulary } from './checked-vocabulary.ts'
 import { RawTokens } from './raw-tokens.ts'
 import { readTokenizer } from './tokenizer-json.ts'
@@ -34,11 +33,11 @@ export async function readCompanionVocabulary(
   pacer: Pacer,
 ): Promise<Vocabulary> {
   for (const [file, read] of READERS) {
-    const path = join(folder, file)
-    if (!(await exists(path))) continue
-    const text = await readWhole(path)
-    const tokens = new RawTokens(path, text.byteLength, size)
-    await read(text, tokens, path, pacer)
+    const companion = await readCompanion(folder, file, MAX_FILE)
+    if (companion === undefined) continue
+    const { path, bytes } = companion
+    const tokens = new RawTokens(path, bytes.byteLength, size)
+    await read(bytes, tokens, path, pacer)
     return await checkedVocabulary(tokens, size, path, pacer)
   }
   const names = READERS.map(([file]) => file).join(', ')
@@ -51,27 +50,17 @@ export async function readCompanionVocabulary(
   )
 }
 
-async function readWhole(path: string): Promise<Uint8Array> {
-  const source = await openFileSource(path)
-  try {
-    if (source.size > MAX_FILE)
-      throw corrupt(path, `it has ${source.size} bytes, where ${MAX_FILE} are possible`)
-    return await source.read(0, source.size)
-  } finally {
-    await source.close()
-  }
-}
-
 /** An array of all tokens. */
 async function readJsonList(text: Uint8Array, tokens: RawTokens, path: string, pacer: Pacer): Promise<void> {
   const json = new JsonReader(text, path)
   json.open('[')
   let id = 0
   while (json.more()) {
-    tokens.put(id++, json.string())
-    if ((id & 0x3f) === 0 && pacer.due) await pacer.turn()
+    json.findString()
+    tokens.put(id++, json.source, json.start, json.end)
+    if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
   }
-  json.end()
+  json.finish()
   requireAll(id, tokens, path)
 }
 
@@ -81,9 +70,9 @@ async function readLines(text: Uint8Array, tokens: RawTokens, path: string, pace
   for (let start = 0; start < text.byteLength; ) {
     const newline = text.indexOf(0x0a, start)
     const end = newline < 0 ? text.byteLength : newline
-    tokens.put(id++, text.subarray(start, end))
+    tokens.put(id++, text, start, end)
     start = end + 1
-    if ((id & 0x3f) === 0 && pacer.due) await pacer.turn()
+    if ((id & 0xff) === 0 && pacer.due) await pacer.turn()
   }
   requireAll(id, tokens, path)
 }

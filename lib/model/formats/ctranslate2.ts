@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import type { Pacer } from '../../pacer.ts'
+import { readCompanion } from '../companions.ts'
 import { type LocatedTensor, typedTensors } from '../conversions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import { rowBytes } from '../ggml-types.ts'
@@ -15,7 +15,6 @@ import {
 } from '../plan.ts'
 import { type RequiredTensor, requiredTensors } from '../required-tensors.ts'
 import type { ByteSource } from '../source.ts'
-import { exists, openFileSource } from '../sources.ts'
 import { type Container, readContainer, type Variable, type VariableType } from './ctranslate2-container.ts'
 import { keyBiases, type Place, placeOf } from './ctranslate2-names.ts'
 import { quantizationOf, requireScales, scaleName, scaleOf } from './ctranslate2-scales.ts'
@@ -135,15 +134,16 @@ function locate(tensor: RequiredTensor, { variables }: Container, name: string):
 }
 
 /** Scalars that describe the architecture, and the values that Whisper has; `null` = any. All others must be 0 (off). */
-const SCALARS: Readonly<Record<string, readonly number[] | null>> = {
-  'encoder/num_heads': null,
-  'decoder/num_heads': null,
-  'decoder/alignment_heads': null,
-  'decoder/alignment_layer': null,
-  'decoder/pre_norm': [1],
+const SCALARS: ReadonlyMap<string, readonly number[] | null> = new Map([
+  ['encoder/num_heads', null],
+  ['decoder/num_heads', null],
+  ['decoder/alignment_heads', null],
+  ['decoder/alignment_layer', null],
+  ['decoder/pre_norm', [1]],
   // GELU, in its exact form and approximated by tanh.
-  'decoder/activation': [1, 3],
-}
+  ['decoder/activation', [1, 3]],
+])
+const OFF = [0]
 
 /** Whatever is in the file beside Whisper's tensors would change the result, and is not understood. */
 function requireNothingElse({ variables }: Container, located: readonly Located[], name: string): void {
@@ -156,7 +156,7 @@ function requireNothingElse({ variables }: Container, located: readonly Located[
   for (const [variable, { shape, value }] of variables) {
     if (known.has(variable)) continue
     if (shape.length > 0) throw unsupported(name, `variable ${quote(variable)} is not part of Whisper`)
-    const allowed = variable in SCALARS ? SCALARS[variable] : [0]
+    const allowed = SCALARS.has(variable) ? SCALARS.get(variable) : OFF
     if (allowed && !allowed.includes(value ?? Number.NaN)) {
       throw unsupported(name, `${quote(variable)} is ${value}, where Whisper has ${allowed.join(' or ')}`)
     }
@@ -188,20 +188,14 @@ async function requireZeroKeyBiases(
 }
 
 async function refuseQuantizedConfig(folder: string): Promise<void> {
-  const path = join(folder, 'config.json')
-  if (!(await exists(path))) return
-  const source = await openFileSource(path)
-  try {
-    if (source.size > MAX_CONFIG)
-      throw corrupt(path, `it has ${source.size} bytes, where ${MAX_CONFIG} are possible`)
-    const quantization = parseConfig(await source.read(0, source.size), path)
-    if (!quantization) return
-    throw unsupported(folder, `config.json says quantization_type ${quantization}`, [
-      'Convert the checkpoint with ct2-transformers-converter --quantization float16',
-    ])
-  } finally {
-    await source.close()
-  }
+  const config = await readCompanion(folder, 'config.json', MAX_CONFIG)
+  if (config === undefined) return
+  const quantization = parseConfig(config.bytes, config.path)
+  if (!quantization) return
+  const name = typeof quantization === 'number' ? quantization : `of type ${typeof quantization}`
+  throw unsupported(folder, `config.json says quantization_type ${name}`, [
+    'Convert the checkpoint with ct2-transformers-converter --quantization float16',
+  ])
 }
 
 function parseConfig(bytes: Uint8Array, path: string): unknown {

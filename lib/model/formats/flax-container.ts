@@ -14,11 +14,11 @@ export interface FlaxArray {
   readonly offset: number
 }
 
-const TYPES: Readonly<Record<string, StoredType>> = {
-  float32: GgmlType.F32,
-  float16: GgmlType.F16,
-  bfloat16: GgmlType.BF16,
-}
+const TYPES: ReadonlyMap<string, StoredType> = new Map([
+  ['float32', GgmlType.F32],
+  ['float16', GgmlType.F16],
+  ['bfloat16', GgmlType.BF16],
+])
 
 /** The extension type that Flax gives its arrays. */
 const ARRAY = 1
@@ -109,11 +109,11 @@ class FlaxWalker {
     if (!isTuple) throw this.#fail(reader.position - 1, where, 'an array of shape, type and values')
     const shape = await this.#shape(where)
     const name = await this.#string(where)
-    const stored = TYPES[name]
+    const stored = TYPES.get(name)
     if (stored === undefined) {
       throw unsupported(
         this.#file,
-        `${where} is of type ${quote(name)}, where ${Object.keys(TYPES).join(', ')} are supported`,
+        `${where} is of type ${quote(name)}, where ${[...TYPES.keys()].join(', ')} are supported`,
       )
     }
     const at = reader.position

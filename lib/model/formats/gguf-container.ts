@@ -5,7 +5,7 @@ import { rowBytes, typeLayout } from '../ggml-types.ts'
 import type { StoredType } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
 import { storedTypeOf } from './gguf-types.ts'
-import { type GgufValue, readValue, VALUE_TYPE } from './gguf-values.ts'
+import { type GgufValue, GgufValueReader, VALUE_TYPE } from './gguf-values.ts'
 
 const GGUF_MAGIC = 0x46554747
 /** The newest version; 2 has the same layout, 1 counted in 32 bits. */
@@ -81,11 +81,12 @@ async function readMetadata(
   pacer: Pacer,
 ): Promise<Map<string, GgufValue>> {
   const metadata = new Map<string, GgufValue>()
+  const values = new GgufValueReader(reader, pacer)
   for (let i = 0; i < entries; i++) {
     if (pacer.due) await pacer.turn()
     const key = await readName(reader, `key ${i}`, MAX_KEY)
     if (metadata.has(key)) throw corrupt(reader.source.name, `it has the key ${quote(key)} twice`)
-    metadata.set(key, await readValue(reader, key, pacer))
+    metadata.set(key, await values.read(key))
   }
   return metadata
 }

@@ -91,6 +91,9 @@ function requireFeedForward(config: Config, path: string): void {
   }
 }
 
+/** A value as it is written, but for lists and objects, which may go on without end. */
 function show(value: unknown): string {
-  return typeof value === 'string' ? quote(value) : quote(String(JSON.stringify(value))).slice(1, -1)
+  if (typeof value === 'string') return quote(value)
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Array.isArray(value) ? 'a list' : 'an object'
 }

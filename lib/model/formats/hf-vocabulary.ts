@@ -101,7 +101,7 @@ async function readFiles(
     else if (file === 'vocab.json' || file === 'added_tokens.json') {
       const json = new JsonReader(bytes, path)
       await readTokensByName(json, tokens, pacer)
-      json.end()
+      json.finish()
     } else await readTokenizer(bytes, tokens, path, pacer)
   }
   return { path, tokens }
@@ -122,11 +122,13 @@ async function readDecoder(text: Uint8Array, tokens: RawTokens, path: string, pa
       if (!/^\d{1,9}$/.test(id)) throw corrupt(path, 'a key of its added_tokens_decoder is no id')
       json.open('{')
       while (json.more()) {
-        if (json.key() === 'content') tokens.put(Number(id), json.string())
-        else await json.skip(pacer)
+        if (json.key() === 'content') {
+          json.findString()
+          tokens.put(Number(id), json.source, json.start, json.end)
+        } else await json.skip(pacer)
       }
       if (pacer.due) await pacer.turn()
     }
   }
-  json.end()
+  json.finish()
 }

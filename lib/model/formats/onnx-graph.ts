@@ -48,6 +48,8 @@ const QUANTIZED =
 /** Operators of onnxruntime with weights inside that are several of Whisper's. */
 const FUSED = /^(Attention|DecoderAttention|EmbedLayerNormalization|WhisperBeamSearch|BeamSearch)$/
 
+/** Operators lie side by side, between them and behind them weights. */
+const READ_AHEAD = 1 << 14
 const MAX_TEXT = 1024
 const MAX_NODES = 1 << 17
 const MAX_TENSORS = 1 << 15
@@ -77,7 +79,9 @@ class GraphReader implements OnnxGraph {
   constructor(source: ByteSource, pacer: Pacer) {
     this.#source = source
     this.#pacer = pacer
-    this.#walker = new ProtobufWalker(new BlockReader(source, pacer))
+    const reader = new BlockReader(source, pacer)
+    reader.readAhead = READ_AHEAD
+    this.#walker = new ProtobufWalker(reader)
   }
 
   async model(): Promise<void> {
@@ -181,8 +185,10 @@ class GraphReader implements OnnxGraph {
     let inside: { offset: number; length: number } | undefined
     await this.#message(end, what, async (field, fieldEnd) => {
       const { number, kind, value } = field
-      if (number === 1) shape.push(...(await this.#walker.integers(field, MAX_RANK, what)))
-      else if (number === 2) code = value
+      if (number === 1) {
+        shape.push(...(await this.#walker.integers(field, MAX_RANK, what)))
+        if (shape.length > MAX_RANK) throw corrupt(file, `${quote(name)} has ${shape.length} dimensions`)
+      } else if (number === 2) code = value
       else if (number === 8) name = await this.#walker.text(field, MAX_TEXT, what)
       // Floats that are packed lie there as they do among raw bytes.
       else if (kind === 'bytes' && (number === 9 || (number === 4 && value > 0)))
@@ -190,7 +196,6 @@ class GraphReader implements OnnxGraph {
       else if (number === 13) await this.#entry(fieldEnd, external)
       else if (number === 14) isExternal = value === 1
     })
-    if (shape.length > MAX_RANK) throw corrupt(file, `${quote(name)} has ${shape.length} dimensions`)
     if (this.tensors.has(name)) throw corrupt(file, `the constant ${quote(name)} is there twice`)
     if (this.tensors.size === MAX_TENSORS) throw corrupt(file, `it has more than ${MAX_TENSORS} constants`)
     const type = TYPES[code]

@@ -12,6 +12,9 @@ export interface ProtobufField {
 
 /** Longest form of an integer in bytes. */
 const MAX_VARINT = 10
+/** Fields of a file, and bytes of the texts in it that are asked for: Whisper's largest models have 200,000 and 5 million. */
+const MAX_FIELDS = 1 << 19
+const MAX_TEXTS = 16 << 20
 const KINDS = { 0: 'integer', 1: 'fixed', 2: 'bytes', 5: 'fixed' } as const
 
 /**
@@ -20,6 +23,8 @@ const KINDS = { 0: 'integer', 1: 'fixed', 2: 'bytes', 5: 'fixed' } as const
  */
 export class ProtobufWalker {
   readonly reader: BlockReader
+  #fields = 0
+  #texts = 0
 
   constructor(reader: BlockReader) {
     this.reader = reader
@@ -32,6 +37,8 @@ export class ProtobufWalker {
   async field(end: number, what: string): Promise<ProtobufField | undefined> {
     const { reader } = this
     if (reader.position === end) return undefined
+    if (++this.#fields > MAX_FIELDS)
+      throw corrupt(reader.source.name, `it has more than ${MAX_FIELDS} fields`)
     await reader.ensure(Math.min(2 * MAX_VARINT, end - reader.position), what)
     const at = reader.position
     const tag = this.#varint(end, what)
@@ -59,6 +66,9 @@ export class ProtobufWalker {
     const { reader } = this
     if (kind !== 'bytes' || value > maximum)
       throw this.#fail(reader.position, what, `a text of at most ${maximum} bytes`)
+    this.#texts += value
+    if (this.#texts > MAX_TEXTS)
+      throw corrupt(reader.source.name, `its texts have more than ${MAX_TEXTS} bytes`)
     await reader.ensure(value, what)
     return reader.text(value)
   }

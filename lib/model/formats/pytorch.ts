@@ -9,6 +9,8 @@ import { Global, unpickle } from './unpickler.ts'
 /** Largest pickle that is read, in bytes: Whisper's largest model has 300,000. */
 const MAX_PICKLE = 4 << 20
 const MAX_RANK = 8
+/** Most storages that are looked for: Whisper's largest model has 1259. */
+const MAX_STORAGES = 4096
 /** Largest tensor whose values may lie in another order: it is read as a whole. */
 const MAX_STRIDED_BYTES = 64 << 20
 
@@ -101,6 +103,8 @@ export async function readPyTorch(source: ByteSource, pacer: Pacer): Promise<Ten
     if (member === undefined)
       throw corrupt(file, `the storage ${quote(key)} of tensor ${quote(name)} is missing`)
     members.set(key, member)
+    if (members.size > MAX_STORAGES)
+      throw corrupt(file, `its tensors are in more than ${MAX_STORAGES} storages`)
     tensors.set(name, place(value, member, name, file))
   }
   const dimensions = root.get('dims')

@@ -96,7 +96,7 @@ async function readHeader(json: JsonReader, file: string, pacer: Pacer): Promise
     if (entries.size === MAX_TENSORS) throw corrupt(file, `it has more than ${MAX_TENSORS} tensors`)
     entries.set(name, readEntry(json, name, file))
   }
-  json.end()
+  json.finish()
   return [...entries.values()]
 }
 
@@ -111,7 +111,7 @@ async function readMetadata(json: JsonReader, file: string, pacer: Pacer): Promi
       throw unsupported(file, `its metadata have more than ${MAX_METADATA} entries`)
     if (pacer.due) await pacer.turn()
     keys.add(key)
-    json.string()
+    json.findString()
   }
 }
 
@@ -122,7 +122,7 @@ function readEntry(json: JsonReader, name: string, file: string): Entry {
   json.open('{')
   while (json.more()) {
     const key = json.key()
-    if (key === 'dtype' && dtype === undefined) dtype = Buffer.from(json.string()).toString('utf8')
+    if (key === 'dtype' && dtype === undefined) dtype = json.string()
     else if (key === 'shape' && shape === undefined) shape = readIntegers(json, MAX_RANK, file)
     else if (key === 'data_offsets' && offsets === undefined) offsets = readIntegers(json, 2, file)
     else throw corrupt(file, `tensor ${quote(name)} has an unknown or repeated field ${quote(key)}`)

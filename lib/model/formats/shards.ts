@@ -11,6 +11,7 @@ import { planTensorFiles, readTable, type TensorFormat, type TensorTable } from 
 /** Largest index that is read, in bytes: Whisper's largest model has 120,000. */
 const MAX_INDEX = 4 << 20
 const MAX_SHARDS = 256
+const MAX_TENSORS = 1 << 14
 
 /**
  * Reads a model in several files, which an index (`model.safetensors.index.json` or `pytorch_model.bin.index.json`) lists: each has exactly the
@@ -69,16 +70,17 @@ async function readIndex(index: ByteSource, pacer: Pacer): Promise<Map<string, S
     json.open('{')
     while (json.more()) {
       const tensor = json.key()
-      const file = Buffer.from(json.string()).toString('utf8')
+      const file = json.string()
       if (tensors.has(tensor)) throw corrupt(name, `tensor ${quote(tensor)} is there twice`)
       tensors.add(tensor)
+      if (tensors.size > MAX_TENSORS) throw corrupt(name, `it lists more than ${MAX_TENSORS} tensors`)
       const shard = shards.get(file) ?? new Set()
       shards.set(file, shard.add(tensor))
       if (shards.size > MAX_SHARDS) throw corrupt(name, `it lists more than ${MAX_SHARDS} files`)
       if (pacer.due) await pacer.turn()
     }
   }
-  json.end()
+  json.finish()
   return shards
 }
 

@@ -18,7 +18,7 @@ export async function readTokenizer(
     else if (key === 'added_tokens') await readAddedTokens(json, tokens, path, pacer)
     else await json.skip(pacer)
   }
-  json.end()
+  json.finish()
 }
 
 async function readTokenizerModel(json: JsonReader, tokens: RawTokens, pacer: Pacer): Promise<void> {
@@ -36,9 +36,9 @@ async function readTokenizerModel(json: JsonReader, tokens: RawTokens, pacer: Pa
 export async function readTokensByName(json: JsonReader, tokens: RawTokens, pacer: Pacer): Promise<void> {
   json.open('{')
   for (let count = 1; json.more(); count++) {
-    const token = json.keyBytes()
-    tokens.put(json.integer(), token)
-    if ((count & 0x3f) === 0 && pacer.due) await pacer.turn()
+    json.findKey()
+    tokens.put(json.integer(), json.source, json.start, json.end)
+    if ((count & 0xff) === 0 && pacer.due) await pacer.turn()
   }
 }
 
@@ -51,16 +51,19 @@ async function readAddedTokens(
   json.open('[')
   while (json.more()) {
     let id: number | undefined
-    let content: Uint8Array | undefined
+    let content: { source: Uint8Array; start: number; end: number } | undefined
     json.open('{')
     while (json.more()) {
       const key = json.key()
       if (key === 'id') id = json.integer()
-      else if (key === 'content') content = json.string()
-      else await json.skip(pacer)
+      else if (key === 'content') {
+        json.findString()
+        content = { source: json.source, start: json.start, end: json.end }
+      } else await json.skip(pacer)
     }
     if (id === undefined || content === undefined)
       throw corrupt(path, 'one of its added_tokens has no id or no content')
-    tokens.put(id, content)
+    tokens.put(id, content.source, content.start, content.end)
+    if (pacer.due) await pacer.turn()
   }
 }

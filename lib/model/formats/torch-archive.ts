@@ -6,6 +6,8 @@ import { corrupt, quote, unsupported } from '../failures.ts'
 import type { ByteSource } from '../source.ts'
 
 const MAX_MEMBERS = 1 << 14
+/** Of the directory: Whisper's largest model has 150,000 bytes. */
+const MAX_DIRECTORY = 4 << 20
 /** Bytes that are fetched at once: headers lie side by side. */
 const READ_AHEAD = 4096
 const STORED = 0
@@ -41,11 +43,14 @@ export class TorchArchive {
     )
     const members = new Map<string, Entry>()
     let folder: string | undefined
+    let directory = 0
     for (const entries = zip.eachEntry(); ; ) {
       if (pacer.due) await pacer.turn()
       const { value: entry, done } = await translating(name, () => entries.next())
       if (done) return new TorchArchive(name, zip, members)
       const path = entry.fileName
+      directory += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength
+      if (directory > MAX_DIRECTORY) throw corrupt(name, `its directory has more than ${MAX_DIRECTORY} bytes`)
       folder ??= path.slice(0, path.indexOf('/') + 1)
       if (folder === '' || !path.startsWith(folder))
         throw corrupt(name, `its member ${quote(path)} is not in the folder ${quote(folder)} of the others`)

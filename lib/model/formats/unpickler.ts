@@ -262,6 +262,8 @@ class Machine {
   }
 
   #global(module: unknown, attribute: unknown): void {
+    if (typeof module !== 'string' || typeof attribute !== 'string')
+      throw this.#fail('names something by what is no text')
     const name = `${module}.${attribute}`
     if (!this.#meaning.globals.has(name)) {
       throw unsupported(this.#file, `its pickle asks for ${quote(name)}, and only tensors are read`, [

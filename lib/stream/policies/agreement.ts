@@ -14,8 +14,11 @@ import {
 } from './policy.ts'
 
 const RATE = 16_000
-/** A word that ends closer to the end of the audio may be half of one. */
-const UNFINISHED_SECONDS = 0.3
+/** A word that ends closer to the end of the audio may be half of one … */
+const UNFINISHED_SECONDS = 0.5
+/** … and one that the model is not sure of may become another when more was heard. */
+const UNSURE_SECONDS = 2
+const SURE_PROBABILITY = 0.5
 /** Audio that is decoded again and again: beyond the first length it is trimmed at a good place, beyond the second at any. */
 const TRIM_SECONDS = 9
 const FORCED_TRIM_SECONDS = 18
@@ -107,7 +110,9 @@ export class AgreementPolicy implements Policy {
   }
 
   #agreesOn(word: SpokenWord | undefined, before: SpokenWord | undefined, now: number): boolean {
-    if (word === undefined || before === undefined || word.end > now - UNFINISHED_SECONDS) return false
+    if (word === undefined || before === undefined) return false
+    const patience = word.probability < SURE_PROBABILITY ? UNSURE_SECONDS : UNFINISHED_SECONDS
+    if (word.end > now - patience) return false
     return normalizeWord(word.text) === normalizeWord(before.text)
   }
 

@@ -201,6 +201,11 @@ describe('a sound CTranslate2 model that this version does not run: ERR_MODEL_UN
       '"decoder/activation" is 2, where Whisper has 1 or 3',
     ],
     ['post-norm', withScalar('decoder/pre_norm', 0), '"decoder/pre_norm" is 0'],
+    [
+      'a scalar with a name of JavaScript',
+      plus({ name: 'constructor', shape: [], type: CT2_TYPES.i8, data: Uint8Array.of(1) }),
+      '"constructor" is 1, where Whisper has 0',
+    ],
     ['ALiBi', withScalar('decoder/alibi', 1), '"decoder/alibi" is 1, where Whisper has 0'],
     [
       'a low-rank model',
@@ -451,6 +456,12 @@ describe('a bad file beside a CTranslate2 model', () => {
       { 'vocabulary.json': list, 'config.json': '{"quantization_type":1}' },
       'ERR_MODEL_UNSUPPORTED',
       'config.json says quantization_type 1',
+    ],
+    [
+      'a quantisation that is no number',
+      { 'vocabulary.json': list, 'config.json': '{"quantization_type":{"toString":1}}' },
+      'ERR_MODEL_UNSUPPORTED',
+      'config.json says quantization_type of type object',
     ],
   ])('%s', async (_, files, code, message) => {
     const place = join(root, 'companions')

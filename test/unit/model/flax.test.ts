@@ -87,6 +87,12 @@ describe('a Flax file that cannot be used', () => {
       `${FC1} is of type "int8"`,
     ],
     [
+      'a type with a name of JavaScript',
+      'ERR_MODEL_UNSUPPORTED',
+      changed(FC1, { type: 'constructor' }),
+      `${FC1} is of type "constructor"`,
+    ],
+    [
       'too few bytes',
       'ERR_MODEL_CORRUPT',
       changed(NORM, { shape: [33] }),

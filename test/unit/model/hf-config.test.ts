@@ -35,7 +35,7 @@ describe('config.json', () => {
 
   it.each([
     ['model_type', 'wav2vec2', '"wav2vec2"'],
-    ['model_type', { a: 1 }, '{\\"a\\":1}'],
+    ['model_type', { a: 1 }, 'an object'],
     ['activation_function', 'relu', '"relu"'],
     ['scale_embedding', true, 'true'],
     ['encoder_ffn_dim', 255, '255'],
@@ -52,6 +52,12 @@ describe('config.json', () => {
     const failure = await failureOf(readHuggingFaceConfig(withFields({ d_model: value })))
     expect(failure.code).toBe('ERR_MODEL_CORRUPT')
     expect(failure.message).toContain('d_model is')
+  })
+
+  it('with a nest in place of a number is damaged, not the end of the stack', async () => {
+    const text = `{"d_model":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+    const failure = await failureOf(readHuggingFaceConfig(folderOf(text)))
+    expect(failure.message).toContain('d_model is a list, where')
   })
 
   it.each([

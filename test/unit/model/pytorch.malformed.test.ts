@@ -113,6 +113,11 @@ describe('a pickle', () => {
     ['sets items of a list', new Pickle().raw(']NNs'), 'something else than a dictionary'],
     ['sets half an item', new Pickle().raw('}(Nu'), 'something else than a dictionary'],
     ['has a key of a tuple', new Pickle().raw('})Ns'), 'a key that is no text'],
+    [
+      'names something by nested tuples',
+      new Pickle().raw(')', ...new Array<number>(60_000).fill(0x85), ')', 0x93),
+      'by what is no text',
+    ],
     ['has a key twice', new Pickle().raw('}(').text('a').raw('N').text('a').raw('Nu'), 'the key "a" twice'],
     ['calls a text', new Pickle().text('os.system').raw(')R'), 'something that is no function'],
     [

@@ -23,13 +23,12 @@ function made(options: Record<string, unknown> = {}) {
 
 describe('a guess', () => {
   it.each([
-    [0.1, 256],
-    [3.8, 256],
-    [3.9, 512],
-    [10, 768],
-    [24.3, 1280],
+    [0.1, 768],
+    [12.8, 768],
+    [12.9, 1024],
+    [23, 1280],
     // A full window costs no more than it has.
-    [24.4, 0],
+    [23.1, 0],
     [30, 0],
   ])('at %f s encodes %i positions', async (length, positions) => {
     const { ask, run } = made()
@@ -64,6 +63,15 @@ describe('a guess', () => {
     expect(host.calls).toHaveLength(1)
   })
 
+  it('has no words where the model hears no speech and is not sure of what it writes', async () => {
+    const { ask, run } = made()
+    const guess = ask(seconds(2))
+    const silence = { noSpeechProbability: 0.9, averageLogProbability: -1.2 }
+    ;(await run()).answer(' Thank you.', silence)
+    ;(await run()).answer(' Thank you.', silence)
+    expect((await guess).words).toEqual([])
+  })
+
   it('obeys the thresholds of the options', async () => {
     const { host, ask, run } = made({ logProbThreshold: -9, compressionRatioThreshold: null })
     const guess = ask(seconds(2))
@@ -79,10 +87,10 @@ describe('a guess', () => {
     expect((await run()).options).toEqual({
       language: 'en',
       translate: true,
-      prompt: ' DashwoodHint. Before.',
+      prompt: ' Dashwood Hint. Before.',
       prefix: [1, 2],
       beamSize: 3,
-      audioContext: 256,
+      audioContext: 768,
       suppressBlank: true,
       suppressNonSpeech: true,
       suppressTokens: [7],
