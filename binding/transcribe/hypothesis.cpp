@@ -16,6 +16,7 @@ namespace whisper_hip {
 namespace {
 
 constexpr int kWindowFrames = 3000; // 30 s
+constexpr int kFewestTokens = 32;   // there is room for, whatever is said to come before
 
 void check(const std::atomic<bool>& cancelled) {
   if (cancelled.load(std::memory_order_relaxed))
@@ -96,7 +97,7 @@ class Guess {
 
   void decode() {
     const std::vector<whisper_token> start = start_tokens(context_, hypothesis_.language, request_.translate);
-    std::vector<whisper_token> tokens = prompt();
+    std::vector<whisper_token> tokens = prompt(start.size() + request_.prefix.size());
     const size_t row_of_start = tokens.size();
     tokens.insert(tokens.end(), start.begin(), start.end());
     tokens.insert(tokens.end(), request_.prefix.begin(), request_.prefix.end());
@@ -175,7 +176,7 @@ class Guess {
         next.push_back(std::move(sequence));
       }
       const bool done =
-          ended.size() >= beams || next.empty() || count >= limit || ends_in_loop(next.front().text);
+          ended.size() >= beams || next.empty() || count + 1 >= limit || ends_in_loop(next.front().text);
       if (done) {
         // A loop, or a text without an end, counts only where nothing has ended.
         const std::vector<Sequence>& all = ended.empty() ? next : ended;
@@ -191,14 +192,16 @@ class Guess {
     }
   }
 
-  // What is said to come before the audio, as far as half of the context has room.
-  std::vector<whisper_token> prompt() {
+  // What is said to come before the audio, as far as half of the context has room, and less where the
+  // beginning of the text is long.
+  std::vector<whisper_token> prompt(size_t text_start) {
     std::vector<whisper_token> tokens = prompt_tokens(context_, request_.prompt);
-    if (tokens.empty())
-      return tokens;
-    const size_t most = model_.hparams().n_text_ctx / 2 - 1;
-    if (tokens.size() > most)
-      tokens.erase(tokens.begin(), tokens.end() - static_cast<ptrdiff_t>(most));
+    const int context = model_.hparams().n_text_ctx;
+    const int room = std::min(context / 2, context - static_cast<int>(text_start) - kFewestTokens) - 1;
+    if (tokens.empty() || room <= 0)
+      return {};
+    if (tokens.size() > static_cast<size_t>(room))
+      tokens.erase(tokens.begin(), tokens.end() - room);
     tokens.insert(tokens.begin(), whisper_token_prev(&context_));
     return tokens;
   }
@@ -208,7 +211,8 @@ class Guess {
     for (const whisper_token token : text_)
       whole += token_bytes(context_, token);
     hypothesis_.compression_ratio = compression_ratio(whole);
-    if (probabilities_.empty())
+    // Less than the attention can tell apart is no audio.
+    if (probabilities_.empty() || frames_ < 2)
       return;
     const std::vector<whisper_token> start = start_tokens(context_, hypothesis_.language, request_.translate);
     const std::vector<double> times = lease_->use([&](whisper_state& state) {

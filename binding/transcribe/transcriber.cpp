@@ -385,9 +385,13 @@ class Job {
         tokens.push_back({token.id, token.probability});
       const auto last = first + static_cast<ptrdiff_t>(tokens.size());
       segment.words = words_of(context_, tokens, {first, last + 1}, language_);
+      // Where attention and timestamps disagree, the attention has mostly reached back over a pause.
+      const auto inside = [&segment, seek](double time) {
+        return std::max(std::min(seek / 100.0 + time, segment.end), segment.start);
+      };
       for (WordResult& word : segment.words) {
-        word.start += seek / 100.0;
-        word.end += seek / 100.0;
+        word.start = inside(word.start);
+        word.end = inside(word.end);
       }
       first = last;
     }

@@ -19,6 +19,8 @@ const RATE = 16_000
 /** Most bytes, and seconds of audio, that are heard between two turns of the event loop. */
 const PIECE = 65_536
 const PIECE_SECONDS = 4
+/** Whisper makes nothing of less than 100 ms. */
+const SHORTEST = 1600
 /** Seconds of speech that wait for their final before the writer is held up. */
 const MOST_WAITING_SECONDS = 30
 /** Events that wait for a reader before the writer is held up: a day of speech. */
@@ -300,7 +302,8 @@ export class LiveStream extends Duplex {
         open.due = performance.now()
         const { cut, reason, spoken } = boundary
         open.end = { cut, reason }
-        if (spoken <= this.#options.minSpeech && !open.shown) this.#drop(open)
+        const isNone = spoken <= this.#options.minSpeech || cut - open.start < SHORTEST
+        if (isNone && !open.shown) this.#drop(open)
         break
       }
     }

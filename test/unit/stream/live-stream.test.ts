@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import type { FinalEvent, StreamStatsEvent } from '../../../lib/stream/types.ts'
-import { FakeHost, inShort, loud, murmur, openStream, quiet, readAll, SECONDS, wordsOf } from './fakes.ts'
+import {
+  FakeHost,
+  inShort,
+  loud,
+  murmur,
+  openStream,
+  quiet,
+  readAll,
+  SECONDS,
+  settled,
+  wordsOf,
+} from './fakes.ts'
 
 /** Frames: 500 ms end an utterance, what is kept after its speech are 7 of them. */
 const PAUSE = 16
@@ -219,6 +230,20 @@ describe('without voice activity', () => {
       last = end
     }
     expect(last).toBe(2000 * SECONDS)
+  })
+})
+
+describe('less than 100 ms', () => {
+  it.each(['phrase', 'agreement'] as const)('is not decoded (%s)', async (policy) => {
+    const { live, host } = openStream({ vad: false, policy })
+    const events = readAll(live)
+    live.write(loud(3))
+    await live.flush()
+    live.write(loud(3))
+    await live.finish()
+    expect(host.calls).toEqual([])
+    await settled()
+    expect(inShort(events)).toEqual(['speech-start 0', 'speech-end 3', 'speech-start 3', 'speech-end 6'])
   })
 })
 
