@@ -8,7 +8,7 @@ import { Pacer } from '../pacer.ts'
 import { type WeightType, weightTypeNames } from './conversions.ts'
 import { corrupt } from './failures.ts'
 import { type FileLayout, inCommonOrder } from './file-layout.ts'
-import { closePlan, readModel } from './formats/index.ts'
+import { closePlan, readModel, requireUnchanged } from './formats/index.ts'
 import { readGeneration } from './generation.ts'
 import { typeName } from './ggml-types.ts'
 import { locateModel } from './locate.ts'
@@ -115,6 +115,7 @@ async function convert(input: ModelInput, path: string, options: ParsedOptions):
     try {
       for (const { offset, bytes } of layout.pieces) await file.write(offset, bytes)
       await writeTensors(plan, file.descriptor, layout.offsets, 'write', options)
+      await requireUnchanged(plan)
       await file.publish(layout.size)
     } catch (error) {
       await file.discard()

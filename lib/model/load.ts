@@ -14,7 +14,7 @@ import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
 import { alignmentHeadsOf } from './alignment-heads.ts'
 import { weightTypeNames } from './conversions.ts'
-import { closePlan, readModel } from './formats/index.ts'
+import { closePlan, readModel, requireUnchanged } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'
 import { type LocatedModel, locateModel } from './locate.ts'
 import { requireMemory } from './memory-guard.ts'
@@ -209,7 +209,7 @@ async function execute(
   signal?.addEventListener('abort', cancel, { once: true })
   try {
     const model = await task.result
-    if (failure === undefined && !signal?.aborted) return model
+    if (failure === undefined && !signal?.aborted) return await unlessChanged(model, plan)
     await model.dispose()
   } catch (error) {
     if (failure === undefined && !signal?.aborted) throw error
@@ -217,4 +217,15 @@ async function execute(
     signal?.removeEventListener('abort', cancel)
   }
   throw failure === undefined ? signal?.reason : failure.error
+}
+
+/** Weights of a file that was written to meanwhile are of nobody's model. */
+async function unlessChanged(model: NativeModel, plan: LoadPlan): Promise<NativeModel> {
+  try {
+    await requireUnchanged(plan)
+    return model
+  } catch (error) {
+    await model.dispose()
+    throw error
+  }
 }

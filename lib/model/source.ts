@@ -7,5 +7,7 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Uint8Array>
   /** What the addon gets: an open file descriptor, or the bytes. */
   readonly native: { fd: number } | { bytes: Uint8Array }
+  /** Throws `ERR_MODEL_CORRUPT` when the file was written to since it was opened: what was read may be of both. */
+  requireUnchanged(): Promise<void>
   close(): Promise<void>
 }

@@ -73,7 +73,7 @@ export async function openFileSource(path: string, name = path): Promise<ByteSou
   try {
     const stats = await handle.stat()
     requireRegularFile(path, stats)
-    return new FileSource(name, stats.size, handle)
+    return new FileSource(name, stats, handle)
   } catch (error) {
     await handle.close()
     throw error
@@ -88,11 +88,13 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
 class FileSource implements ByteSource {
   readonly name: string
   readonly size: number
+  readonly #modified: number
   readonly #handle: FileHandle
 
-  constructor(name: string, size: number, handle: FileHandle) {
+  constructor(name: string, { size, mtimeMs }: Stats, handle: FileHandle) {
     this.name = name
     this.size = size
+    this.#modified = mtimeMs
     this.#handle = handle
   }
 
@@ -119,6 +121,12 @@ class FileSource implements ByteSource {
     }
   }
 
+  async requireUnchanged(): Promise<void> {
+    const { size, mtimeMs } = await this.#handle.stat()
+    if (size !== this.size || mtimeMs !== this.#modified)
+      throw corrupt(this.name, 'it was written to while it was read')
+  }
+
   async close(): Promise<void> {
     await this.#handle.close()
   }
@@ -136,10 +144,15 @@ class BytesSource implements ByteSource {
 
   async read(offset: number, length: number): Promise<Uint8Array> {
     requireInside(this, offset, length)
-    const { bytes } = this.native
     // A buffer that was detached or shortened is empty or short from then on.
-    if (bytes.byteLength !== this.size) throw corrupt(this.name, 'its buffer was detached while it was read')
+    await this.requireUnchanged()
+    const { bytes } = this.native
     return bytes.subarray(offset, offset + length)
+  }
+
+  async requireUnchanged(): Promise<void> {
+    if (this.native.bytes.byteLength !== this.size)
+      throw corrupt(this.name, 'its buffer was detached while it was read')
   }
 
   async close(): Promise<void> {}

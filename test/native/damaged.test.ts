@@ -1,11 +1,8 @@
-import { renameSync, rmSync, truncateSync } from 'node:fs'
+import { truncateSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { addon, loadBackends } from '../../lib/backend/addon.ts'
 import { loadModel, WhisperHipError } from '../../lib/index.ts'
-import { closePlan, readModel } from '../../lib/model/formats/index.ts'
-import { toNativePlan } from '../../lib/model/plan-to-native.ts'
 import { assembleCt2, ct2Parts, writeCt2Folder } from '../fixtures/ct2-builder.ts'
 import { assembleGgml, ggmlParts } from '../fixtures/ggml-builder.ts'
 import { writeHuggingFaceFiles } from '../fixtures/hf-files.ts'
@@ -137,49 +134,6 @@ describe('a damaged file that is tried again and again', () => {
       await expectNothingLeft()
     },
   )
-})
-
-describe('a file that changes while it is loaded', () => {
-  const { bytes } = assembleGgml(ggmlParts(tiny))
-
-  it('by being cut is corrupt', async () => {
-    const path = writeTemporary('shrinking.bin', bytes)
-    await loadBackends()
-    const plan = await readModel(path)
-    truncateSync(path, bytes.length - 1)
-    const options = {
-      backend: 'cpu',
-      device: 0,
-      allowPartial: true,
-      flashAttention: true,
-      idleStates: 1,
-    } as const
-    const task = addon().native.loadModel(
-      toNativePlan(plan, () => expect.unreachable()),
-      options,
-      () => {},
-    )
-    const error = await rejection(task.result)
-    await closePlan(plan)
-    expect(error).toMatchObject({ code: 'ERR_MODEL_CORRUPT' })
-    await expectNothingLeft()
-  })
-
-  it('by being deleted, or replaced by another, is the one that was opened', async () => {
-    for (const [name, act] of [
-      ['deleted.bin', rmSync],
-      ['replaced.bin', (path: string) => renameSync(writeTemporary('other.bin', 'no model'), path)],
-    ] as const) {
-      const path = writeTemporary(name, bytes)
-      let acted = false
-      const onProgress = () => {
-        if (!acted) act(path)
-        acted = true
-      }
-      await withModel(path, async ({ info }) => expect(info.fileBytes).toBe(bytes.length), { onProgress })
-      expect(acted).toBe(true)
-    }
-  })
 })
 
 describe('weights that are no numbers', () => {

@@ -68,3 +68,8 @@ async function readFormat({ source, folder }: ModelSource, pacer: Pacer): Promis
 export async function closePlan(plan: LoadPlan): Promise<void> {
   await Promise.all(plan.sources.map((source) => source.close()))
 }
+
+/** @throws WhisperHipError `ERR_MODEL_CORRUPT` when one of the files was written to since it was opened */
+export async function requireUnchanged(plan: LoadPlan): Promise<void> {
+  await Promise.all(plan.sources.map((source) => source.requireUnchanged()))
+}

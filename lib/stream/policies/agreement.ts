@@ -15,7 +15,7 @@ import {
 
 const RATE = 16_000
 /** A word that ends closer to the end of the audio may be half of one … */
-const UNFINISHED_SECONDS = 0.5
+const UNFINISHED_SECONDS = 0.7
 /** … and one that the model is not sure of may become another when more was heard. */
 const UNSURE_SECONDS = 2
 const SURE_PROBABILITY = 0.5

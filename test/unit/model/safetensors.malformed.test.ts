@@ -126,6 +126,7 @@ describe('a damaged safetensors file', () => {
         reads.push(length)
         return head.subarray(offset, offset + length)
       },
+      requireUnchanged: async () => {},
       close: async () => {},
     }
     expect((await failureOf(readSafetensors(source, new Pacer()))).code).toBe('ERR_MODEL_UNSUPPORTED')
