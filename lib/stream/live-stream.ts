@@ -174,9 +174,9 @@ export class LiveStream extends Duplex {
         callback(toLibraryError(error, this.#caller) as Error)
         return
       }
-      if (to < chunk.length) setImmediate(hear, to)
-      else if (this.#isFull()) this.#heldWrite = callback
-      else callback()
+      const goOn = to < chunk.length ? () => setImmediate(hear, to) : callback
+      if (this.#isFull()) this.#heldWrite = goOn
+      else goOn()
     }
     hear(0)
   }

@@ -11,12 +11,12 @@ const AT_ONCE = 1
 
 const DEFAULT_MOST = 64
 
-/** The live transcriptions of a model. It does not keep them alive. */
+/** The live transcriptions of a model. It does not keep them alive: those that were forgotten or destroyed count no more. */
 export class StreamSet {
   readonly #host: DecoderHost
   readonly #most: number
   readonly #open = new Set<WeakRef<LiveStream>>()
-  readonly #forgotten = new FinalizationRegistry<WeakRef<LiveStream>>((stream) => this.#open.delete(stream))
+  readonly #closing = new AbortController()
   #isWarm = false
 
   constructor(model: NativeModel, stores: DecoderHost['stores'], most = DEFAULT_MOST) {
@@ -26,6 +26,9 @@ export class StreamSet {
 
   /** @throws `ERR_TOO_MANY_STREAMS`, and what the addon throws */
   open(options: ParsedStreamOptions, caller: { stack?: string }): LiveStream {
+    for (const stream of this.#open) {
+      if (stream.deref()?.destroyed !== false) this.#open.delete(stream)
+    }
     if (this.#open.size >= this.#most) {
       throw new WhisperHipError(
         'ERR_TOO_MANY_STREAMS',
@@ -41,24 +44,15 @@ export class StreamSet {
     const { format, sampleRate, channels, network } = options
     const ear = new (addon().native.LiveAudio)({ format, sampleRate, channels, network })
     const stream = new LiveStream(this.#host, ear, options, caller)
-    this.#keep(stream)
+    this.#open.add(new WeakRef(stream))
     this.#warmUp(options)
     return stream
   }
 
   /** Ends all of them. */
   abandon(error: Error): void {
+    this.#closing.abort(error)
     for (const stream of [...this.#open]) stream.deref()?.abandon(error)
-  }
-
-  #keep(stream: LiveStream): void {
-    const weak = new WeakRef(stream)
-    this.#open.add(weak)
-    this.#forgotten.register(stream, weak, weak)
-    stream.once('close', () => {
-      this.#open.delete(weak)
-      this.#forgotten.unregister(weak)
-    })
   }
 
   /** The first decoding loads kernels and makes its caches: that is done before the first word. */
@@ -69,6 +63,6 @@ export class StreamSet {
     const question = { context: '', prefix: [], beamSize: 1 }
     const urgency = { final: false, due: 0 }
     // What fails here fails again, and is told, when there is speech.
-    decoder.guess(new Float32Array(16_000), question, urgency, new AbortController().signal).catch(() => {})
+    decoder.guess(new Float32Array(16_000), question, urgency, this.#closing.signal).catch(() => {})
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { StreamEvent } from '../../../lib/stream/types.ts'
-import { FakeHost, inShort, loud, openStream, quiet, readAll, settled } from './fakes.ts'
+import { FakeEar, FakeHost, inShort, loud, openStream, quiet, readAll, settled } from './fakes.ts'
 
 const PAUSE = 16
 
@@ -126,6 +126,40 @@ describe('a slow machine', () => {
       ['4.', 4],
       ['5.', 5],
     ])
+  })
+
+  it('takes no more of a very long chunk than it can keep', async () => {
+    /** To this one 250 bytes are a frame: a piece of 8000 bytes is about a second. */
+    class FakeSlowEar extends FakeEar {
+      frames = 0
+      override push(bytes: Uint8Array) {
+        this.frames += bytes.length / 250
+        return super.push(bytes.filter((_, i) => i % 250 === 0))
+      }
+    }
+    const ear = new FakeSlowEar()
+    const { live, answer } = openStream({ sampleRate: 1000 }, new FakeHost(), ear)
+    const events = readAll(live)
+    const chunk = Buffer.concat(Array.from({ length: 6 }, () => [loud(280 * 250), quiet(PAUSE * 250)]).flat())
+    let isTaken = false
+    live.write(chunk, () => {
+      isTaken = true
+    })
+    const heardOf = async () => {
+      for (let i = 0; i < 100; i++) await settled()
+      return Math.round(ear.frames / 296)
+    }
+    expect(await heardOf()).toBe(4)
+    await answer(' 0.')
+    expect(await heardOf()).toBe(5)
+    expect(isTaken).toBe(false)
+    for (let i = 1; i < 6; i++) {
+      await answer(` ${i}.`)
+      await heardOf()
+    }
+    expect(isTaken).toBe(true)
+    const texts = events.flatMap((event) => (event.type === 'final' ? [event.text] : []))
+    expect(texts).toEqual(['0.', '1.', '2.', '3.', '4.', '5.'])
   })
 
   it('does not hold up a writer of silence', async () => {
