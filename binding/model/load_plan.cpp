@@ -255,7 +255,7 @@ void PlanSource::write(uint64_t offset, const void* data, size_t length) const {
     if (count < 0 && errno == EINTR)
       continue;
     if (count <= 0)
-      throw Error("ERR_WRITE", std::string("The file cannot be written: ") + std::strerror(errno));
+      throw Error("ERR_WRITE", std::strerror(errno));
     done += static_cast<size_t>(count);
   }
 }

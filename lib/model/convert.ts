@@ -18,6 +18,7 @@ import { toNativePlan } from './plan-to-native.ts'
 import type { ByteSource } from './source.ts'
 import { storeBytes } from './store-bytes.ts'
 import type { ModelInput } from './types.ts'
+import { cannotWrite } from './write-failure.ts'
 import { ggmlLayout } from './write-ggml.ts'
 import { ggufLayout } from './write-gguf.ts'
 
@@ -113,13 +114,14 @@ async function convert(input: ModelInput, path: string, options: ParsedOptions):
     const layout = format === 'gguf' ? await gguf(plan, located.input, options) : ggmlLayout(plan)
     const file = await NewFile.create(path, layout.size)
     try {
-      for (const { offset, bytes } of layout.pieces) await file.write(offset, bytes)
       await writeTensors(plan, file.descriptor, layout.offsets, 'write', options)
       await requireUnchanged(plan)
+      // What makes a model of it comes last.
+      for (const { offset, bytes } of layout.pieces) await file.write(offset, bytes)
       await file.publish(layout.size)
     } catch (error) {
       await file.discard()
-      throw error
+      throw isNativeWrite(error) ? cannotWrite(path, error) : error
     }
     if (options.verify) await verify(plan, path, options)
     const weightType = typeName(plan.weightType)
@@ -128,6 +130,11 @@ async function convert(input: ModelInput, path: string, options: ParsedOptions):
   } finally {
     await closePlan(plan)
   }
+}
+
+/** The addon knows why a write failed, but not of which file. */
+function isNativeWrite(error: unknown): boolean {
+  return !(error instanceof WhisperHipError) && (error as { code?: unknown }).code === 'ERR_WRITE'
 }
 
 function formatOf(path: unknown): 'gguf' | 'ggml' {

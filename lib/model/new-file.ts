@@ -1,20 +1,26 @@
-import { type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
 import { cannotWrite } from './write-failure.ts'
 
 /** Left free beside the file. */
 const RESERVE = 32 << 20
+/** Milliseconds without a write after which an unfinished file is nobody's: who writes one was killed. */
+const ABANDONED = 3_600_000
 
 /**
  * A large file that is there as a whole or not at all: it is written beside its place, flushed to the disk, and moved there.
  */
 export class NewFile {
+  /** As it was given, for messages. */
+  readonly #name: string
   readonly #path: string
   readonly #partial: string
   readonly #handle: FileHandle
 
-  private constructor(path: string, partial: string, handle: FileHandle) {
+  private constructor(name: string, path: string, partial: string, handle: FileHandle) {
+    this.#name = name
     this.#path = path
     this.#partial = partial
     this.#handle = handle
@@ -22,16 +28,18 @@ export class NewFile {
 
   /**
    * @param path its folder must exist; what is there is replaced at the end
+   * @param room tells how much room there is
    * @throws WhisperHipError `ERR_WRITE`, also when the disk has no room for `size` bytes
    */
-  static async create(path: string, size: number): Promise<NewFile> {
+  static async create(path: string, size: number, room: typeof roomOf = roomOf): Promise<NewFile> {
     const place = resolve(path)
     const folder = dirname(place)
     try {
-      await requireSpace(folder, size)
+      await removeAbandoned(folder, basename(place))
+      await requireSpace(folder, size, room)
       await requireNoFolder(place)
-      const partial = join(folder, `.${basename(place)}.${process.pid}.partial`)
-      return new NewFile(place, partial, await open(partial, 'wx+'))
+      const partial = join(folder, partialName(basename(place), randomBytes(4).toString('hex')))
+      return new NewFile(path, place, partial, await open(partial, 'wx+'))
     } catch (error) {
       throw error instanceof WhisperHipError ? error : cannotWrite(path, error)
     }
@@ -48,7 +56,7 @@ export class NewFile {
         done += (await this.#handle.write(bytes, done, left, offset + done)).bytesWritten
       }
     } catch (error) {
-      throw cannotWrite(this.#path, error)
+      throw cannotWrite(this.#name, error)
     }
   }
 
@@ -61,7 +69,7 @@ export class NewFile {
       await rename(this.#partial, this.#path)
       await syncFolder(dirname(this.#path))
     } catch (error) {
-      throw cannotWrite(this.#path, error)
+      throw cannotWrite(this.#name, error)
     }
   }
 
@@ -72,8 +80,25 @@ export class NewFile {
   }
 }
 
-async function requireSpace(folder: string, size: number): Promise<void> {
-  const { blocks, bavail, bsize } = await statfs(folder)
+const partialName = (name: string, key: string) => `.${name}.${key}.partial`
+
+/** Removes the unfinished files of earlier processes that were killed. */
+async function removeAbandoned(folder: string, name: string): Promise<void> {
+  for await (const { name: entry } of await opendir(folder)) {
+    const key = /\.([0-9a-f]{8})\.partial$/.exec(entry)?.[1]
+    if (key === undefined || entry !== partialName(name, key)) continue
+    const path = join(folder, entry)
+    const found = await stat(path).catch(() => undefined) // then its writer has just finished
+    if (found?.isFile() && Date.now() - found.mtimeMs > ABANDONED) await rm(path, { force: true })
+  }
+}
+
+async function roomOf(folder: string): Promise<{ blocks: number; bavail: number; bsize: number }> {
+  return await statfs(folder)
+}
+
+async function requireSpace(folder: string, size: number, room: typeof roomOf): Promise<void> {
+  const { blocks, bavail, bsize } = await room(folder)
   const free = bavail * bsize
   // Some network and user-space file systems do not say how large they are.
   if (blocks === 0 || free >= size + RESERVE) return

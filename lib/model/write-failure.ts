@@ -9,6 +9,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota of the disk is used up',
   EISDIR: 'it is a folder',
+  EFBIG: 'it is too large for the file system, or for a limit of this process',
 }
 
 /** A file cannot be written. */
