@@ -8,6 +8,8 @@ import { AudioBuffer } from './audio-buffer.ts'
 import { Decoder, type DecoderHost } from './decoder.ts'
 import { type Boundary, Endpointer, FRAME } from './endpointer.ts'
 import { EventQueue } from './event-queue.ts'
+import { FileGuard } from './file-guard.ts'
+import { Loudness } from './loudness.ts'
 import type { ParsedStreamOptions } from './options.ts'
 import { AgreementPolicy } from './policies/agreement.ts'
 import { PhrasePolicy } from './policies/phrase.ts'
@@ -32,9 +34,6 @@ interface Flush {
   failed(error: unknown): void
 }
 
-/** The bytes that files begin with which are no PCM. */
-const FILE_MAGICS = ['RIFF', 'OggS', 'fLaC', 'ID3\u0003', 'ID3\u0004']
-
 /**
  * A live transcription: bytes of PCM are written, events are read. A Node `Duplex`, so that audio can be piped in, and an async iterable of
  * {@link StreamEvent}.
@@ -55,10 +54,8 @@ export class LiveStream extends Duplex {
   /** Those without a final, oldest first. */
   #utterances: Utterance[] = []
   #count = 0
-  /** Frames of loudness, where there is no voice activity. */
-  #quiet = new Float32Array(0)
-  /** The first four bytes, as far as they have come. */
-  #first = ''
+  readonly #loudness = new Loudness()
+  readonly #fileGuard = new FileGuard()
   #work:
     | { controller: AbortController; utterance: Utterance; kind: 'partial' | 'ahead' | 'final' }
     | undefined
@@ -168,7 +165,7 @@ export class LiveStream extends Duplex {
         return
       }
       try {
-        if (from === 0) this.#refuseFiles(chunk)
+        if (from === 0) this.#fileGuard.check(chunk)
         this.#hear(this.#ear.push(chunk.subarray(from, to)))
       } catch (error) {
         callback(toLibraryError(error, this.#caller) as Error)
@@ -228,38 +225,12 @@ export class LiveStream extends Duplex {
     this.#advance()
   }
 
-  /** The bytes of a file are no PCM: they would be heard as noise. */
-  #refuseFiles(chunk: Buffer): void {
-    if (this.#first.length === 4) return
-    this.#first += chunk.toString('latin1', 0, 4 - this.#first.length)
-    if (!FILE_MAGICS.includes(this.#first)) return
-    throw new WhisperHipError(
-      'ERR_INVALID_ARGUMENT',
-      `Expected PCM samples for the live audio but received a file that begins with ${JSON.stringify(this.#first)}`,
-      { advice: ['Decode it first, e.g. with ffmpeg -f s16le, or use transcribe() for files'] },
-    )
-  }
-
   #hear({ samples, probabilities }: NativeHeard): void {
     this.#audio.append(samples)
-    for (const probability of this.#options.network === '' ? this.#loudness(samples) : probabilities) {
+    for (const probability of this.#options.network === '' ? this.#loudness.push(samples) : probabilities) {
       this.#decide(this.#endpointer.push(probability, this.#audio.end))
     }
     this.#advance()
-  }
-
-  /** How loud each frame is that is complete with these samples. */
-  #loudness(samples: Float32Array): number[] {
-    const all = new Float32Array(this.#quiet.length + samples.length)
-    all.set(this.#quiet)
-    all.set(samples, this.#quiet.length)
-    const frames: number[] = []
-    let at = 0
-    for (; at + FRAME <= all.length; at += FRAME) {
-      frames.push(all.subarray(at, at + FRAME).reduce((sum, sample) => sum + sample * sample, 0))
-    }
-    this.#quiet = all.slice(at)
-    return frames
   }
 
   #decide(boundaries: readonly Boundary[]): void {
