@@ -77,7 +77,7 @@ describe('words are committed', () => {
     const talk = new Talk()
     await talk.hear(1, ' We wen')
     // "went" ends at 0.7 s.
-    expect(await talk.hear(0.9, ' We wen')).toEqual(['We', ' wen'])
+    expect(await talk.hear(1.2, ' We wen')).toEqual(['We', ' wen'])
   })
 
   it('once: they are given to the model as the beginning of its text', async () => {
