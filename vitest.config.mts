@@ -33,6 +33,9 @@ export default defineConfig({
         ...(globalSetup === undefined ? {} : { globalSetup }),
         // An addon belongs to a process; a crash ends one file's tests, not the run.
         pool: 'forks',
+        // Without an addon, a process for each of the many files would take longer than the tests in it. They find everything as a process
+        // of their own would have it: what changes the process or a mocked module puts it back.
+        isolate: name !== 'unit',
         testTimeout: seconds * 1000,
         hookTimeout: seconds * 1000,
         // Inference uses all cores: two files at once only make both slow.

@@ -1,13 +1,13 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createReadStream, existsSync } from 'node:fs'
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { prepareAudio } from '../../../lib/audio/sources.ts'
 import type { AudioInput } from '../../../lib/audio/types.ts'
 import { type LogEntry, setLogger } from '../../../lib/log.ts'
@@ -103,12 +103,15 @@ describe('decoding with ffmpeg', () => {
   )
 
   it('leaves no temporary file behind for formats that need one', async () => {
-    const before = await readdir(tmpdir())
-    await expectTone(await readFile(join(folder, 'tone.m4a')))
-    const left = (await readdir(tmpdir())).filter(
-      (name) => !before.includes(name) && /^whisper-hip-(?!test)/.test(name),
-    )
-    expect(left).toEqual([])
+    const temporary = join(folder, 'temporary')
+    await mkdir(temporary)
+    vi.stubEnv('TMPDIR', temporary)
+    try {
+      await expectTone(await readFile(join(folder, 'tone.m4a')))
+    } finally {
+      vi.unstubAllEnvs()
+    }
+    expect(await readdir(temporary)).toEqual([])
   })
 
   it('decodes WAV files with a codec that the addon does not know', async () => {

@@ -1,20 +1,25 @@
-import { describe, expect, it, vi } from 'vitest'
-import { openFileSource } from '../../../lib/model/sources.ts'
-import { failureOf } from './support.ts'
+import { expect, it, vi } from 'vitest'
 
-// Stands for a file without permission: tests that run as root may read every real one.
-vi.mock('node:fs/promises', async (original) => ({
-  ...(await original<typeof import('node:fs/promises')>()),
-  open: async (path: string) => {
-    throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' })
-  },
-}))
-
-describe('a file without permission', () => {
-  it('is refused by name', async () => {
-    const error = await failureOf(openFileSource(import.meta.filename))
-    expect(error.code).toBe('ERR_MODEL_NOT_FOUND')
-    expect(error.message).toBe(`Cannot open the model '${import.meta.filename}': permission denied`)
-    expect(error.cause).toBeInstanceOf(Error)
-  })
+// Tests that run as root may read every real file.
+it('a file without permission is refused by name', async () => {
+  vi.resetModules()
+  vi.doMock('node:fs/promises', async (original) => ({
+    ...(await original<typeof import('node:fs/promises')>()),
+    open: async (path: string) => {
+      throw Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' })
+    },
+  }))
+  try {
+    const { openFileSource } = await import('../../../lib/model/sources.ts')
+    const error = await openFileSource(import.meta.filename).catch((failure) => failure)
+    expect(error).toMatchObject({
+      name: 'WhisperHipError',
+      code: 'ERR_MODEL_NOT_FOUND',
+      message: `Cannot open the model '${import.meta.filename}': permission denied`,
+      cause: expect.any(Error),
+    })
+  } finally {
+    vi.doUnmock('node:fs/promises')
+    vi.resetModules()
+  }
 })
