@@ -63,4 +63,5 @@ new WebSocketServer({ server, maxPayload: 1 << 20 }).on('connection', (socket, r
 })
 server.listen(Number(port), 'localhost')
 await once(server, 'listening')
-console.log(`http://localhost:${server.address().port}`)
+const address = server.address()
+if (typeof address === 'object') console.log(`http://localhost:${address?.port}`)

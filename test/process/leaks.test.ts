@@ -54,8 +54,7 @@ describe('loading again and again', () => {
       for (const path of paths.broken) expect(found.outcomes[path].join(), path).toMatch(/^ERR_MODEL_[A-Z]+$/)
       expect(found).toMatchObject({ files: 0, native: { models: 0, states: 0, tasks: 0, byteStores: 0 } })
       // Caches and the allocator take what they need now and then; a leak takes it in each ten rounds.
-      const [, second] = found.growth.toSorted((a: number, b: number) => a - b)
-      expect(second, found.growth.join()).toBeLessThan(1)
+      expect(Math.min(...found.growth), found.growth.join()).toBeLessThan(0.8)
       expect(found.seconds).toBeLessThan(1)
       expect(found.bytes).toBeLessThan(64 << 20)
     },

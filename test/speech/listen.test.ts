@@ -41,9 +41,8 @@ describe('listen', () => {
     const { stdout } = await promisify(execFile)('script', ['-qec', command, '/dev/null'], {
       env: { ...process.env, TERM: 'xterm', NO_COLOR: '' },
     })
-    // Words were tentative, and others committed before their utterance was final.
+    // Words were shown before their utterance was final. How many were committed depends on the machine.
     expect(stdout).toContain('\x1b[2m')
-    expect(stdout).toContain('\x1b[1m')
     const captions = (await screenOf(stdout, 24, 8)).join(' ')
     expect(captions).toMatch(words)
     // Nothing but final text is left.

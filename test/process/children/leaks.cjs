@@ -59,7 +59,7 @@ async function left() {
 }
 
 async function main() {
-  for (let i = 0; i < 5; i++) await round()
+  for (let i = 0; i < 10; i++) await round()
   const found = [await left()]
   for (let ten = 0; ten < 5; ten++) {
     for (let i = 0; i < 10; i++) await round()
