@@ -49,29 +49,34 @@ export const processorTime = (threads) => () => {
 }
 
 /**
- * Feeds 16 kHz mono 16-bit samples to a stream, 100 ms at a time, and collects what it says and when.
+ * Feeds 16 kHz mono 16-bit samples to a stream, 100 ms at a time, and tells what it says and when.
  * @param {import('../../lib/index.ts').LiveStream} live
- * @param {Buffer} pcm
+ * @param {Iterable<Buffer>} pieces of any length
+ * @param {(heard: Timed) => void} onEvent
  * @param {() => number} [now] the clock that computing is charged by, in seconds
- * @returns {Promise<Timed[]>}
  */
-export async function feed(live, pcm, now = wallTime) {
+export async function feed(live, pieces, onEvent, now = wallTime) {
   const clock = new VirtualClock(now)
-  /** @type {Timed[]} */
-  const events = []
-  live.on('data', (event) => events.push({ time: clock.tick(live.decoding), event }))
+  live.on('data', (event) => onEvent({ time: clock.tick(live.decoding), event }))
   const done = new Promise((resolve, reject) => live.once('end', resolve).once('error', reject))
-  const bytes = CHUNK_SECONDS * 32_000
-  for (let at = 0; at < pcm.length; at += bytes) {
-    const due = Math.min(at + bytes, pcm.length) / 32_000
+  let due = 0
+  for (const chunk of chunksOf(pieces)) {
+    due += chunk.length / 32_000
     while (live.decoding && clock.tick(true) < due) await sleep(LOOK_EVERY_MS)
     clock.tick(false)
     clock.jump(due)
-    const taken = live.write(pcm.subarray(at, at + bytes))
+    const taken = live.write(chunk)
     clock.tick(live.decoding)
     await new Promise((resolve) => (taken ? setImmediate(resolve) : live.once('drain', resolve)))
   }
   live.end()
   await done
-  return events
+}
+
+/** @param {Iterable<Buffer>} pieces */
+function* chunksOf(pieces) {
+  const bytes = CHUNK_SECONDS * 32_000
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += bytes) yield piece.subarray(at, at + bytes)
+  }
 }

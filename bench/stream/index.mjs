@@ -9,11 +9,10 @@
  * --charge processor charges the processor time of computing, divided by the processors, instead of the time by the clock: for a CPU that has other
  * things to do, too. Without recordings: those of the tests, which have texts. Needs ffmpeg and a build. Only figures of a quiet machine mean something.
  */
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { cpus, loadavg } from 'node:os'
 import { basename } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { run } from '../../scripts/support/script.mjs'
 import { material, materialText } from '../../scripts/test-material.mjs'
 import { library } from '../support/library.mjs'
@@ -21,27 +20,7 @@ import { importSources } from '../support/prepare.mjs'
 import { printTable } from '../support/table.mjs'
 import { feed, processorTime } from './feed.mjs'
 import { measure, quantile } from './measure.mjs'
-
-const RECORDINGS = [
-  'jfk.wav',
-  'librivox-0870.wav',
-  'librivox-0880.wav',
-  'librivox-0890.wav',
-  'librivox-0920.wav',
-  'librivox-0930.wav',
-  'sonnet.wav',
-  'fast-and-slow.wav',
-  'cold.wav',
-  'cough.wav',
-  'wizard.flac',
-]
-
-/** @param {string} path 16 kHz mono 16-bit samples */
-async function decode(path) {
-  const args = ['-v', 'error', '-nostdin', '-i', path, '-f', 's16le', '-ar', '16000', '-ac', '1', 'pipe:1']
-  const { stdout } = await promisify(execFile)('ffmpeg', args, { encoding: 'buffer', maxBuffer: 1 << 30 })
-  return stdout
-}
+import { pcmOf, RECORDINGS } from './recordings.mjs'
 
 /** @param {readonly number[]} values */
 const halfAndMost = (values) => `${quantile(values, 0.5).toFixed(2)} / ${quantile(values, 0.95).toFixed(2)}`
@@ -89,7 +68,7 @@ await run(async () => {
     final: /** @type {number[]} */ ([]),
   }
   for (const { name, path, text } of subjects) {
-    const pcm = await decode(path)
+    const pcm = await pcmOf(path)
     const offline = (await model.transcribe(path, { language })).text
     const live = model.stream({
       policy: /** @type {'agreement'} */ (values.policy),
@@ -97,11 +76,10 @@ await run(async () => {
       language,
     })
     const before = process.memoryUsage.rss()
-    const events = await feed(
-      live,
-      pcm,
-      values.charge === 'processor' ? processorTime(cpus().length) : undefined,
-    )
+    /** @type {import('./feed.mjs').Timed[]} */
+    const events = []
+    const clock = values.charge === 'processor' ? processorTime(cpus().length) : undefined
+    await feed(live, [pcm], (heard) => events.push(heard), clock)
     const grown = (process.memoryUsage.rss() - before) / 1e6
     const found = measure(events)
     if (values.verbose)

@@ -67,15 +67,17 @@ export interface ChildOptions {
   before?: string
   /** Closes the reading end of its stdout at once. */
   deaf?: boolean
+  /** Seconds after which it is killed; default 30. */
+  patience?: number
 }
 
-/** Runs a program to its end; after 30 seconds it is killed. */
+/** Runs a program to its end. */
 export function runChild(
   program: string,
   args: readonly string[] = [],
   options: ChildOptions = {},
 ): Promise<Ended> {
-  const { nodeArgs = [], env = {}, signal, before = '', deaf = false } = options
+  const { nodeArgs = [], env = {}, signal, before = '', deaf = false, patience = 30 } = options
   const path = join(import.meta.dirname, 'children', program)
   const command = [process.execPath, ...nodeArgs, path, ...args]
   return new Promise((resolve, reject) => {
@@ -84,7 +86,7 @@ export function runChild(
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...materials, ...env },
     })
-    const timer = setTimeout(() => child.kill('SIGKILL'), 30_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 1000 * patience)
     const ended = { stdout: '', stderr: '' }
     let since = performance.now()
     let acted = false

@@ -319,7 +319,7 @@ describe('the end', () => {
 
   it('is not hurried by a Ctrl-C that comes twice, as under npx', async () => {
     const env = fakes(['arecord'])
-    const ended = await listen([], { env, before: noPipe, signal: 'SIGINT', again: 20 })
+    const ended = await listen([], { env, before: noPipe, signal: 'SIGINT', again: 2 })
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' })
   })
 

@@ -8,7 +8,7 @@ function expectQuiet(stderr: string): void {
   expect(stderr).not.toMatch(/ggml|whisper_|assert|terminate called|fatal|segmentation/i)
 }
 
-describe.each(['loading', 'decoding audio', 'encoding', 'decoding text', 'disposing'])(
+describe.each(['loading', 'decoding audio', 'encoding', 'decoding text', 'hearing live audio', 'disposing'])(
   'while %s',
   (phase) => {
     it.each([
@@ -46,7 +46,7 @@ describe('an exit in the middle of a graph', () => {
 })
 
 describe('a worker', () => {
-  const phases = ['loading', 'decoding audio', 'encoding', 'decoding text', 'idle']
+  const phases = ['loading', 'decoding audio', 'encoding', 'decoding text', 'hearing live audio', 'idle']
 
   it('can be terminated in each phase, many times, and leaves nothing', async () => {
     const often = [...phases, 'decoding text', 'decoding text', 'decoding text', 'loading', 'decoding text']

@@ -52,6 +52,14 @@ const phases = {
       onSegment: () => setTimeout(act, Number(process.env.DELAY ?? 0)),
     })
   },
+  'hearing live audio': async () => {
+    const model = await load(SLOW_MODEL)
+    const live = model.stream({ vad: false, policy: 'agreement', language: 'en' })
+    live.on('error', () => {})
+    live.write(Buffer.from(Int16Array.from(hum(3), (sample) => 32_767 * sample).buffer))
+    setTimeout(act, 100)
+    await live.finish()
+  },
   disposing: async () => {
     const model = await load(SLOW_MODEL)
     model.transcribe(hum(1), greedy).catch(() => {})

@@ -24,6 +24,13 @@ const phases = {
     const model = await load(SMALL_MODEL)
     await model.transcribe(speech(90), { ...greedy, onSegment: now })
   },
+  'hearing live audio': async () => {
+    const model = await load(SLOW_MODEL)
+    const live = model.stream({ vad: false, policy: 'agreement', language: 'en' })
+    live.write(Buffer.from(Int16Array.from(speech(3), (sample) => 32_767 * sample).buffer))
+    setTimeout(now, 100)
+    await live.finish()
+  },
   idle: async () => {
     const model = await load(SMALL_MODEL)
     await model.transcribe(speech(10), greedy)
