@@ -4,52 +4,48 @@
 #include "backend/gpu_watch.h"
 #include "ggml-backend.h"
 #include "model/sampling.h"
+#include "model/vocabulary_maps.h"
+#include "model/whisper_hooks.h"
 
 namespace whisper_hip {
 static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgraph* graph);
-static ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel, ggml_tensor* input,
-                                     int stride, int dilation);
-static void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size);
-static void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size);
-static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params);
-static ggml_tensor* flash_attention_for_whisper(ggml_context* context, ggml_tensor* q, ggml_tensor* k,
-                                                ggml_tensor* v, ggml_tensor* mask, float scale, float bias,
-                                                float softcap);
-static ggml_tensor* soft_max_for_whisper(ggml_context* context, ggml_tensor* scores, ggml_tensor* mask,
-                                         float scale, float bias);
-static void expand_for_whisper(ggml_cgraph* graph, ggml_tensor* tensor);
 } // namespace whisper_hip
 
 // Every graph computation of whisper.cpp goes through the shared compute threads.
 #define ggml_backend_sched_graph_compute whisper_hip::compute_for_whisper
-// It goes on without a GPU that cannot be started, and dies later of the weights that lie there.
+// What stands in the place of functions of ggml: see whisper_hooks.h.
 #define ggml_backend_dev_init whisper_hip::init_device_for_whisper
-// Sampling: see sampling.h. The sorted list that std::partial_sort makes is not read.
-#define discrete_distribution TokenDistribution
-#define partial_sort sort_nothing
-// Copies from and to a GPU that hangs: see gpu_watch.h.
 #define ggml_backend_tensor_get whisper_hip::get_for_whisper
 #define ggml_backend_tensor_set whisper_hip::set_for_whisper
-// ggml's own asks for f16 kernels.
+#define ggml_backend_alloc_ctx_tensors_from_buft whisper_hip::alloc_weights_for_whisper
+#define ggml_backend_buffer_clear whisper_hip::clear_for_whisper
 #define ggml_conv_1d_ph whisper_hip::conv_for_whisper
-// Cross-attention is looked at for the times of words: see cross_attention().
 #define ggml_flash_attn_ext whisper_hip::flash_attention_for_whisper
 #define ggml_soft_max_ext whisper_hip::soft_max_for_whisper
 #define ggml_build_forward_expand whisper_hip::expand_for_whisper
+// Sampling: see sampling.h. The sorted list that std::partial_sort makes is not read.
+#define discrete_distribution TokenDistribution
+#define partial_sort sort_nothing
+// The maps of the vocabulary: see vocabulary_maps.h.
+#define map map_for_whisper
 #include "whisper.cpp"
+#undef map
+#undef partial_sort
+#undef discrete_distribution
 #undef ggml_build_forward_expand
 #undef ggml_soft_max_ext
 #undef ggml_flash_attn_ext
 #undef ggml_conv_1d_ph
+#undef ggml_backend_buffer_clear
+#undef ggml_backend_alloc_ctx_tensors_from_buft
 #undef ggml_backend_tensor_set
 #undef ggml_backend_tensor_get
-#undef partial_sort
-#undef discrete_distribution
 #undef ggml_backend_dev_init
 #undef ggml_backend_sched_graph_compute
 
 #include <cfloat>
 #include <cstdlib>
+#include <cstring>
 #include <new>
 #include <utility>
 
@@ -157,88 +153,6 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
   if (status == GGML_STATUS_SUCCESS && decoder)
     keep_no_speech_logits(graph);
   return status;
-}
-
-// A one-dimensional convolution with half padding, as ggml_conv_1d_ph() makes it, for kernels of f16 or f32:
-// kernel [size, inputs, outputs], input [length, inputs], result [length / stride, outputs].
-static ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel, ggml_tensor* input,
-                                     int stride, int dilation) {
-  const int padding = static_cast<int>(kernel->ne[0] / 2);
-  ggml_tensor* columns =
-      ggml_im2col(context, kernel, input, stride, 0, padding, 0, dilation, 0, false, kernel->type);
-  ggml_tensor* product = ggml_mul_mat(
-      context, ggml_reshape_2d(context, columns, columns->ne[0], columns->ne[2] * columns->ne[1]),
-      ggml_reshape_2d(context, kernel, kernel->ne[0] * kernel->ne[1], kernel->ne[2]));
-  return ggml_reshape_3d(context, product, columns->ne[1], kernel->ne[2], columns->ne[2]);
-}
-
-// The decoder graph that is being built or computed on this thread, when its cross-attention is wanted.
-struct AttentionCapture {
-  std::vector<bool> layers;          // wanted
-  size_t layer = 0;                  // of the next cross-attention
-  std::vector<ggml_tensor*> weights; // of the wanted layers: [positions, tokens, heads]
-};
-static thread_local AttentionCapture* capture = nullptr;
-
-// Cross-attention has no mask, which tells it from the self-attention of the decoder.
-static bool wants_attention(const ggml_tensor* mask) {
-  return capture != nullptr && mask == nullptr && capture->layers.at(capture->layer++);
-}
-
-static void keep_attention(ggml_tensor* weights) {
-  ggml_set_output(weights);
-  capture->weights.push_back(weights);
-}
-
-static ggml_tensor* flash_attention_for_whisper(ggml_context* context, ggml_tensor* q, ggml_tensor* k,
-                                                ggml_tensor* v, ggml_tensor* mask, float scale, float bias,
-                                                float softcap) {
-  // Flash attention never has its weights as a whole: they are computed beside it.
-  if (wants_attention(mask))
-    keep_attention(ggml_soft_max_ext(context, ggml_mul_mat(context, k, q), nullptr, scale, 0.0f));
-  return ggml_flash_attn_ext(context, q, k, v, mask, scale, bias, softcap);
-}
-
-static ggml_tensor* soft_max_for_whisper(ggml_context* context, ggml_tensor* scores, ggml_tensor* mask,
-                                         float scale, float bias) {
-  ggml_tensor* weights = ggml_soft_max_ext(context, scores, mask, scale, bias);
-  if (wants_attention(mask))
-    keep_attention(weights);
-  return weights;
-}
-
-static void expand_for_whisper(ggml_cgraph* graph, ggml_tensor* tensor) {
-  // Before the tensor: whisper.cpp finds its logits as the last node.
-  if (capture != nullptr) {
-    for (ggml_tensor* weights : capture->weights)
-      ggml_build_forward_expand(graph, weights);
-  }
-  ggml_build_forward_expand(graph, tensor);
-}
-
-static bool lies_on_gpu(const ggml_tensor* tensor) {
-  return tensor->buffer != nullptr && !ggml_backend_buffer_is_host(tensor->buffer);
-}
-
-static void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size) {
-  const GpuScope waiting(lies_on_gpu(tensor));
-  ggml_backend_tensor_get(tensor, data, offset, size);
-}
-
-static void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size) {
-  const GpuScope waiting(lies_on_gpu(tensor));
-  ggml_backend_tensor_set(tensor, data, offset, size);
-}
-
-static ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params) {
-  ggml_backend_t backend = ggml_backend_dev_init(device, params);
-  if (backend != nullptr)
-    return backend;
-  const std::string said = logged_errors();
-  throw Error("ERR_BACKEND_UNAVAILABLE",
-              std::string("The device ") + ggml_backend_dev_name(device) + " could not be started" +
-                  (said.empty() ? "" : ": " + said),
-              "HIP_INIT_FAILED");
 }
 
 void ContextDeleter::operator()(whisper_context* context) const {
@@ -582,23 +496,19 @@ std::vector<AttentionHead> known_alignment_heads(const whisper_context& context)
 std::vector<float> cross_attention(whisper_context& context, whisper_state& state,
                                    const std::vector<whisper_token>& tokens,
                                    const std::vector<AttentionHead>& heads, size_t& positions) {
-  AttentionCapture wanted;
-  wanted.layers.resize(context.model.hparams.n_text_layer);
+  std::vector<bool> layers(context.model.hparams.n_text_layer);
   for (const AttentionHead& head : heads)
-    wanted.layers.at(head.layer) = true;
-  struct Scope {
-    ~Scope() { capture = nullptr; }
-  } scope;
-  capture = &wanted;
+    layers.at(head.layer) = true;
+  const AttentionCapture captured(layers);
   if (!decode_tokens(context, state, tokens, 0, 0))
     return {};
   std::vector<float> attention;
-  std::vector<int> place(wanted.layers.size()); // of a layer in `weights`
+  std::vector<int> place(layers.size()); // of a layer among the captured
   int next = 0;
   for (size_t layer = 0; layer < place.size(); ++layer)
-    place[layer] = wanted.layers[layer] ? next++ : -1;
+    place[layer] = layers[layer] ? next++ : -1;
   for (const AttentionHead& head : heads) {
-    const ggml_tensor* weights = wanted.weights.at(place[head.layer]);
+    const ggml_tensor* weights = captured.weights().at(place[head.layer]);
     positions = weights->ne[0];
     const size_t count = positions * tokens.size();
     attention.resize(attention.size() + count);

@@ -256,7 +256,7 @@ describe('a model that is disposed', () => {
     if (!ignored.closed) await once(ignored, 'close')
     expect(ignored.errored).toBeNull()
     expect(() => other.stream(english)).toThrow(expect.objectContaining(gone))
-    expect(addon().native.counters().tasks).toBe(0)
+    await vi.waitFor(() => expect(addon().native.counters().tasks).toBe(0))
   })
 
   it('does not wait for what it does before the first word', async () => {
