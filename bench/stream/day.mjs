@@ -14,10 +14,10 @@ import { run } from '../../scripts/support/script.mjs'
 import { material, materialText } from '../../scripts/test-material.mjs'
 import { library } from '../support/library.mjs'
 import { importSources } from '../support/prepare.mjs'
+import { pcmOf, RECORDINGS } from '../support/recordings.mjs'
 import { printTable } from '../support/table.mjs'
 import { feed, processorTime } from './feed.mjs'
 import { measure, quantile } from './measure.mjs'
-import { pcmOf, RECORDINGS } from './recordings.mjs'
 
 const SOUNDS = ['music.wav', 'noise.wav', 'motor.ogg', 'washing-machine.ogg', 'phone.ogg', 'key.ogg']
 const LONGEST_SOUND_SECONDS = 60

@@ -17,10 +17,10 @@ import { run } from '../../scripts/support/script.mjs'
 import { material, materialText } from '../../scripts/test-material.mjs'
 import { library } from '../support/library.mjs'
 import { importSources } from '../support/prepare.mjs'
+import { pcmOf, RECORDINGS } from '../support/recordings.mjs'
 import { printTable } from '../support/table.mjs'
 import { feed, processorTime } from './feed.mjs'
 import { measure, quantile } from './measure.mjs'
-import { pcmOf, RECORDINGS } from './recordings.mjs'
 
 /** @param {readonly number[]} values */
 const halfAndMost = (values) => `${quantile(values, 0.5).toFixed(2)} / ${quantile(values, 0.95).toFixed(2)}`
