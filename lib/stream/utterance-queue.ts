@@ -99,6 +99,8 @@ export class UtteranceQueue {
         if (open === undefined) break
         open.pause = boundary.cut
         open.due = performance.now()
+        // A guess of which nothing stays would only hold up what may become the final, and is shown in its place.
+        if (!open.policy.commits && this.#work?.kind === 'partial') this.#work.controller.abort()
         break
       case 'resume':
         if (open === undefined) break
@@ -203,6 +205,10 @@ export class UtteranceQueue {
   #keepFinal(utterance: Utterance, kind: 'ahead' | 'final', cut: number, text: FinalText): void {
     if (kind === 'final') this.#finish(utterance, text)
     else if (utterance.pause === cut || utterance.end?.cut === cut) utterance.ahead = { cut, text }
+    if (kind === 'ahead' && utterance.end === undefined && !utterance.policy.commits) {
+      utterance.heard = cut
+      this.#showPartial(utterance, text.words, 0)
+    }
   }
 
   #showPartial(utterance: Utterance, words: readonly FinalText['words'][number][], committed: number): void {

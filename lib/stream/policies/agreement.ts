@@ -34,6 +34,7 @@ const CONTEXT_CHARACTERS = 200
  * model as context.
  */
 export class AgreementPolicy implements Policy {
+  readonly commits = true
   readonly #decoder: Decoder
   /** All that stays. */
   #committed: SpokenWord[] = []

@@ -7,6 +7,7 @@ import { type FinalText, inStream, type PartialText, type Policy, type Utterance
  * which nothing is committed.
  */
 export class PhrasePolicy implements Policy {
+  readonly commits = false
   readonly #decoder: Decoder
 
   constructor(decoder: Decoder) {

@@ -31,6 +31,8 @@ export interface FinalText {
 
 /** How the text of one utterance becomes final. One object per utterance; its calls do not overlap. */
 export interface Policy {
+  /** Whether partials have words that stay. */
+  readonly commits: boolean
   partial(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<PartialText>
   /** May be asked again, when the utterance goes on after all: it changes nothing. */
   final(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<FinalText>

@@ -62,6 +62,48 @@ describe('partials', () => {
     expect(inShort(events)).toEqual(['speech-start 0', 'speech-end 30', 'final 0 "Yes." silence'])
   })
 
+  it('of phrase make way at a pause for what may become the final, which is shown in their place', async () => {
+    const { live, host, say, answer } = openStream({ policy: 'phrase', partials: true, step: 1 })
+    const events = readAll(live)
+    await say(loud(40))
+    await say(quiet(8))
+    expect(host.calls.map(({ kind, cancelled }) => [kind, cancelled])).toEqual([
+      ['guess', true],
+      ['careful', false],
+    ])
+    await answer(' So far.')
+    await say(loud(8))
+    expect(host.running()).toBeUndefined()
+    await say(loud(24))
+    await answer(' So far, so')
+    await say(quiet(PAUSE))
+    await answer(' So far, so good.')
+    expect(inShort(events)).toEqual([
+      'speech-start 0',
+      'partial 0 "" "So far."',
+      'partial 0 "" "So far, so"',
+      'speech-end 80',
+      'final 0 "So far, so good." silence',
+    ])
+  })
+
+  it('of agreement, of which words stay, are finished at a pause', async () => {
+    const { live, host, say, answer } = openStream({ policy: 'agreement', partials: true, step: 1 })
+    const events = readAll(live)
+    await say(loud(40))
+    await say(quiet(8))
+    expect(host.calls.map(({ cancelled }) => cancelled)).toEqual([false])
+    await answer(' So')
+    await answer(' So far.')
+    await say(quiet(PAUSE))
+    expect(inShort(events)).toEqual([
+      'speech-start 0',
+      'partial 0 "" "So"',
+      'speech-end 40',
+      'final 0 "So far." silence',
+    ])
+  })
+
   it('are dropped when they come at the same moment as the end', async () => {
     const { live, host, say, answer } = openStream({ partials: true })
     const events = readAll(live)
