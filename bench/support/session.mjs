@@ -18,18 +18,19 @@ import { library } from './library.mjs'
  * @property {number} cpu seconds of all threads
  * @property {number} gap largest time between two turns of the event loop in milliseconds
  * @property {number} peak bytes of memory since the process began
- * @typedef {{ type: 'load' } | { type: 'run', jobs: Job[], together: boolean } | { type: 'idle', seconds: number }} Task
+ * @typedef {{ type: 'load', weightType?: import('../../lib/index.ts').WeightType } | { type: 'run', jobs: Job[], together: boolean } | { type: 'idle', seconds: number }} Task
  */
 
 /** Starts a session. Close it when done. */
 export function openSession() {
   const child = fork(fileURLToPath(import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const gone = once(child, 'exit').then(([code]) =>
+    Promise.reject(new Error(`The session ended with ${code}`)),
+  )
+  gone.catch(() => {})
   return {
     /** @param {Task} task @returns {Promise<Outcome>} */
     async do(task) {
-      const gone = once(child, 'exit').then(([code]) =>
-        Promise.reject(new Error(`The session ended with ${code}`)),
-      )
       child.send(task)
       const [answer] = await Promise.race([once(child, 'message'), gone])
       if ('error' in answer) throw new Error(answer.error)
@@ -49,7 +50,8 @@ async function perform(task) {
     return []
   }
   if (task.type === 'load') {
-    models.push(await library().loadModel('base', { backend: 'cpu' }))
+    const { weightType = 'auto' } = task
+    models.push(await library().loadModel('base', { backend: 'cpu', weightType }))
     return []
   }
   /** @param {Job} job */
