@@ -97,7 +97,7 @@ export async function readPyTorch(source: ByteSource, pacer: Pacer): Promise<Ten
     tensors.set(name, place(value, member, name, file))
   }
   const dimensions = root.get('dims')
-  return dimensions instanceof Map ? { tensors, dimensions: dimensionsOf(dimensions, file) } : { tensors }
+  return dimensions === undefined ? { tensors } : { tensors, dimensions: dimensionsOf(dimensions, file) }
 }
 
 async function readPickle(archive: TorchArchive, source: ByteSource): Promise<Uint8Array> {
@@ -212,7 +212,12 @@ function isPermutation(sizes: readonly number[], strides: readonly number[]): bo
   return isInOrder(at(sizes), at(strides))
 }
 
-function dimensionsOf(dimensions: ReadonlyMap<unknown, unknown>, file: string): Partial<Hyperparameters> {
+function dimensionsOf(dimensions: unknown, file: string): Partial<Hyperparameters> {
+  if (!(dimensions instanceof Map) || [...dimensions.values()].some((value) => value instanceof Opaque)) {
+    throw unsupported(file, 'its dims are not a dictionary of plain numbers', [
+      'Save them as OpenAI does: {name: int(value) for name, value in vars(model.dims).items()}',
+    ])
+  }
   const parameters: Partial<Hyperparameters> = {}
   for (const [field, key] of DIMENSIONS) {
     const value = dimensions.get(field)

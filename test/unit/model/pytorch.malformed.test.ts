@@ -256,6 +256,30 @@ describe('a pickle', () => {
       new Pickle().raw('}K\x01').tensor(tensor).raw('s'),
       'its entry "1" is not a tensor',
     ],
+    [
+      'has dims that are an object',
+      new Pickle()
+        .raw('}(')
+        .text('model')
+        .raw('}')
+        .text('dims')
+        .global('argparse Namespace')
+        .raw(')', 0x81, 'u'),
+      'not a dictionary of plain numbers',
+    ],
+    [
+      'has dims of numpy',
+      new Pickle()
+        .raw('}(')
+        .text('model')
+        .raw('}')
+        .text('dims')
+        .raw('}')
+        .text('n_mels')
+        .global('numpy._core.multiarray scalar')
+        .raw(')Rsu'),
+      'not a dictionary of plain numbers',
+    ],
     ['is a list', new Pickle().raw(']'), 'not a dictionary of tensors'],
   ])('that %s is refused', async (_, pickle, message) => {
     const failure = await failureWith(pickle)
