@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { companionFolder } from './companions.ts'
 import { readGeneration } from './generation.ts'
 import type { LoadPlan } from './plan.ts'
 
@@ -19,5 +19,5 @@ export async function alignmentHeadsOf(plan: LoadPlan): Promise<number[]> {
 /** Checkpoint folders have the list in a file of its own. */
 async function readBeside({ format, sources: [first] }: LoadPlan): Promise<number[]> {
   if (format === 'ggml' || format === 'gguf' || first === undefined || !('fd' in first.native)) return []
-  return (await readGeneration(dirname(first.name))).alignmentHeads ?? []
+  return (await readGeneration(await companionFolder(first.name))).alignmentHeads ?? []
 }

@@ -30,6 +30,18 @@ export async function companionPath(folder: string, file: string): Promise<strin
   ])
 }
 
+/**
+ * The folder with the companions of a model: that of its file, but the one above where exports for browsers have the graphs in a folder of
+ * their own, `onnx/`.
+ *
+ * @param file of the weights
+ */
+export async function companionFolder(file: string): Promise<string> {
+  const folder = dirname(file)
+  const isInside = file.endsWith('.onnx') && basename(folder) === 'onnx'
+  return isInside && !(await exists(join(folder, 'config.json'))) ? dirname(folder) : folder
+}
+
 /** Reads a small companion as a whole. `undefined` when there is none. */
 export async function readCompanion(
   folder: string,

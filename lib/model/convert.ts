@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { dirname, extname } from 'node:path'
+import { extname } from 'node:path'
 import { addon, loadBackends } from '../backend/addon.ts'
 import { checkBoolean, checkEnum, checkFunction, checkOptions, checkSignal, checkString } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
 import { Pacer } from '../pacer.ts'
+import { companionFolder } from './companions.ts'
 import { type WeightType, weightTypeNames } from './conversions.ts'
 import { corrupt } from './failures.ts'
 import { type FileLayout, inCommonOrder } from './file-layout.ts'
@@ -165,7 +166,7 @@ async function gguf(
 
 /** What the source itself says goes before the files beside it. */
 async function labelsOf(plan: LoadPlan, input: string | URL | Uint8Array): Promise<ModelLabels> {
-  const folder = input instanceof Uint8Array ? null : dirname(plan.sources[0]?.name ?? '')
+  const folder = input instanceof Uint8Array ? null : await companionFolder(plan.sources[0]?.name ?? '')
   const beside = plan.format === 'ggml' ? {} : await readGeneration(folder)
   return { ...plan.labels, advice: { ...beside, ...plan.labels?.advice } }
 }

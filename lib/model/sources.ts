@@ -227,6 +227,7 @@ const MAIN_FILES = [
   'encoder_model.onnx',
   join('onnx', 'encoder_model.onnx'),
   'flax_model.msgpack',
+  'flax_model.msgpack.index.json',
   'adapter_model.safetensors',
   'adapter_model.bin',
 ]
@@ -240,20 +241,23 @@ async function modelFileIn(folder: string): Promise<string> {
   throw notAModel(
     folder,
     'a directory without the file of a model, such as model.safetensors or model.bin',
-    candidate ? [`Pass the file itself: ${join(folder, candidate)}`] : [],
+    candidate ? [`Pass the file itself: ${candidate}`] : [],
   )
 }
 
-/** Only the start of a folder is looked at: it can have any number of entries. */
+/** Only the start of a folder, and of the graphs in `onnx/`, is looked at: it can have any number of entries. */
 async function firstModelLikeFile(folder: string): Promise<string | undefined> {
+  let graphs: string | undefined
   try {
     let left = 1000
     for await (const entry of await opendir(folder)) {
-      if (/\.(bin|ggml|gguf|safetensors|pt)$/i.test(entry.name)) return entry.name
-      if (--left === 0) return undefined
+      if (/\.(bin|ckpt|ggml|gguf|msgpack|onnx|pt|pth|safetensors)$/i.test(entry.name))
+        return join(folder, entry.name)
+      if (entry.name === 'onnx' && entry.isDirectory()) graphs = join(folder, entry.name)
+      if (--left === 0) break
     }
   } catch (cause) {
     throw cannotOpen(folder, cause)
   }
-  return undefined
+  return graphs && (await firstModelLikeFile(graphs))
 }

@@ -5,7 +5,6 @@ import type { ByteSource } from '../source.ts'
 import { type ModelSource, openModelSource } from '../sources.ts'
 import { validatePlan } from '../validate-plan.ts'
 import { readCTranslate2 } from './ctranslate2.ts'
-import { readFlax } from './flax.ts'
 import { readGguf } from './gguf.ts'
 import { identify } from './identify.ts'
 import { readLegacyGgml } from './legacy-ggml.ts'
@@ -52,12 +51,11 @@ async function readFormat({ source, folder }: ModelSource, pacer: Pacer): Promis
       return await readGguf(source, folder, pacer)
     case 'ctranslate2':
       return await readCTranslate2(source, folder, pacer)
-    case 'flax':
-      return await readFlax(source, folder, pacer)
     case 'onnx':
       return await readOnnx(source, folder, pacer)
     case 'safetensors':
     case 'pytorch':
+    case 'flax':
       return await readTensorFile(source, folder, format, pacer)
     case 'shards':
       return await readShards(source, folder, pacer)

@@ -24,8 +24,8 @@ const MAX_NAME = 128
  * Reads a legacy ggml file, the format of whisper.cpp's own converters (and of many files that are called `.gguf`).
  *
  * Layout, little-endian and unaligned: magic, 11 hyperparameters, the mel filters, the vocabulary, then tensor records
- * until the end of the file. There are no checksums; the file must be exactly what whisper.cpp v1.9.1 would need: each
- * required tensor once, with its shape and the type that the header announces, and nothing else.
+ * until the end of the file. There are no checksums; the file must have each tensor that whisper.cpp v1.9.1
+ * needs once, with its shape and the type that the header announces, and nothing else.
  *
  * @throws WhisperHipError `ERR_MODEL_CORRUPT` or `ERR_MODEL_UNSUPPORTED`
  */
@@ -209,10 +209,13 @@ function requireShape(tensor: RequiredTensor, shape: readonly number[], file: st
   throw corrupt(file, `tensor ${tensor.name} has shape [${shape}], where [${tensor.shape}] is needed`)
 }
 
-/** The type of a tensor in the file: weights have one; all else is f32, but convolutions only beside f32 weights. */
+/**
+ * The type of a tensor in the file: weights have one, vectors are f32, kernels of convolutions f16 or f32. whisper.cpp wants kernels that are f32
+ * beside f32 weights alone, but its own quantiser leaves them f32 beside those that it makes of f32 weights.
+ */
 function requireType(tensor: RequiredTensor, tag: number, weights: Weights, file: string): GgmlType {
   const isWeight = tensor.kind === 'weight'
-  const isFloat = tensor.kind === 'vector' || weights.type === GgmlType.F32
+  const isFloat = tensor.kind === 'vector' || tag === GgmlType.F32
   const expected = isWeight ? weights.tag : isFloat ? GgmlType.F32 : GgmlType.F16
   if (tag !== expected) {
     throw corrupt(

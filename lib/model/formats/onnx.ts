@@ -1,12 +1,12 @@
-import { basename, dirname, join } from 'node:path'
+import { basename } from 'node:path'
 import type { Pacer } from '../../pacer.ts'
 import { planCheckpoint, type StoredTensor } from '../checkpoint.ts'
-import { companionPath } from '../companions.ts'
+import { companionFolder, companionPath } from '../companions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import { rowBytes } from '../ggml-types.ts'
 import type { LoadPlan } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
-import { exists, openFileSource } from '../sources.ts'
+import { openFileSource } from '../sources.ts'
 import { readHuggingFaceConfig } from './hf-config.ts'
 import { huggingFaceVocabulary } from './hf-vocabulary.ts'
 import { type ExternalData, type OnnxTensor, readOnnxGraph } from './onnx-graph.ts'
@@ -37,7 +37,7 @@ export async function readOnnx(source: ByteSource, folder: string | null, pacer:
       const named = nameTensors(await readOnnxGraph(file, pacer), part, file.name)
       for (const [name, tensor] of named) tensors.set(name, await files.stored(name, tensor, index))
     }
-    const companions = await companionFolder(folder)
+    const companions = await companionFolder(source.name)
     return await planCheckpoint(
       {
         format: 'onnx',
@@ -54,13 +54,6 @@ export async function readOnnx(source: ByteSource, folder: string | null, pacer:
     await files.close()
     throw error
   }
-}
-
-/** Exports for browsers have the graphs in a folder of their own, `onnx/`. */
-async function companionFolder(folder: string): Promise<string> {
-  const above = dirname(folder)
-  const isInside = basename(folder) === 'onnx' && !(await exists(join(folder, 'config.json')))
-  return isInside ? above : folder
 }
 
 const ENCODER = /^encoder_model(_\w+)?\.onnx$/

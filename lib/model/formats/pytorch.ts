@@ -1,10 +1,11 @@
 import type { Pacer } from '../../pacer.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
-import { GgmlType, type Hyperparameters } from '../plan.ts'
+import type { Hyperparameters } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
 import type { FileTensor, TensorTable } from './tensor-file.ts'
 import { type Member, TorchArchive } from './torch-archive.ts'
-import { Global, unpickle } from './unpickler.ts'
+import { DICTIONARY, GLOBALS, PARAMETERS, RECORDS, STORAGES, TENSOR } from './torch-names.ts'
+import { Global, Opaque, unpickle } from './unpickler.ts'
 
 /** Largest pickle that is read, in bytes: Whisper's largest model has 300,000. */
 const MAX_PICKLE = 4 << 20
@@ -14,22 +15,8 @@ const MAX_STORAGES = 4096
 /** Largest tensor whose values may lie in another order: it is read as a whole. */
 const MAX_STRIDED_BYTES = 64 << 20
 
-const DICTIONARY = 'collections.OrderedDict'
-const TENSOR = 'torch._utils._rebuild_tensor_v2'
-const PARAMETER = 'torch._utils._rebuild_parameter'
-/** Kinds of storages, and the types that are loaded. */
-const STORAGES: ReadonlyMap<string, { type: GgmlType; bytes: number } | null> = new Map([
-  ['torch.FloatStorage', { type: GgmlType.F32, bytes: 4 }],
-  ['torch.HalfStorage', { type: GgmlType.F16, bytes: 2 }],
-  ['torch.BFloat16Storage', { type: GgmlType.BF16, bytes: 2 }],
-  ...['Double', 'Long', 'Int', 'Short', 'Char', 'Byte', 'Bool'].map(
-    (name) => [`torch.${name}Storage`, null] as const,
-  ),
-])
-const GLOBALS: ReadonlySet<string> = new Set([DICTIONARY, TENSOR, PARAMETER, ...STORAGES.keys()])
-
-/** Where checkpoints have the weights, beside other things of the training. */
-const STATE_KEYS = ['model_state_dict', 'state_dict', 'model'] as const
+/** Where checkpoints have the weights, beside other things of the training; the last one is DeepSpeed's. */
+const STATE_KEYS = ['model_state_dict', 'state_dict', 'model', 'module'] as const
 
 /** The dimensions in OpenAI's checkpoints. */
 const DIMENSIONS: readonly [field: string, key: keyof Hyperparameters][] = [
@@ -97,7 +84,9 @@ export async function readPyTorch(source: ByteSource, pacer: Pacer): Promise<Ten
   for (const [name, value] of state as Map<unknown, unknown>) {
     if (pacer.due) await pacer.turn()
     if (typeof name !== 'string' || !(value instanceof Tensor))
-      throw unsupported(file, `its entry ${quote(String(name))} is not a tensor`)
+      throw unsupported(file, `its entry ${quote(String(name))} is not a tensor`, [
+        "Save only the weights, in a dictionary or under 'state_dict': torch.save(model.state_dict(), file)",
+      ])
     const { key } = value.storage
     const member = members.get(key) ?? (await archive.member(`data/${key}`))
     if (member === undefined)
@@ -108,7 +97,7 @@ export async function readPyTorch(source: ByteSource, pacer: Pacer): Promise<Ten
     tensors.set(name, place(value, member, name, file))
   }
   const dimensions = root.get('dims')
-  return dimensions instanceof Map ? { tensors, dimensions: dimensionsOf(dimensions, file) } : { tensors }
+  return dimensions === undefined ? { tensors } : { tensors, dimensions: dimensionsOf(dimensions, file) }
 }
 
 async function readPickle(archive: TorchArchive, source: ByteSource): Promise<Uint8Array> {
@@ -137,7 +126,8 @@ function meaningOf(file: string) {
     call(name: string, args: readonly unknown[]): unknown {
       if (name === DICTIONARY && args.length === 0) return new Map()
       if (name === TENSOR) return tensorOf(args, file)
-      if (name === PARAMETER && args[0] instanceof Tensor) return args[0]
+      if (PARAMETERS.has(name) && args[0] instanceof Tensor) return args[0]
+      if (RECORDS.has(name)) return new Opaque()
       throw corrupt(file, `its pickle calls ${name} with arguments that it does not take`)
     },
     load(id: unknown): Storage {
@@ -222,7 +212,12 @@ function isPermutation(sizes: readonly number[], strides: readonly number[]): bo
   return isInOrder(at(sizes), at(strides))
 }
 
-function dimensionsOf(dimensions: ReadonlyMap<unknown, unknown>, file: string): Partial<Hyperparameters> {
+function dimensionsOf(dimensions: unknown, file: string): Partial<Hyperparameters> {
+  if (!(dimensions instanceof Map) || [...dimensions.values()].some((value) => value instanceof Opaque)) {
+    throw unsupported(file, 'its dims are not a dictionary of plain numbers', [
+      'Save them as OpenAI does: {name: int(value) for name, value in vars(model.dims).items()}',
+    ])
+  }
   const parameters: Partial<Hyperparameters> = {}
   for (const [field, key] of DIMENSIONS) {
     const value = dimensions.get(field)

@@ -14,7 +14,7 @@ const MAX_SHARDS = 256
 const MAX_TENSORS = 1 << 14
 
 /**
- * Reads a model in several files, which an index (`model.safetensors.index.json` or `pytorch_model.bin.index.json`) lists: each has exactly the
+ * Reads a model in several files, which an index (`model.safetensors.index.json` or that of PyTorch or Flax) lists: each has exactly the
  * tensors that the index says, and lies in the folder of the index.
  *
  * @param index closed when the plan is made
@@ -33,7 +33,7 @@ export async function readShards(index: ByteSource, folder: string | null, pacer
       const source = await openShard(folder, file, name)
       sources.push(source)
       const found = await identify(source)
-      if (found !== 'safetensors' && found !== 'pytorch')
+      if (found !== 'safetensors' && found !== 'pytorch' && found !== 'flax')
         throw corrupt(name, `${quote(file)} is a ${found} file, where a part of a checkpoint is needed`)
       if (format !== undefined && format !== found) throw corrupt(name, `its files have different formats`)
       format = found

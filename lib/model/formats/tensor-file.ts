@@ -4,6 +4,7 @@ import { corrupt, notAModel, quote, unsupported } from '../failures.ts'
 import type { Hyperparameters, LoadPlan } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
 import { canonicalName } from '../tensor-names.ts'
+import { flaxName, readFlax } from './flax.ts'
 import { readHuggingFaceConfig } from './hf-config.ts'
 import { huggingFaceVocabulary } from './hf-vocabulary.ts'
 import { readPyTorch } from './pytorch.ts'
@@ -21,7 +22,7 @@ export interface TensorTable {
   dimensions?: Partial<Hyperparameters>
 }
 
-export type TensorFormat = 'safetensors' | 'pytorch'
+export type TensorFormat = 'safetensors' | 'pytorch' | 'flax'
 
 /** One or several files with the tensors of one model. */
 export interface TensorFiles {
@@ -66,6 +67,7 @@ export async function readTable(
   pacer: Pacer,
 ): Promise<TensorTable> {
   if (format === 'pytorch') return await readPyTorch(source, pacer)
+  if (format === 'flax') return { tensors: await readFlax(source, pacer) }
   return { tensors: await readSafetensors(source, pacer) }
 }
 
@@ -80,7 +82,7 @@ export async function planTensorFiles(files: TensorFiles, pacer: Pacer): Promise
   for (const [source, table] of files.tables.entries()) {
     refuseVoiceActivity(table, name)
     for (const [original, tensor] of table.tensors) {
-      const canonical = canonicalName(original)
+      const canonical = format === 'flax' ? flaxName(original) : canonicalName(original)
       if (tensors.has(canonical)) throw corrupt(name, `tensor ${quote(canonical)} is there twice`)
       tensors.set(canonical, { ...tensor, source })
       isOpenAi ||= /(^|\.)(en|de)coder\.blocks\./.test(original)

@@ -16,6 +16,9 @@ export class Global {
   }
 }
 
+/** An object of which nothing is kept. */
+export class Opaque {}
+
 /** A Python list. Tuples are arrays, dictionaries are maps. */
 class List {
   readonly items: unknown[] = []
@@ -25,7 +28,7 @@ class List {
 export interface Meaning {
   /** Names that may occur; all others are refused. */
   globals: ReadonlySet<string>
-  /** Stands for a call of a Python function. */
+  /** Stands for a call of a Python function or class; gives an {@link Opaque} for what does not matter. */
   call(name: string, args: readonly unknown[]): unknown
   /** Stands for an object that is stored outside of the pickle. */
   load(id: unknown): unknown
@@ -167,6 +170,7 @@ class Machine {
         this.#global(...(this.#popSome(2) as [unknown, unknown]))
         break
       case 0x52: // REDUCE
+      case 0x81: // NEWOBJ
         this.#reduce(...(this.#popSome(2) as [unknown, unknown]))
         break
       case 0x51: // BINPERSID
@@ -238,13 +242,13 @@ class Machine {
     for (const value of values) list.items.push(value)
   }
 
+  /** Keys that are objects, such as tuples, are kept apart and cannot be asked for. */
   #setItems(pairs: readonly unknown[]): void {
     const dictionary = this.#top()
     if (!(dictionary instanceof Map) || pairs.length % 2 !== 0)
       throw this.#fail('sets items of something else than a dictionary')
     for (let i = 0; i < pairs.length; i += 2) {
-      const key = pairs[i]
-      if (typeof key !== 'string' && typeof key !== 'number') throw this.#fail('has a key that is no text')
+      const key = typeof pairs[i] === 'object' ? Symbol() : pairs[i]
       if (dictionary.has(key)) throw this.#fail(`has the key ${quote(String(key))} twice`)
       dictionary.set(key, pairs[i + 1])
     }
@@ -281,17 +285,19 @@ class Machine {
 
   /** Attributes of a dictionary (`_metadata` of a state dictionary) say nothing of the weights. */
   #build(state: unknown): void {
+    if (this.#top() instanceof Opaque) return
     if (!(this.#top() instanceof Map) || !(state instanceof Map))
       throw this.#fail('sets attributes of something else than a dictionary')
   }
 
-  #long(length: number): number {
+  /** A number that is not safe stays a bigint: no size is that large. */
+  #long(length: number): number | bigint {
     const at = this.#take(length)
     let value = 0n
     for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.#bytes[at + i] as number)
-    const number = Number(BigInt.asIntN(8 * length, value))
-    if (!Number.isSafeInteger(number)) throw this.#fail('has a number that is too large')
-    return number
+    const signed = BigInt.asIntN(8 * length, value)
+    const number = Number(signed)
+    return Number.isSafeInteger(number) ? number : signed
   }
 
   #text(length: number): string {

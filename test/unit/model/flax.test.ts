@@ -41,7 +41,7 @@ describe('a folder of Flax', () => {
       const plan = await readModel(folder)
       expect(plan).toMatchObject({
         format: 'flax',
-        dialect: 'msgpack',
+        dialect: 'Hugging Face, one file',
         hyperparameters: tinyHyperparameters(SMALL),
       })
       for (const [name, values] of tinyWeights(SMALL)) expectValues(name, await valuesOf(plan, name), values)
@@ -53,6 +53,31 @@ describe('a folder of Flax', () => {
   it('may have its weights under params', async () => {
     const wrapped = new Map([...arrays].map(([path, array]) => [`params/${path}`, array]))
     await closePlan(await readModel(await folderWith('params', assembleFlax(wrapped))))
+  })
+
+  it('may be in several files', async () => {
+    const names = ['flax_model-00001-of-00002.msgpack', 'flax_model-00002-of-00002.msgpack'] as const
+    const isFirst = (path: string) => path.startsWith('model/decoder/')
+    const part = (wanted: boolean) =>
+      assembleFlax(new Map([...arrays].filter(([path]) => isFirst(path) === wanted)))
+    const map = [...arrays.keys()].map((path) => [path, names[isFirst(path) ? 0 : 1]])
+    const folder = join(root, 'shards')
+    await writeHuggingFaceFiles(folder, SMALL)
+    writeFileSync(join(folder, names[0]), part(true))
+    writeFileSync(join(folder, names[1]), part(false))
+    writeFileSync(
+      join(folder, 'flax_model.msgpack.index.json'),
+      JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(map) }),
+    )
+    const plan = await readModel(folder)
+    expect(plan).toMatchObject({ format: 'flax', dialect: 'Hugging Face, 2 files' })
+    for (const [name, values] of tinyWeights(SMALL)) expectValues(name, await valuesOf(plan, name), values)
+    await closePlan(plan)
+    const error = await failureOf(readModel(join(folder, names[0])))
+    expect(error).toMatchObject({
+      code: 'ERR_MODEL_UNSUPPORTED',
+      advice: [expect.stringContaining('.index.json')],
+    })
   })
 
   it('may store the embedding again as the head, transposed', async () => {

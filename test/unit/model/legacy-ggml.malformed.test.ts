@@ -89,7 +89,7 @@ describe('a damaged ggml file: ERR_MODEL_CORRUPT', () => {
     ['type 5', withHeader({ ftype: 5 }), 'ftype is 5, which stands for no type'],
     ['type -7', withHeader({ ftype: -7 }), 'ftype is -7'],
     ['layout version 3', withHeader({ ftype: 3001 }), 'ftype is 3001'],
-    ['f32 announced', withHeader({ ftype: 0 }), 'tensor encoder.conv1.weight has type 1, where 0 is needed'],
+    ['f32 announced', withHeader({ ftype: 0 }), 'attn.query.weight has type 1, where 0 is needed'],
     ['q5_0 announced', withHeader({ ftype: 8 }), 'has type 1, where 6 is needed beside q5_0'],
     ['iq4_nl announced', withHeader({ ftype: 19 }), 'has type 1, where 20 is needed beside iq4_nl'],
     ['no audio heads', withHeader({ n_audio_head: 0 }), 'n_audio_head is 0'],

@@ -22,9 +22,9 @@ function dataOf(plan: LoadPlan, input: Uint8Array, name: string): Uint8Array {
 }
 
 /** A model of one layer with all zero weights of any type: quickly made, but not for running. */
-function emptyModel(type: GgmlType, state: number): GgmlParts {
+function emptyModel(type: GgmlType, state: number, kernels: GgmlType = GgmlType.F16): GgmlParts {
   const records = requiredTensors(tinyHyperparameters({ layers: 1, state })).map(({ name, shape, kind }) => {
-    const stored = { weight: type, convolution: GgmlType.F16, vector: GgmlType.F32 }[kind]
+    const stored = { weight: type, convolution: kernels, vector: GgmlType.F32 }[kind]
     const [length, ...others] = shape as [number, ...number[]]
     const rows = others.reduce((product, size) => product * size, 1)
     return { name, shape, type: stored, data: new Uint8Array(rows * rowBytes(stored, length)) }
@@ -131,6 +131,12 @@ describe('a legacy ggml file', () => {
       parts: [{ type: GgmlType.F32 }],
     })
     expect(plan.conversions).toEqual(['35 tensors f32 -> f16'])
+  })
+
+  it('with f32 kernels beside quantised weights, as whisper.cpp makes it of an f32 model, has them as f16', async () => {
+    const plan = await readModel(assembleGgml(emptyModel(GgmlType.Q5_0, 64, GgmlType.F32)).bytes)
+    expect(plan.weightType).toBe(GgmlType.Q5_0)
+    expect(plan.conversions).toEqual(['2 tensors f32 -> f16'])
   })
 
   it.each([

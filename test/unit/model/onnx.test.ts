@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { alignmentHeadsOf } from '../../../lib/model/alignment-heads.ts'
 import { closePlan, readModel } from '../../../lib/model/formats/index.ts'
 import { writeHuggingFaceFiles } from '../../fixtures/hf-files.ts'
 import {
@@ -73,7 +74,10 @@ describe('a folder of ONNX', () => {
       await closePlan(await readModel(join(target, 'onnx', `${part}_model_fp16.onnx`)))
     for (const part of ['encoder', 'decoder'])
       renameSync(join(target, 'onnx', `${part}_model_fp16.onnx`), join(target, 'onnx', `${part}_model.onnx`))
-    await closePlan(await readModel(target))
+    writeFileSync(join(target, 'generation_config.json'), '{"alignment_heads": [[1, 0]]}')
+    const plan = await readModel(target)
+    expect(await alignmentHeadsOf(plan)).toEqual([1, 0])
+    await closePlan(plan)
   })
 })
 

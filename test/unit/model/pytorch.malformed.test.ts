@@ -45,6 +45,67 @@ describe('a good file', () => {
         .raw('](NN', 0x88, 'eu')
         .finish(),
     ],
+    // As torch.save of PyTorch 2.15 writes np.float64, np.arange, Namespace, PosixPath, device, dtype, Size, set, and keys that are no texts.
+    [
+      'beside records of a training',
+      new Pickle()
+        .raw('}(')
+        .text('state_dict')
+        .state([tensor], true)
+        .text('loss')
+        .global('numpy.core.multiarray scalar')
+        .global('numpy dtype')
+        .text('f8')
+        .raw(0x89, 0x88, 0x87, 'R(K\x03')
+        .text('<')
+        .raw('NNNK\x00tb')
+        .global('_codecs encode')
+        .text('\x9a?')
+        .text('latin1')
+        .raw(0x86, 'R', 0x86, 'R')
+        .text('steps')
+        .global('numpy._core.multiarray _reconstruct')
+        .global('numpy ndarray')
+        .raw('K\x00', 0x85, 'N', 0x87, 'R(K\x01K\x03', 0x85, 'NtbK\x05N')
+        .text('args')
+        .global('argparse Namespace')
+        .raw(')', 0x81, '}')
+        .text('lr')
+        .raw('Nsb')
+        .text('path')
+        .global('pathlib PosixPath')
+        .text('a')
+        .raw(0x85, 'R')
+        .text('device')
+        .global('torch device')
+        .text('cpu')
+        .raw(0x85, 'R')
+        .text('type')
+        .global('torch float16')
+        .text('size')
+        .global('torch Size')
+        .raw('K\x01K\x02', 0x86, 0x85, 'R')
+        .text('set')
+        .global('__builtin__ set')
+        .raw('](K\x01K\x02e', 0x85, 'R')
+        .text('keys')
+        .raw('}(', 'NK\x01', 0x88, 'K\x02K\x01K\x02', 0x86, 'K\x03u')
+        .text('seed')
+        .raw(0x8a, 9, ...Buffer.alloc(8), '@u')
+        .finish(),
+    ],
+    ['of DeepSpeed', new Pickle().raw('}').text('module').state([tensor], true).raw('s').finish()],
+    [
+      'of parameters with attributes',
+      new Pickle()
+        .raw('}')
+        .text('a')
+        .global('torch._utils _rebuild_parameter_with_state')
+        .raw('(')
+        .tensor(tensor)
+        .raw(0x89, '}}tRs')
+        .finish(),
+    ],
     [
       'of parameters',
       new Pickle()
@@ -82,7 +143,8 @@ describe('a pickle', () => {
     ['builtins eval', '"builtins.eval"'],
     ['__builtin__ getattr', '"__builtin__.getattr"'],
     ['torch.hub load', '"torch.hub.load"'],
-    ['numpy.core.multiarray scalar', '"numpy.core.multiarray.scalar"'],
+    ['numpy.core.multiarray fromfile', '"numpy.core.multiarray.fromfile"'],
+    ['argparse FileType', '"argparse.FileType"'],
     ['torch._utils __class__', '"torch._utils.__class__"'],
     ['collections OrderedDict.fromkeys', '"collections.OrderedDict.fromkeys"'],
   ])('that asks for %s is refused by name', async (name, shown) => {
@@ -91,8 +153,8 @@ describe('a pickle', () => {
     expect(failure.message).toContain(`its pickle asks for ${shown}`)
   })
 
-  // INST, OBJ, NEWOBJ, NEWOBJ_EX, EXT1, EXT2, EXT4, PERSID, STRING, INT, FLOAT, POP, DUP, EMPTY_SET, BYTEARRAY8, NEXT_BUFFER
-  it.each([0x69, 0x6f, 0x81, 0x92, 0x82, 0x83, 0x84, 0x50, 0x53, 0x49, 0x46, 0x30, 0x32, 0x8f, 0x96, 0x97])(
+  // INST, OBJ, NEWOBJ_EX, EXT1, EXT2, EXT4, PERSID, STRING, INT, FLOAT, POP, DUP, EMPTY_SET, BYTEARRAY8, NEXT_BUFFER
+  it.each([0x69, 0x6f, 0x92, 0x82, 0x83, 0x84, 0x50, 0x53, 0x49, 0x46, 0x30, 0x32, 0x8f, 0x96, 0x97])(
     'with the operation %d is refused',
     async (operation) => {
       const failure = await failureWith(new Pickle().raw(operation))
@@ -112,7 +174,16 @@ describe('a pickle', () => {
     ['appends to a dictionary', new Pickle().raw('}Na'), 'something else than a list'],
     ['sets items of a list', new Pickle().raw(']NNs'), 'something else than a dictionary'],
     ['sets half an item', new Pickle().raw('}(Nu'), 'something else than a dictionary'],
-    ['has a key of a tuple', new Pickle().raw('})Ns'), 'a key that is no text'],
+    [
+      'has a key of a tuple',
+      new Pickle().raw('})').tensor(tensor).raw('s'),
+      'its entry "Symbol()" is not a tensor',
+    ],
+    [
+      'has nested tuples for a key',
+      new Pickle().raw('}()', ...new Array<number>(30_000).fill(0x85), 'q\x00Nh\x00Nu'),
+      'its entry "Symbol()" is not a tensor',
+    ],
     [
       'names something by nested tuples',
       new Pickle().raw(')', ...new Array<number>(60_000).fill(0x85), ')', 0x93),
@@ -150,9 +221,21 @@ describe('a pickle', () => {
     ['sets attributes of a tensor', new Pickle().tensor(tensor).raw('}b'), 'attributes of something else'],
     ['sets attributes from a list', new Pickle().raw('}]b'), 'attributes of something else'],
     [
-      'has a number beyond 2^53',
-      new Pickle().raw(0x8a, 9, ...Buffer.alloc(8), '\x01'),
-      'a number that is too large',
+      'has a tensor that begins beyond 2^53',
+      new Pickle()
+        .global('torch._utils _rebuild_tensor_v2')
+        .raw('((')
+        .text('storage')
+        .global('torch FloatStorage')
+        .text('0')
+        .text('cpu')
+        .raw('K\x04tQ', 0x8a, 9, ...Buffer.alloc(8), '\x01', 'K\x04', 0x85, 'K\x01', 0x85, 'tR'),
+      'a tensor without storage',
+    ],
+    [
+      'has a number of numpy for a tensor',
+      new Pickle().raw('}').text('a').global('numpy.core.multiarray scalar').raw(')Rs'),
+      'its entry "a" is not a tensor',
     ],
     ['has a text beyond its end', new Pickle().raw('X\xff\xff\xff\xff'), 'ends too early'],
     ['has a name without an end', new Pickle().raw(`c${'a'.repeat(300)}`), 'a name without an end'],
@@ -172,6 +255,30 @@ describe('a pickle', () => {
       'has a tensor without a name',
       new Pickle().raw('}K\x01').tensor(tensor).raw('s'),
       'its entry "1" is not a tensor',
+    ],
+    [
+      'has dims that are an object',
+      new Pickle()
+        .raw('}(')
+        .text('model')
+        .raw('}')
+        .text('dims')
+        .global('argparse Namespace')
+        .raw(')', 0x81, 'u'),
+      'not a dictionary of plain numbers',
+    ],
+    [
+      'has dims of numpy',
+      new Pickle()
+        .raw('}(')
+        .text('model')
+        .raw('}')
+        .text('dims')
+        .raw('}')
+        .text('n_mels')
+        .global('numpy._core.multiarray scalar')
+        .raw(')Rsu'),
+      'not a dictionary of plain numbers',
     ],
     ['is a list', new Pickle().raw(']'), 'not a dictionary of tensors'],
   ])('that %s is refused', async (_, pickle, message) => {

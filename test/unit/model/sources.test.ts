@@ -145,6 +145,14 @@ describe('openModelSource', () => {
     expect(error.advice).toEqual([`Pass the file itself: ${path('collection/ggml-base.bin')}`])
   })
 
+  it('advises the model file among the graphs of a folder', async () => {
+    mkdirSync(path('browser/onnx'), { recursive: true })
+    writeFileSync(path('browser/config.json'), '{}')
+    writeFileSync(path('browser/onnx/encoder_model_fp16.onnx'), 'x')
+    const error = await failureOf(openModelSource(path('browser')))
+    expect(error.advice).toEqual([`Pass the file itself: ${path('browser/onnx/encoder_model_fp16.onnx')}`])
+  })
+
   it.each([
     ['', 'Expected a path, URL or Uint8Array for model but received "" of type string'],
     ['a\0b', 'Expected a path, URL or Uint8Array for model but received "a\\u0000b" of type string'],
