@@ -91,12 +91,16 @@ foreach(library ggml-base ${GGML_MODULES})
 endforeach()
 
 # Waiting threads give their core away: see the header.
-foreach(module IN LISTS GGML_MODULES)
-  if(module MATCHES "^ggml-cpu")
-    target_compile_options(${module} PRIVATE
-      "$<$<COMPILE_LANGUAGE:C>:SHELL:-include \"${CMAKE_SOURCE_DIR}/binding/backend/patient_wait.h\">")
-  endif()
+set(cpu_modules ${GGML_MODULES})
+list(FILTER cpu_modules INCLUDE REGEX "^ggml-cpu")
+foreach(module IN LISTS cpu_modules)
+  target_compile_options(${module} PRIVATE
+    "$<$<COMPILE_LANGUAGE:C>:SHELL:-include \"${CMAKE_SOURCE_DIR}/binding/backend/patient_wait.h\">")
 endforeach()
+
+# Two loops of attention use vectors: see the header.
+set_source_files_properties("${GGML_DIR}/src/ggml-cpu/ops.cpp" TARGET_DIRECTORY ${cpu_modules}
+  PROPERTIES COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/binding/backend/attention_loops.h")
 
 # zlib, of which the compression ratio of a text needs the compressor.
 set(ZLIB_SOURCE_DIR "${CMAKE_SOURCE_DIR}/vendor/zlib")
