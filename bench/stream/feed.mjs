@@ -70,6 +70,8 @@ export async function feed(live, pieces, onEvent, now = wallTime) {
     await new Promise((resolve) => (taken ? setImmediate(resolve) : live.once('drain', resolve)))
   }
   live.end()
+  await new Promise((resolve) => setImmediate(resolve))
+  clock.tick(live.decoding)
   await done
 }
 
