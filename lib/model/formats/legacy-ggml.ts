@@ -247,7 +247,12 @@ function requireWholeBlocks(tensor: RequiredTensor, type: GgmlType, file: string
   const { block, name } = typeLayout(type)
   const length = tensor.shape[0] as number
   if (length % block === 0) return type
-  throw corrupt(file, `the rows of tensor ${tensor.name} have ${length} values, which ${name} cannot store`)
+  // whisper.cpp's quantiser writes such files of the smallest models, of which it reads none.
+  throw unsupported(
+    file,
+    `the rows of tensor ${tensor.name} have ${length} values, which ${name} cannot store`,
+    ['Quantize the f16 model to q8_0 or q5_0'],
+  )
 }
 
 function rowsOf(shape: readonly number[]): [length: number, rows: number] {
