@@ -92,7 +92,8 @@ describe('standard input', () => {
 
 describe('a microphone', () => {
   it('is heard until Ctrl-C, and what was said last still comes', async () => {
-    const options: CliOptions = { env: fakes(['arecord']), before: noPipe, signal: 'SIGINT' }
+    // Three seconds of sound after the first sentence is there: in the second one, or after it.
+    const options: CliOptions = { env: fakes(['arecord']), before: noPipe, signal: 'SIGINT', delay: 300 }
     const ended = await listen([], options)
     expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' })
     expect(ended.stdout.length).toBeGreaterThan(heard.length)

@@ -16,6 +16,8 @@ export interface CliOptions {
   /** Sent when it has printed something, or when `when` is found on its stderr. */
   signal?: NodeJS.Signals
   when?: string
+  /** So many milliseconds after that; default 0. */
+  delay?: number
   /** Sent once more so many milliseconds later. */
   again?: number
   /** Sent after so many seconds in any case. */
@@ -42,6 +44,10 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     const act = () => {
       if (acted) return
       acted = true
+      if (options.delay === undefined) send()
+      else setTimeout(send, options.delay)
+    }
+    const send = () => {
       since = performance.now()
       if (signal !== undefined) child.kill(signal)
       if (options.again !== undefined) setTimeout(() => child.kill(signal), options.again)
