@@ -7,7 +7,6 @@
  *
  * Prints what memory is in use every 15 minutes of audio, and what was made of the day. `--charge` as for index.mjs. Needs ffmpeg and a build.
  */
-import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { run } from '../../scripts/support/script.mjs'
@@ -16,7 +15,7 @@ import { library } from '../support/library.mjs'
 import { importSources } from '../support/prepare.mjs'
 import { pcmOf, RECORDINGS } from '../support/recordings.mjs'
 import { printTable } from '../support/table.mjs'
-import { feed, processorTime } from './feed.mjs'
+import { clockFor, feed } from './feed.mjs'
 import { measure, quantile } from './measure.mjs'
 
 const SOUNDS = ['music.wav', 'noise.wav', 'motor.ogg', 'washing-machine.ogg', 'phone.ogg', 'key.ogg']
@@ -141,8 +140,7 @@ await run(async () => {
     ])
     console.log(rows.at(-1)?.join('  '))
   }, 100)
-  const clock = values.charge === 'processor' ? processorTime(cpus().length) : undefined
-  await feed(live, heard(), onEvent, clock)
+  await feed(live, heard(), onEvent, clockFor(values.charge))
   clearInterval(timer)
   printTable(
     `${values.hours} hours by ${values.policy}`,

@@ -1,4 +1,5 @@
 // @ts-check
+import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
@@ -8,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const CHUNK_SECONDS = 0.1
 const LOOK_EVERY_MS = 2
+const PROCESSORS = cpus().length
 
 /**
  * A clock that audio arrives by: it runs at its real pace while something is decoded, and jumps to the next chunk while nothing is. So what is
@@ -42,20 +44,23 @@ class VirtualClock {
 
 const wallTime = () => performance.now() / 1000
 
-/** Processor time shared by `threads`: what a CPU would take that had nothing else to do. @param {number} threads */
-export const processorTime = (threads) => () => {
+/** Processor time shared by all processors: what a CPU would take that had nothing else to do. */
+function processorTime() {
   const { user, system } = process.cpuUsage()
-  return (user + system) / 1e6 / threads
+  return (user + system) / 1e6 / PROCESSORS
 }
+
+/** The clock that computing is charged by, in seconds. @param {string} charge `processor`, else by the wall */
+export const clockFor = (charge) => (charge === 'processor' ? processorTime : wallTime)
 
 /**
  * Feeds 16 kHz mono 16-bit samples to a stream, 100 ms at a time, and tells what it says and when.
  * @param {import('../../lib/index.ts').LiveStream} live
  * @param {Iterable<Buffer>} pieces of any length
  * @param {(heard: Timed) => void} onEvent
- * @param {() => number} [now] the clock that computing is charged by, in seconds
+ * @param {() => number} now see {@link clockFor}
  */
-export async function feed(live, pieces, onEvent, now = wallTime) {
+export async function feed(live, pieces, onEvent, now) {
   const clock = new VirtualClock(now)
   live.on('data', (event) => onEvent({ time: clock.tick(live.decoding), event }))
   const done = new Promise((resolve, reject) => live.once('end', resolve).once('error', reject))

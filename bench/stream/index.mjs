@@ -19,7 +19,7 @@ import { library } from '../support/library.mjs'
 import { importSources } from '../support/prepare.mjs'
 import { pcmOf, RECORDINGS } from '../support/recordings.mjs'
 import { printTable } from '../support/table.mjs'
-import { feed, processorTime } from './feed.mjs'
+import { clockFor, feed } from './feed.mjs'
 import { measure, quantile } from './measure.mjs'
 
 /** @param {readonly number[]} values */
@@ -78,8 +78,7 @@ await run(async () => {
     const before = process.memoryUsage.rss()
     /** @type {import('./feed.mjs').Timed[]} */
     const events = []
-    const clock = values.charge === 'processor' ? processorTime(cpus().length) : undefined
-    await feed(live, [pcm], (heard) => events.push(heard), clock)
+    await feed(live, [pcm], (heard) => events.push(heard), clockFor(values.charge))
     const grown = (process.memoryUsage.rss() - before) / 1e6
     const found = measure(events)
     if (values.verbose)

@@ -20,10 +20,14 @@ export const RECORDINGS = [
 /**
  * A recording as a microphone would give it.
  * @param {string} path
- * @returns {Promise<Buffer>} 16-bit samples of 16 kHz, one channel
+ * @param {'s16le' | 'f32le'} [format]
+ * @param {number} [sampleRate] in Hz
+ * @param {number} [channels]
+ * @returns {Promise<Buffer>} by default 16-bit samples of 16 kHz, one channel
  */
-export async function pcmOf(path) {
-  const args = ['-v', 'error', '-nostdin', '-i', path, '-f', 's16le', '-ar', '16000', '-ac', '1', 'pipe:1']
+export async function pcmOf(path, format = 's16le', sampleRate = 16_000, channels = 1) {
+  const output = ['-f', format, '-ar', `${sampleRate}`, '-ac', `${channels}`, 'pipe:1']
+  const args = ['-v', 'error', '-nostdin', '-i', path, ...output]
   const { stdout } = await promisify(execFile)('ffmpeg', args, { encoding: 'buffer', maxBuffer: 1 << 30 })
   return stdout
 }

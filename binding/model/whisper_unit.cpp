@@ -45,7 +45,6 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
 
 #include <cfloat>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <utility>
 

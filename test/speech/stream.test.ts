@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pcmOf } from '../../bench/support/recordings.mjs'
 import {
   type FinalEvent,
   loadModel,
@@ -12,9 +13,10 @@ import {
 } from '../../lib/index.ts'
 import { material, materialText } from '../fixtures/material.ts'
 import { wordErrorRate } from '../fixtures/wer.ts'
-import { pcmOf, silence } from './pcm.ts'
 
 const RATE = 16_000
+/** So many seconds of nothing in 16-bit samples. */
+const silence = (seconds: number) => Buffer.alloc(2 * Math.round(RATE * seconds))
 let model: Model
 let jfk: Buffer
 /** Half a minute with pauses. */
