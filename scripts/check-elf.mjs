@@ -20,6 +20,9 @@ const SYSTEM =
 const ROCM = /^(libamdhip64|libhipblas|librocblas)\.so\.\d+$/
 const OWN = /^libggml-base-whisper-hip-\d+\.\d+\.\d+(-[\w.]+)?\.so$/
 
+/** Of the 1664 bytes that glibc keeps for the thread-local data of all libraries that are loaded at run time. */
+const THREAD_LOCAL_BYTES = 256
+
 const ADDON_EXPORTS = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
 const MODULE_EXPORTS = ['ggml_backend_init', 'ggml_backend_score']
 
@@ -45,6 +48,7 @@ export function checkFile(path, forbiddenPaths) {
     ...checkDependencies(basename(path), stdout),
     ...checkExports(basename(path), stdout),
     ...checkHardening(stdout),
+    ...checkThreadLocalData(stdout),
     ...checkPaths(readFileSync(path), forbiddenPaths),
   ]
 }
@@ -89,6 +93,13 @@ function checkHardening(elf) {
   if (!/\((FLAGS|FLAGS_1)\).*\b(BIND_NOW|NOW)\b/.test(elf)) problems.push('binds symbols lazily (no NOW)')
   if (/\(TEXTREL\)/.test(elf) || /\(FLAGS\).*\bTEXTREL\b/.test(elf)) problems.push('has text relocations')
   return problems
+}
+
+/** A module with more is refused by the loader: "cannot allocate memory in static TLS block". @param {string} elf */
+function checkThreadLocalData(elf) {
+  // TLS offset, addresses, size in the file, size in memory
+  const size = Number(elf.match(/^ *TLS +(?:0x[0-9a-f]+ +){4}(0x[0-9a-f]+)/m)?.[1] ?? 0)
+  return size > THREAD_LOCAL_BYTES ? [`has ${size} bytes of thread-local data`] : []
 }
 
 /** @param {Buffer} bytes @param {string[]} forbiddenPaths */

@@ -35,7 +35,7 @@ endif()
 
 # With modules ggml refuses GGML_NATIVE on x86, because the module's score function checks the features that it is
 # told. So the features of -march=native are told one by one, and a build that is moved to a lesser machine is
-# rejected there by its score instead of dying of an illegal instruction.
+# rejected there by its score instead of dying of an illegal instruction. AMX is not among them: see below.
 function(use_native_features)
   execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -march=native -dM -E -x c++ /dev/null
     OUTPUT_VARIABLE macros RESULT_VARIABLE status)
@@ -45,8 +45,7 @@ function(use_native_features)
   set(names
     SSE42=SSE4_2 AVX=AVX AVX2=AVX2 BMI2=BMI2 FMA=FMA F16C=F16C AVX_VNNI=AVXVNNI
     AVX512=AVX512F,AVX512CD,AVX512VL,AVX512DQ,AVX512BW
-    AVX512_VBMI=AVX512VBMI AVX512_VNNI=AVX512VNNI AVX512_BF16=AVX512BF16
-    AMX_TILE=AMX_TILE AMX_INT8=AMX_INT8 AMX_BF16=AMX_BF16)
+    AVX512_VBMI=AVX512VBMI AVX512_VNNI=AVX512VNNI AVX512_BF16=AVX512BF16)
   foreach(entry IN LISTS names)
     string(REGEX MATCH "^([^=]+)=(.*)$" _ "${entry}")
     set(feature ${CMAKE_MATCH_1})
@@ -77,7 +76,10 @@ endif()
 
 unset(GGML_AVAILABLE_BACKENDS CACHE) # ggml appends to it on every configure
 add_subdirectory("${GGML_DIR}" ggml EXCLUDE_FROM_ALL)
+# The AMX kernels keep 64 KB in every thread, which no library that is loaded at run time can reserve, and die of an
+# illegal instruction where it can. AMD has no AMX; Intel processors that have it use the module of zen4.
 set(GGML_MODULES ${GGML_AVAILABLE_BACKENDS})
+list(REMOVE_ITEM GGML_MODULES ggml-cpu-sapphirerapids)
 get_directory_property(GGML_VERSION DIRECTORY "${GGML_DIR}" DEFINITION GGML_VERSION)
 get_directory_property(GGML_COMMIT DIRECTORY "${GGML_DIR}" DEFINITION GGML_BUILD_COMMIT)
 

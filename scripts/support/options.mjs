@@ -16,7 +16,7 @@ import { BuildError } from './script.mjs'
  */
 
 const VARIABLES = ['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'HIPCXX']
-const CPU_FEATURES = /^(sse4_2|avx.*|bmi2|fma|f16c|amx.*)$/
+const CPU_FEATURES = /^(sse4_2|avx.*|bmi2|fma|f16c)$/
 
 /**
  * Everything beside the sources that decides what a build produces.

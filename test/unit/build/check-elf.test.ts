@@ -7,8 +7,16 @@ import { checkFile, checkFolder } from '../../../scripts/check-elf.mjs'
 
 /** Libraries compiled here: what a good one needs is known, and each bad one lacks exactly one thing. */
 let folder: string
-const SOURCE =
-  'extern "C" int napi_register_module_v1() { return 0; }\n#ifdef EXTRA\nextern "C" int ggml_init() { return 1; }\n#endif\n'
+const SOURCE = `
+#ifndef MORE
+#define MORE 0
+#endif
+static thread_local char data[256 + MORE];
+extern "C" int napi_register_module_v1() { return data[0]; }
+#ifdef EXTRA
+extern "C" int ggml_init() { return 1; }
+#endif
+`
 const GOOD = [
   '-Wl,-rpath,$ORIGIN',
   '-Wl,--enable-new-dtags',
@@ -59,6 +67,7 @@ describe('check-elf', () => {
     ['an executable stack', [...without('noexecstack'), '-Wl,-z,execstack'], ['has an executable stack']],
     ['no RELRO', [...without('relro'), '-Wl,-z,norelro'], ['has no RELRO segment']],
     ['lazy binding', [...without('now'), '-Wl,-z,lazy'], ['binds symbols lazily (no NOW)']],
+    ['a buffer in each thread', [...GOOD, '-DMORE=1'], ['has 257 bytes of thread-local data']],
     ['a ggml symbol', [...GOOD, '-DEXTRA'], ['exports 1 symbols beside its entry points (ggml_init)']],
   ])('fails a library with %s', (_kind, flags, problems) => {
     expect(checkFile(compile('bad.node', flags), [])).toEqual(problems)
