@@ -26,6 +26,7 @@ const COMPILERS = [
 const SOURCES = [
   'test/fuzz/plan_fuzzer.cpp',
   'binding/model/load_plan.cpp',
+  'binding/model/column_importance.cpp',
   'binding/model/row_converter.cpp',
   'binding/model/plan_stream.cpp',
   'binding/audio/byte_store.cpp',

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/column_importance.h"
 #include "model/row_converter.h"
 #include "support/error.h"
 
@@ -55,6 +56,7 @@ void write_plan(const LoadPlan& plan, const std::vector<uint64_t>& offsets, cons
   std::vector<uint8_t> found;
   for (size_t i = 0; i < plan.tensors.size(); ++i) {
     const PlanTensor& tensor = plan.tensors[i];
+    const std::vector<float> importance = column_importance(plan, tensor);
     uint64_t offset = offsets[i];
     for (const TensorPart& part : tensor.parts) {
       const size_t row_bytes = ggml_row_size(tensor.type, part.row_length(tensor));
@@ -62,7 +64,7 @@ void write_plan(const LoadPlan& plan, const std::vector<uint64_t>& offsets, cons
       for (uint64_t first = 0; first < part.rows; first += step) {
         const TensorPart slice = slice_of(part, tensor, first, std::min(step, part.rows - first));
         bytes.resize(slice.rows * row_bytes);
-        convert_part(plan.sources, slice, tensor, bytes.data(), advance);
+        convert_part(plan.sources, slice, tensor, importance, bytes.data(), advance);
         if (mode == PlanWriterMode::write) {
           file.write(offset, bytes.data(), bytes.size());
         } else {

@@ -89,7 +89,8 @@ class RowReader {
   std::vector<float> scales_;
 };
 
-void narrow(const float* values, int64_t columns, const PlanTensor& tensor, uint8_t* out) {
+void narrow(const float* values, int64_t columns, const PlanTensor& tensor,
+            const std::vector<float>& importance, uint8_t* out) {
   if (tensor.type == GGML_TYPE_F32) {
     std::memcpy(out, values, static_cast<size_t>(columns) * sizeof(float));
     return;
@@ -103,7 +104,7 @@ void narrow(const float* values, int64_t columns, const PlanTensor& tensor, uint
       }
     }
   }
-  ggml_quantize_chunk(tensor.type, values, out, 0, 1, columns, nullptr);
+  ggml_quantize_chunk(tensor.type, values, out, 0, 1, columns, importance.data());
 }
 
 } // namespace
@@ -132,8 +133,12 @@ bool can_convert(ggml_type stored, ggml_type memory) {
 }
 
 void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part, const PlanTensor& tensor,
-                  uint8_t* out, const std::function<void(size_t)>& done) {
+                  const std::vector<float>& importance, uint8_t* out,
+                  const std::function<void(size_t)>& done) {
   const int64_t columns = part.row_length(tensor);
+  if (!importance.empty() && importance.size() != static_cast<size_t>(columns))
+    throw Error("ERR_INTERNAL",
+                "Tensor " + tensor.name + " has another number of columns than weights for them");
   const size_t from_bytes = ggml_row_size(part.type, columns);
   const size_t to_bytes = ggml_row_size(tensor.type, columns);
   const RowReader reader(sources, part, tensor);
@@ -169,7 +174,7 @@ void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part
         }
         for (uint64_t i = 0; i < count && !as_stored; ++i) {
           reader.read(first + i, whole.empty() ? stored.data() + i * from_bytes : whole.data(), row.data());
-          narrow(row.data(), columns, tensor, out + (first + i) * to_bytes);
+          narrow(row.data(), columns, tensor, importance, out + (first + i) * to_bytes);
         }
         written += count * to_bytes;
         report();
