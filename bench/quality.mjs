@@ -2,12 +2,12 @@
 // @ts-check
 /**
  * What a type of weights costs and what it saves: converts a model to each type, and measures the file, the memory, the time to load, the speed, and
- * the words that are wrong in the recordings of the tests.
+ * the words that are wrong in the recordings of the tests, or in prompts of telephone exchanges.
  *
- *   node bench/quality.mjs [--model base] [--backend auto] [--starts 1] [TYPE …]
+ *   node bench/quality.mjs [--model base] [--backend auto] [--speech recordings|prompts] [--starts 1] [TYPE …]
  *
- * With --starts N each recording is transcribed N times, with 0, 0.1, 0.2, … s of silence before it. A beam search is chaotic: what rounding changes
- * in one word is only seen in the mean of many.
+ * The last column compares with the first type, with the 95 % interval of what other speech of the kind would give. A beam search is chaotic: with
+ * --starts N each piece is transcribed N times, with 0, 0.1, 0.2, … s of silence before it.
  *
  * Sizes and error rates are the same on every machine of a kind; times mean something on a quiet one only.
  */
@@ -16,10 +16,12 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { parseArgs } from 'node:util'
-import { log, run } from '../scripts/support/script.mjs'
+import { BuildError, log, run } from '../scripts/support/script.mjs'
 import { material, materialText } from '../scripts/test-material.mjs'
+import { pairedDifference } from './support/bootstrap.mjs'
 import { library } from './support/library.mjs'
 import { importSources } from './support/prepare.mjs'
+import { prompts } from './support/prompts.mjs'
 import { pcmOf, RECORDINGS } from './support/recordings.mjs'
 import { printTable } from './support/table.mjs'
 
@@ -28,17 +30,58 @@ const LOADS = 3
 /** 0.1 s of 16 kHz and 16 bits. */
 const BYTES_PER_START = 3200
 
+const { loadModel, convertModel, backendInfo } = library()
+const { generator, wordErrorRate, wordsOf } = await importSources()
+
+function recordings() {
+  return Promise.all(
+    RECORDINGS.map(async (name) => ({
+      pcm: await pcmOf(await material(name)),
+      text: await materialText(name),
+    })),
+  )
+}
+
+/**
+ * Errors in each piece, over all starts.
+ * @param {import('../lib/index.ts').Model} model @param {readonly import('./support/prompts.mjs').Piece[]} pieces @param {number} starts
+ */
+async function transcribeAll(model, pieces, starts) {
+  let [audio, wall] = [0, 0]
+  const counts = pieces.map(() => ({ wrong: 0, words: 0 }))
+  for (let start = 0; start < starts; start++) {
+    const silence = Buffer.alloc(BYTES_PER_START * start)
+    for (const [i, { pcm, text }] of pieces.entries()) {
+      const recording = {
+        stream: Readable.from([silence, pcm], { objectMode: false }),
+        format: /** @type {const} */ ('s16le'),
+        sampleRate: 16_000,
+        channels: 1,
+      }
+      const result = await model.transcribe(recording, { language: 'en' })
+      audio += result.stats.audioSeconds
+      wall += result.stats.wallSeconds
+      const count = /** @type {import('./support/bootstrap.mjs').Count} */ (counts[i])
+      const words = wordsOf(text).length
+      count.words += words
+      count.wrong += wordErrorRate(text, result.text) * words
+    }
+  }
+  return { counts, speed: audio / wall }
+}
+
+const SPEECH = { recordings, prompts: () => prompts(wordsOf) }
+
 await run(async () => {
   const { values, positionals } = parseArgs({
     options: {
       model: { type: 'string', default: 'base' },
       backend: { type: 'string', default: 'auto' },
+      speech: { type: 'string', default: 'recordings' },
       starts: { type: 'string', default: '1' },
     },
     allowPositionals: true,
   })
-  const { loadModel, convertModel, backendInfo } = library()
-  const { wordErrorRate, wordsOf } = await importSources()
   const types = /** @type {import('../lib/index.ts').WeightType[]} */ (
     positionals.length > 0 ? positionals : TYPES
   )
@@ -46,13 +89,13 @@ await run(async () => {
   const backend = /** @type {'auto'} */ (values.backend)
   console.log(await backendInfo())
   console.log(`${cpus()[0]?.model}, ${cpus().length} processors; load ${loadavg()[0]?.toFixed(2)}`)
-  const subjects = await Promise.all(
-    RECORDINGS.map(async (name) => ({
-      pcm: await pcmOf(await material(name)),
-      text: await materialText(name),
-    })),
-  )
+  const speech = SPEECH[/** @type {keyof typeof SPEECH} */ (values.speech)]
+  if (speech === undefined)
+    throw new BuildError(`--speech is ${Object.keys(SPEECH).join(' or ')}, not ${values.speech}`)
+  const pieces = await speech()
   const folder = await mkdtemp(join(tmpdir(), 'whisper-hip-quality-'))
+  /** @type {import('./support/bootstrap.mjs').Count[] | undefined} */
+  let first
   const rows = []
   try {
     for (const weightType of types) {
@@ -66,36 +109,23 @@ await run(async () => {
         loadSeconds = Math.min(loadSeconds, (performance.now() - begun) / 1000)
       }
       const model = await loadModel(path, { backend })
-      let [audio, wall, words, wrong] = [0, 0, 0, 0]
-      for (let start = 0; start < starts; start++) {
-        const silence = Buffer.alloc(BYTES_PER_START * start)
-        for (const { pcm, text } of subjects) {
-          const stream = Readable.from([silence, pcm], { objectMode: false })
-          const recording = {
-            stream,
-            format: /** @type {const} */ ('s16le'),
-            sampleRate: 16_000,
-            channels: 1,
-          }
-          const result = await model.transcribe(recording, { language: 'en' })
-          audio += result.stats.audioSeconds
-          wall += result.stats.wallSeconds
-          words += wordsOf(text).length
-          wrong += wordErrorRate(text, result.text) * wordsOf(text).length
-        }
-      }
-      const memory = model.info.memoryBytes
-      await model.dispose()
-      await rm(path)
+      const { counts, speed } = await transcribeAll(model, pieces, starts)
+      first ??= counts
+      const { difference, low, high } = pairedDifference(counts, first, generator(1))
+      const wrong = counts.reduce((sum, count) => sum + count.wrong, 0)
+      const words = counts.reduce((sum, count) => sum + count.words, 0)
       rows.push([
         weightType,
         (bytes / 1e6).toFixed(0),
-        (memory / 1e6).toFixed(0),
+        (model.info.memoryBytes / 1e6).toFixed(0),
         loadSeconds.toFixed(2),
-        (audio / wall).toFixed(1),
+        speed.toFixed(1),
         ((100 * wrong) / words).toFixed(2),
         words,
+        `${difference.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`,
       ])
+      await model.dispose()
+      await rm(path)
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -108,7 +138,9 @@ await run(async () => {
     'times as fast as speech',
     'wrong words %',
     'words',
+    `beside ${types[0]}`,
   ]
-  printTable(`${values.model}, beam 5, ${subjects.length} recordings, ${starts} starts of each`, head, rows)
+  const title = `${values.model}, beam 5, ${values.speech}: ${pieces.length} pieces, ${starts} starts of each`
+  printTable(title, head, rows)
   console.log(`\nload at the end: ${loadavg()[0]?.toFixed(2)}`)
 })

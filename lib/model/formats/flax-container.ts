@@ -23,6 +23,8 @@ const TYPES: ReadonlyMap<string, StoredType> = new Map([
 /** The extension type that Flax gives its arrays. */
 const ARRAY = 1
 const CHUNKED = '__msgpack_chunked_array__'
+/** What Flax's TrainState has beside the weights. */
+const TRAINING: ReadonlySet<string> = new Set(['step', 'opt_state'])
 const MAX_DEPTH = 16
 const MAX_ENTRIES = 1 << 14
 const MAX_NAME = 256
@@ -81,6 +83,11 @@ class FlaxWalker {
       if (name === CHUNKED) {
         throw unsupported(this.#file, `${where} is stored in chunks, as Flax stores arrays of over 1 GiB`, [
           'Save the model with transformers as safetensors',
+        ])
+      }
+      if (path.length === 0 && TRAINING.has(name)) {
+        throw unsupported(this.#file, `it is the state of a training, with ${quote(name)}, not a model`, [
+          'Save its weights alone: model.save_pretrained(folder, params=state.params)',
         ])
       }
       await this.#value([...path, name])

@@ -4,7 +4,7 @@ import type { Hyperparameters } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
 import type { FileTensor, TensorTable } from './tensor-file.ts'
 import { type Member, TorchArchive } from './torch-archive.ts'
-import { DICTIONARY, GLOBALS, PARAMETERS, RECORDS, STORAGES, TENSOR } from './torch-names.ts'
+import { DICTIONARIES, GLOBALS, PARAMETERS, RECORDS, STORAGES, TENSOR } from './torch-names.ts'
 import { Global, Opaque, unpickle } from './unpickler.ts'
 
 /** Largest pickle that is read, in bytes: Whisper's largest model has 300,000. */
@@ -124,7 +124,7 @@ function meaningOf(file: string) {
   return {
     globals: GLOBALS,
     call(name: string, args: readonly unknown[]): unknown {
-      if (name === DICTIONARY && args.length === 0) return new Map()
+      if (DICTIONARIES.has(name) && args.every((arg) => arg instanceof Global)) return new Map()
       if (name === TENSOR) return tensorOf(args, file)
       if (PARAMETERS.has(name) && args[0] instanceof Tensor) return args[0]
       if (RECORDS.has(name)) return new Opaque()

@@ -1,7 +1,10 @@
 import { GgmlType } from '../plan.ts'
 
 /** The names of Python that the pickle of a checkpoint may ask for. */
-export const DICTIONARY = 'collections.OrderedDict'
+export const DICTIONARIES: ReadonlySet<string> = new Set([
+  'collections.OrderedDict',
+  'collections.defaultdict',
+])
 export const TENSOR = 'torch._utils._rebuild_tensor_v2'
 /** The second one is for parameters that have attributes. */
 export const PARAMETERS: ReadonlySet<string> = new Set([
@@ -23,8 +26,11 @@ export const STORAGES: ReadonlyMap<string, { type: GgmlType; bytes: number } | n
 export const RECORDS: ReadonlySet<string> = new Set([
   'argparse.Namespace',
   'pathlib.PosixPath',
-  '__builtin__.set',
-  'builtins.set',
+  // Protocol 2 has the names of Python 2. Numbers and containers are what a defaultdict makes of missing entries.
+  ...['set', 'frozenset', 'bytearray', 'complex', 'int', 'float', 'str', 'list', 'dict'].flatMap((name) => [
+    `builtins.${name}`,
+    `__builtin__.${name}`,
+  ]),
   '_codecs.encode',
   ...['core', '_core'].flatMap((core) => [
     `numpy.${core}.multiarray.scalar`,
@@ -38,7 +44,7 @@ export const RECORDS: ReadonlySet<string> = new Set([
 ])
 
 export const GLOBALS: ReadonlySet<string> = new Set([
-  DICTIONARY,
+  ...DICTIONARIES,
   TENSOR,
   ...PARAMETERS,
   ...STORAGES.keys(),

@@ -119,6 +119,27 @@ class Machine {
       case 0x58: // BINUNICODE
         this.#push(this.#text(this.#u32()))
         break
+      case 0x43: // SHORT_BINBYTES
+        this.#pushOpaque(this.#u8())
+        break
+      case 0x42: // BINBYTES
+        this.#pushOpaque(this.#u32())
+        break
+      case 0x8e: // BINBYTES8
+      case 0x96: // BYTEARRAY8
+        this.#pushOpaque(this.#u64())
+        break
+      case 0x8f: // EMPTY_SET
+        this.#pushOpaque(0)
+        break
+      case 0x90: // ADDITEMS
+        this.#popToMark()
+        if (!(this.#top() instanceof Opaque)) throw this.#fail('adds to something else than a set')
+        break
+      case 0x91: // FROZENSET
+        this.#popToMark()
+        this.#pushOpaque(0)
+        break
       case 0x7d: // EMPTY_DICT
         this.#push(this.#counted(new Map()))
         break
@@ -204,6 +225,12 @@ class Machine {
   #push(value: unknown): void {
     if (this.#stack.length === MAX_STACK) throw this.#fail('is nested too deeply')
     this.#stack.push(value)
+  }
+
+  /** What does not matter, and its bytes in the pickle. */
+  #pushOpaque(bytes: number): void {
+    this.#take(bytes)
+    this.#push(this.#counted(new Opaque()))
   }
 
   #pop(): unknown {
@@ -319,6 +346,11 @@ class Machine {
 
   #u32(): number {
     return this.#view.getUint32(this.#take(4), true)
+  }
+
+  /** Inexact above 2^53, where the pickle has ended anyway. */
+  #u64(): number {
+    return Number(this.#view.getBigUint64(this.#take(8), true))
   }
 
   #take(length: number): number {

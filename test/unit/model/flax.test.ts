@@ -169,6 +169,12 @@ describe('a Flax file that cannot be used', () => {
       `${NORM}x is stored in chunks`,
     ],
     [
+      'the state of a training',
+      'ERR_MODEL_UNSUPPORTED',
+      plus('opt_state/0/count', arrays.get(NORM) as FlaxTensor),
+      'it is the state of a training, with "opt_state", not a model',
+    ],
+    [
       'names with spaces',
       'ERR_MODEL_CORRUPT',
       plus('model/a b', arrays.get(NORM) as FlaxTensor),

@@ -94,6 +94,34 @@ describe('a good file', () => {
         .raw(0x8a, 9, ...Buffer.alloc(8), '@u')
         .finish(),
     ],
+    // As Python 3.11 writes bytes, bytearray, set, frozenset and defaultdict(int) with protocol 5.
+    [
+      'beside bytes and sets',
+      new Pickle()
+        .raw('}(')
+        .text('state_dict')
+        .state([tensor], true)
+        .text('bytes')
+        .raw('C\x02ab')
+        .text('more bytes')
+        .raw('B\x02\x00\x00\x00ab')
+        .text('most bytes')
+        .raw(0x8e, 2, ...Buffer.alloc(7), 'ab')
+        .text('bytearray')
+        .raw(0x96, 2, ...Buffer.alloc(7), 'ab')
+        .text('set')
+        .raw(0x8f, '(K\x01K\x02', 0x90)
+        .text('frozenset')
+        .raw('(K\x01', 0x91)
+        .text('counts')
+        .global('collections defaultdict')
+        .global('builtins int')
+        .raw(0x85, 'R')
+        .text('steps')
+        .raw('K\x07s')
+        .raw('u')
+        .finish(),
+    ],
     ['of DeepSpeed', new Pickle().raw('}').text('module').state([tensor], true).raw('s').finish()],
     [
       'of parameters with attributes',
@@ -153,8 +181,8 @@ describe('a pickle', () => {
     expect(failure.message).toContain(`its pickle asks for ${shown}`)
   })
 
-  // INST, OBJ, NEWOBJ_EX, EXT1, EXT2, EXT4, PERSID, STRING, INT, FLOAT, POP, DUP, EMPTY_SET, BYTEARRAY8, NEXT_BUFFER
-  it.each([0x69, 0x6f, 0x92, 0x82, 0x83, 0x84, 0x50, 0x53, 0x49, 0x46, 0x30, 0x32, 0x8f, 0x96, 0x97])(
+  // INST, OBJ, NEWOBJ_EX, EXT1, EXT2, EXT4, PERSID, STRING, INT, FLOAT, POP, DUP, NEXT_BUFFER
+  it.each([0x69, 0x6f, 0x92, 0x82, 0x83, 0x84, 0x50, 0x53, 0x49, 0x46, 0x30, 0x32, 0x97])(
     'with the operation %d is refused',
     async (operation) => {
       const failure = await failureWith(new Pickle().raw(operation))
@@ -173,6 +201,9 @@ describe('a pickle', () => {
     ['recalls what is not there', new Pickle().raw('h\x05'), 'recalls an object 5'],
     ['appends to a dictionary', new Pickle().raw('}Na'), 'something else than a list'],
     ['sets items of a list', new Pickle().raw(']NNs'), 'something else than a dictionary'],
+    ['adds to a list', new Pickle().raw('](N', 0x90), 'something else than a set'],
+    ['has more bytes than there are', new Pickle().raw('B\xff\xff\xff\x7f'), 'ends too early'],
+    ['has 2^63 bytes', new Pickle().raw(0x8e, ...Buffer.alloc(7), 0x80), 'ends too early'],
     ['sets half an item', new Pickle().raw('}(Nu'), 'something else than a dictionary'],
     [
       'has a key of a tuple',
