@@ -84,6 +84,8 @@ function refusal(source: ByteSource, head: Uint8Array): WhisperHipError {
 const CONVERT = [
   'Use a ggml file or a CTranslate2 folder of the same model, or convert it with ct2-transformers-converter --quantization float16',
 ]
+const SAVE_AS_SAFETENSORS =
+  'Load it with the library that wrote it, and save it with transformers as safetensors'
 
 function otherModelFormat(name: string, head: Uint8Array): WhisperHipError | undefined {
   if (isPickle(head)) {
@@ -113,6 +115,13 @@ function isTorchArchive(head: Uint8Array): boolean {
   return startsWith(head, signature(0, 'PK\x03\x04')) && Buffer.from(head).includes('/data.pkl')
 }
 
+/** A zip archive whose first member, the name of which begins at byte 30, is an array. */
+function isNumpyArchive(head: Uint8Array): boolean {
+  const length = (head[26] ?? 0) | ((head[27] ?? 0) << 8)
+  const name = Buffer.from(head.subarray(30, 30 + length)).toString('latin1')
+  return startsWith(head, signature(0, 'PK\x03\x04')) && name.endsWith('.npy')
+}
+
 /** A pickle of protocol 2 to 5 that starts with a mark, a dictionary, a global or PyTorch's magic number. */
 function isPickle(head: Uint8Array): boolean {
   const [first, protocol = 0, operation = 0] = head
@@ -139,6 +148,8 @@ function ctranslate2Spec(head: Uint8Array): string | undefined {
 }
 
 const OTHER_FORMATS: readonly [found: string, Signature, advice?: string][] = [
+  ['a file of TensorFlow or Keras (HDF5)', signature(0, '\x89HDF\r\n\x1a\n'), SAVE_AS_SAFETENSORS],
+  ['a TensorFlow Lite model', signature(4, 'TFL3'), 'Use the checkpoint that it was made of'],
   ['a zip archive', signature(0, 'PK\x03\x04'), 'Unpack it first'],
   ['compressed with gzip', signature(0, '\x1f\x8b'), 'Unpack it first'],
   ['compressed with xz', signature(0, '\xfd7zXZ'), 'Unpack it first'],
@@ -155,6 +166,9 @@ const OTHER_FORMATS: readonly [found: string, Signature, advice?: string][] = [
 function otherBinaryFormat(name: string, head: Uint8Array): WhisperHipError | undefined {
   if (head.every((byte) => byte === 0)) {
     return notAModel(name, 'all zero bytes', ['Fetch it again: the download was reserved, but not written'])
+  }
+  if (isNumpyArchive(head)) {
+    return notAModel(name, 'an archive of NumPy arrays (npz), as MLX writes it', [SAVE_AS_SAFETENSORS])
   }
   const other = OTHER_FORMATS.find(([, start]) => startsWith(head, start))
   return other && notAModel(name, other[0], other[2] ? [other[2]] : [])
@@ -194,6 +208,9 @@ function textRefusal(name: string, head: Uint8Array): WhisperHipError {
   const start = Buffer.from(head.subarray(0, 256)).toString('utf8').trimStart()
   if (/^\ufeff?<(!doctype html|html|head|body)/i.test(start)) {
     return notAModel(name, 'an HTML page', ['Fetch it again: the server sent a page in place of the file'])
+  }
+  if (start.startsWith('<?xml') && start.includes('<net ')) {
+    return notAModel(name, 'the graph of an OpenVINO model', ['Use the checkpoint that it was made of'])
   }
   return notAModel(name, /^[[{]/.test(start) ? 'a JSON text' : 'a text')
 }

@@ -31,6 +31,20 @@ describe('what is no model, or none for this version', () => {
     ['gzip', gzipSync('model'), 'ERR_MODEL_FORMAT', 'compressed with gzip'],
     ['zip', padded('PK\x03\x04\x14\0\0\0\0\0readme.txt'), 'ERR_MODEL_FORMAT', 'a zip archive'],
     ['wav', padded('RIFF\x24\0\0\0WAVEfmt '), 'ERR_MODEL_FORMAT', 'a RIFF (wav) audio file'],
+    ['HDF5', padded('\x89HDF\r\n\x1a\n'), 'ERR_MODEL_FORMAT', 'a file of TensorFlow or Keras (HDF5)'],
+    ['TensorFlow Lite', padded('\x1c\0\0\0TFL3'), 'ERR_MODEL_FORMAT', 'a TensorFlow Lite model'],
+    [
+      'MLX',
+      padded(`PK\x03\x04${'\0'.repeat(22)}\x09\0\0\0conv1.npy`),
+      'ERR_MODEL_FORMAT',
+      'an archive of NumPy arrays (npz), as MLX writes it',
+    ],
+    [
+      'OpenVINO',
+      bytes('<?xml version="1.0"?>\n<net name="Model0" version="11">\n</net>\n'),
+      'ERR_MODEL_FORMAT',
+      'the graph of an OpenVINO model',
+    ],
     ['noise', Uint8Array.of(0x8a, 0x00, 0xff, 0x12), 'ERR_MODEL_FORMAT', 'it starts with 8a 00 ff 12'],
     [
       'a voice activity model',
