@@ -2,9 +2,9 @@
 // @ts-check
 /**
  * What a type of weights costs and what it saves: converts a model to each type, and measures the file, the memory, the time to load, the speed, and
- * the words that are wrong in the recordings of the tests, or in prompts of telephone exchanges.
+ * the words that are wrong in the recordings of the tests and in the prompts of a telephone exchange.
  *
- *   node bench/quality.mjs [--model base] [--backend auto] [--speech recordings|prompts] [--starts 1] [TYPE …]
+ *   node bench/quality.mjs [--model base] [--backend auto] [--speech all|recordings|prompts] [--starts 1] [TYPE …]
  *
  * The last column compares with the first type, with the 95 % interval of what other speech of the kind would give. A beam search is chaotic: with
  * --starts N each piece is transcribed N times, with 0, 0.1, 0.2, … s of silence before it.
@@ -70,14 +70,18 @@ async function transcribeAll(model, pieces, starts) {
   return { counts, speed: audio / wall }
 }
 
-const SPEECH = { recordings, prompts: () => prompts(wordsOf) }
+const SPEECH = {
+  recordings,
+  prompts: () => prompts(wordsOf),
+  all: async () => [...(await recordings()), ...(await prompts(wordsOf))],
+}
 
 await run(async () => {
   const { values, positionals } = parseArgs({
     options: {
       model: { type: 'string', default: 'base' },
       backend: { type: 'string', default: 'auto' },
-      speech: { type: 'string', default: 'recordings' },
+      speech: { type: 'string', default: 'all' },
       starts: { type: 'string', default: '1' },
     },
     allowPositionals: true,
