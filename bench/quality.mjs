@@ -25,7 +25,7 @@ import { prompts } from './support/prompts.mjs'
 import { pcmOf, RECORDINGS } from './support/recordings.mjs'
 import { printTable } from './support/table.mjs'
 
-const TYPES = ['f32', 'f16', 'q8_0', 'q6_k', 'q5_1', 'q5_0', 'q5_k', 'q4_0', 'q4_k']
+const TYPES = ['f16', 'f32', 'q8_0', 'q6_k', 'q5_1', 'q5_0', 'q5_k', 'q4_0', 'q4_k']
 const LOADS = 3
 /** 0.1 s of 16 kHz and 16 bits. */
 const BYTES_PER_START = 3200
