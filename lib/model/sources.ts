@@ -226,6 +226,7 @@ const MAIN_FILES = [
   'pytorch_model.bin.index.json',
   'encoder_model.onnx',
   join('onnx', 'encoder_model.onnx'),
+  'weights.safetensors',
   'flax_model.msgpack',
   'flax_model.msgpack.index.json',
   'adapter_model.safetensors',

@@ -84,8 +84,6 @@ function refusal(source: ByteSource, head: Uint8Array): WhisperHipError {
 const CONVERT = [
   'Use a ggml file or a CTranslate2 folder of the same model, or convert it with ct2-transformers-converter --quantization float16',
 ]
-const SAVE_AS_SAFETENSORS =
-  'Load it with the library that wrote it, and save it with transformers as safetensors'
 
 function otherModelFormat(name: string, head: Uint8Array): WhisperHipError | undefined {
   if (isPickle(head)) {
@@ -148,7 +146,11 @@ function ctranslate2Spec(head: Uint8Array): string | undefined {
 }
 
 const OTHER_FORMATS: readonly [found: string, Signature, advice?: string][] = [
-  ['a file of TensorFlow or Keras (HDF5)', signature(0, '\x89HDF\r\n\x1a\n'), SAVE_AS_SAFETENSORS],
+  [
+    'a file of TensorFlow or Keras (HDF5)',
+    signature(0, '\x89HDF\r\n\x1a\n'),
+    'Load it with the library that wrote it, and save it with transformers as safetensors',
+  ],
   ['a TensorFlow Lite model', signature(4, 'TFL3'), 'Use the checkpoint that it was made of'],
   ['a zip archive', signature(0, 'PK\x03\x04'), 'Unpack it first'],
   ['compressed with gzip', signature(0, '\x1f\x8b'), 'Unpack it first'],
@@ -168,7 +170,9 @@ function otherBinaryFormat(name: string, head: Uint8Array): WhisperHipError | un
     return notAModel(name, 'all zero bytes', ['Fetch it again: the download was reserved, but not written'])
   }
   if (isNumpyArchive(head)) {
-    return notAModel(name, 'an archive of NumPy arrays (npz), as MLX writes it', [SAVE_AS_SAFETENSORS])
+    return notAModel(name, 'an archive of NumPy arrays (npz), as MLX writes it', [
+      "Save it as safetensors: mx.save_safetensors('weights.safetensors', mx.load('weights.npz'))",
+    ])
   }
   const other = OTHER_FORMATS.find(([, start]) => startsWith(head, start))
   return other && notAModel(name, other[0], other[2] ? [other[2]] : [])

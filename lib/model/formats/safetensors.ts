@@ -4,6 +4,7 @@ import { corrupt, quote, unsupported } from '../failures.ts'
 import { JsonReader } from '../json-reader.ts'
 import { GgmlType } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
+import { MLX_HEADS } from './mlx.ts'
 import type { FileTensor } from './tensor-file.ts'
 
 /** Largest header that the format allows, and the largest that is read: Whisper's largest model has 150,000 bytes. */
@@ -47,6 +48,7 @@ export async function readSafetensors(source: ByteSource, pacer: Pacer): Promise
 
   const tensors = new Map<string, FileTensor>()
   for (const { name, dtype, shape, begin, end } of entries) {
+    if (name === MLX_HEADS) continue
     const known = TYPES.get(dtype)
     if (known === undefined) {
       throw unsupported(

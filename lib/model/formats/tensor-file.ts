@@ -7,6 +7,7 @@ import { canonicalName } from '../tensor-names.ts'
 import { flaxName, readFlax } from './flax.ts'
 import { readHuggingFaceConfig } from './hf-config.ts'
 import { huggingFaceVocabulary } from './hf-vocabulary.ts'
+import { fromMlx, isMlx } from './mlx.ts'
 import { readPyTorch } from './pytorch.ts'
 import { readSafetensors } from './safetensors.ts'
 import { standardVocabulary } from './standard-vocabulary.ts'
@@ -18,6 +19,8 @@ export type FileTensor = Omit<StoredTensor, 'source'>
 export interface TensorTable {
   /** By the names in the file. */
   tensors: ReadonlyMap<string, FileTensor>
+  /** Whose naming they had, where that is not seen in the names. */
+  writer?: string
   /** What the file says of the model beside them. */
   dimensions?: Partial<Hyperparameters>
 }
@@ -68,7 +71,8 @@ export async function readTable(
 ): Promise<TensorTable> {
   if (format === 'pytorch') return await readPyTorch(source, pacer)
   if (format === 'flax') return { tensors: await readFlax(source, pacer) }
-  return { tensors: await readSafetensors(source, pacer) }
+  const tensors = await readSafetensors(source, pacer)
+  return isMlx(tensors) ? { tensors: fromMlx(tensors), writer: 'MLX' } : { tensors }
 }
 
 /**
@@ -90,7 +94,7 @@ export async function planTensorFiles(files: TensorFiles, pacer: Pacer): Promise
   }
   const checkpoint: Checkpoint = {
     format,
-    dialect: `${isOpenAi ? 'OpenAI' : 'Hugging Face'}, ${files.dialect}`,
+    dialect: `${files.tables[0]?.writer ?? (isOpenAi ? 'OpenAI' : 'Hugging Face')}, ${files.dialect}`,
     name,
     sources,
     tensors,
