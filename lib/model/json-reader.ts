@@ -1,6 +1,7 @@
 import type { Pacer } from '../pacer.ts'
 import { corrupt } from './failures.ts'
 
+const NULL = [0x6e, 0x75, 0x6c, 0x6c]
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const MAX_DEPTH = 64
@@ -106,6 +107,14 @@ export class JsonReader {
     if (/^(0|[1-9]\d*)$/.test(digits) && Number.isSafeInteger(value)) return value
     this.#at = start
     throw this.#fail('a non-negative integer below 2^53')
+  }
+
+  /** Passes over `null`, if that is what is next, and tells whether it was. */
+  isNull(): boolean {
+    this.#peek()
+    const isThere = NULL.every((character, i) => this.#text[this.#at + i] === character)
+    if (isThere) this.#at += NULL.length
+    return isThere
   }
 
   /** Passes over one value of any kind without looking closely at it. */

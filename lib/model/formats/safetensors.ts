@@ -54,6 +54,7 @@ export async function readSafetensors(source: ByteSource, pacer: Pacer): Promise
       throw unsupported(
         file,
         `tensor ${quote(name)} is ${quote(dtype)}, where F32, F16 and BF16 are supported`,
+        ['Use the float weights; the option weightType quantises while loading'],
       )
     }
     const elements = shape.reduce((product, size) => product * size, 1)
@@ -102,8 +103,9 @@ async function readHeader(json: JsonReader, file: string, pacer: Pacer): Promise
   return [...entries.values()]
 }
 
-/** Texts by name. What they say does not matter. */
+/** Texts by name, or none, as MLX writes it. What they say does not matter. */
 async function readMetadata(json: JsonReader, file: string, pacer: Pacer): Promise<void> {
+  if (json.isNull()) return
   const keys = new Set<string>()
   json.open('{')
   while (json.more()) {

@@ -23,6 +23,7 @@ describe('a good file', () => {
   it.each([
     ['tensors in any order', two('[4,8]', '[0,4]'), ['a', 'b']],
     ['metadata', `{"__metadata__":{"format":"pt","x":"é"},${one}}`, ['a']],
+    ['no metadata, as MLX says it', `{"__metadata__":null,${one}}`, ['a']],
     ['spaces', `{ ${one.replaceAll(':', ' : ').replaceAll(',', ' ,\n')} }`, ['a']],
     ['an empty tensor', `{"e":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]},${one}}`, ['e', 'a']],
     ['a scalar', two('[0,4]', '[4,8]').replace('[2]', '[]').replace('F16', 'F32'), ['a', 'b']],
@@ -59,6 +60,7 @@ describe('a damaged safetensors file', () => {
     ['a tensor twice by escapes', `{${one},${one.replace('"a"', '"\\u0061"')}}`, 'tensor "a" is there twice'],
     ['metadata twice', `{"__metadata__":{},"__metadata__":{},${one}}`, 'two entries __metadata__'],
     ['metadata of numbers', `{"__metadata__":{"a":1},${one}}`, 'JSON at byte'],
+    ['metadata of almost nothing', `{"__metadata__":nul,${one}}`, 'JSON at byte'],
     ['a key of metadata twice', `{"__metadata__":{"a":"1","a":"2"},${one}}`, 'have "a" twice'],
     ['no dtype', '{"a":{"shape":[2],"data_offsets":[0,8]}}', 'needs dtype'],
     ['no shape', '{"a":{"dtype":"F32","data_offsets":[0,8]}}', 'needs dtype'],
