@@ -25,8 +25,8 @@ describe('a limit of memory', () => {
       expect(ended, `ulimit -v ${limit}`).toMatchObject({ code: 0, signal: null, stderr: '' })
       const outcome = JSON.parse(stdout)
       expect(outcome.errors, `ulimit -v ${limit}`).toEqual([])
-      // A single state takes more than 28 MiB.
-      expect(outcome.growth, `ulimit -v ${limit}`).toBeLessThan(80)
+      // A state takes more than 28 MiB, of six attempts 168. The allocator keeps up to three of them at times.
+      expect(outcome.growth, `ulimit -v ${limit}`).toBeLessThan(140)
       for (const code of outcome.codes) codes.add(code)
     }
     expect([...codes]).toEqual(['ERR_OUT_OF_MEMORY'])

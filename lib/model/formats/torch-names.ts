@@ -27,10 +27,19 @@ export const RECORDS: ReadonlySet<string> = new Set([
   'argparse.Namespace',
   'pathlib.PosixPath',
   // Protocol 2 has the names of Python 2. Numbers and containers are what a defaultdict makes of missing entries.
-  ...['set', 'frozenset', 'bytearray', 'complex', 'int', 'float', 'str', 'list', 'dict'].flatMap((name) => [
-    `builtins.${name}`,
-    `__builtin__.${name}`,
-  ]),
+  ...[
+    'set',
+    'frozenset',
+    'bytearray',
+    'complex',
+    'int',
+    'long',
+    'float',
+    'str',
+    'unicode',
+    'list',
+    'dict',
+  ].flatMap((name) => [`builtins.${name}`, `__builtin__.${name}`]),
   '_codecs.encode',
   ...['core', '_core'].flatMap((core) => [
     `numpy.${core}.multiarray.scalar`,
