@@ -1,12 +1,12 @@
 // @ts-check
 /** Prompts of a telephone exchange, each sentence once, in pieces of up to 28 s: clear English of one speaker. */
-import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { filesOf } from '../../scripts/support/package-clients.mjs'
 import { BuildError } from '../../scripts/support/script.mjs'
+import { sha256 } from '../../scripts/vendor.mjs'
 import { pcmOf } from './recordings.mjs'
 
 /** Debian's asterisk-core-sounds 1.6.1. */
@@ -36,9 +36,7 @@ export async function prompts(wordsOf) {
   try {
     const sentences = distinct(await textsOf(folder), wordsOf)
     const pieces = joined(sentences, await soundsOf(sentences, folder))
-    const hash = createHash('sha256')
-    for (const { pcm, text } of pieces) hash.update(text).update(pcm)
-    const digest = hash.digest('hex')
+    const digest = sha256(Buffer.concat(pieces.flatMap(({ pcm, text }) => [Buffer.from(text), pcm])))
     if (digest !== SHA256) throw new BuildError(`The sha256 of the prompts is ${digest} instead of ${SHA256}`)
     return pieces
   } finally {

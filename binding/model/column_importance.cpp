@@ -30,11 +30,7 @@ std::vector<float> column_importance(const LoadPlan& plan, const PlanTensor& ten
   if (norm == plan.tensors.end() || norm->type != GGML_TYPE_F32 || norm->elements() != columns)
     return importance;
   std::vector<float> gains(columns);
-  auto* out = reinterpret_cast<uint8_t*>(gains.data());
-  for (const TensorPart& part : norm->parts) {
-    convert_part(plan.sources, part, *norm, {}, out, [](size_t) {});
-    out += part.rows * ggml_row_size(GGML_TYPE_F32, part.row_length(*norm));
-  }
+  convert_tensor(plan.sources, *norm, {}, reinterpret_cast<uint8_t*>(gains.data()), [](size_t) {});
   double squares = 0;
   for (const float gain : gains)
     squares += static_cast<double>(gain) * gain;

@@ -99,11 +99,8 @@ void PlanStream::write_payload(const PlanTensor& tensor, uint8_t* out, size_t le
   if (length != tensor.bytes()) {
     throw Error("ERR_INTERNAL", "whisper.cpp expects another size for tensor " + tensor.name);
   }
-  const std::vector<float> importance = column_importance(plan_, tensor);
-  for (const TensorPart& part : tensor.parts) {
-    convert_part(plan_.sources, part, tensor, importance, out, [this](size_t bytes) { advance(bytes); });
-    out += part.rows * ggml_row_size(tensor.type, part.row_length(tensor));
-  }
+  convert_tensor(plan_.sources, tensor, column_importance(plan_, tensor), out,
+                 [this](size_t bytes) { advance(bytes); });
 }
 
 void PlanStream::advance(size_t bytes) {

@@ -204,4 +204,13 @@ void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part
   done(written.exchange(0));
 }
 
+void convert_tensor(const std::vector<PlanSource>& sources, const PlanTensor& tensor,
+                    const std::vector<float>& importance, uint8_t* out,
+                    const std::function<void(size_t)>& done) {
+  for (const TensorPart& part : tensor.parts) {
+    convert_part(sources, part, tensor, importance, out, done);
+    out += part.rows * ggml_row_size(tensor.type, part.row_length(tensor));
+  }
+}
+
 } // namespace whisper_hip

@@ -22,4 +22,9 @@ void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part
                   const std::vector<float>& importance, uint8_t* out,
                   const std::function<void(size_t)>& done);
 
+// The same for all parts of a tensor, one after the other.
+void convert_tensor(const std::vector<PlanSource>& sources, const PlanTensor& tensor,
+                    const std::vector<float>& importance, uint8_t* out,
+                    const std::function<void(size_t)>& done);
+
 } // namespace whisper_hip

@@ -5,6 +5,7 @@ import { closePlan, readModel } from '../../lib/model/formats/index.ts'
 import { GgmlType } from '../../lib/model/plan.ts'
 import { encodeF32 } from '../fixtures/encode.ts'
 import { assembleGgml, ggmlParts } from '../fixtures/ggml-builder.ts'
+import { fromF16 } from '../fixtures/plan-values.ts'
 import { tinyWeights } from '../fixtures/tiny-model.ts'
 import { temporaryPath } from './support.ts'
 
@@ -18,8 +19,8 @@ const EMBEDDING = 'decoder.token_embedding.weight'
 const gains = Float32Array.from({ length: tiny.state }, (_, column) => (column % 2 === 0 ? 4 : 0.25))
 
 it('q5_0 rounds with the least squared error, of the output head as the last layer norm weighs it', async () => {
-  const even = await convertedTo('q5_0', new Float32Array(tiny.state).fill(1))
-  const uneven = await convertedTo('q5_0', gains)
+  const even = await convertedTo(new Float32Array(tiny.state).fill(1))
+  const uneven = await convertedTo(gains)
   const equal = gains.map(() => 1)
   for (const name of [LINEAR, EMBEDDING]) {
     const plain = error(name, byLargest(weightsOf(name)), equal)
@@ -32,19 +33,19 @@ it('q5_0 rounds with the least squared error, of the output head as the last lay
 })
 
 it('gains that are no numbers count as one', async () => {
-  const broken = await convertedTo('q5_0', new Float32Array(tiny.state).fill(Number.NaN))
-  const even = await convertedTo('q5_0', new Float32Array(tiny.state).fill(1))
+  const broken = await convertedTo(new Float32Array(tiny.state).fill(Number.NaN))
+  const even = await convertedTo(new Float32Array(tiny.state).fill(1))
   expect(broken(EMBEDDING)).toEqual(even(EMBEDDING))
 })
 
-/** The values of tensors after a conversion of the tiny model. */
-async function convertedTo(weightType: 'q5_0', norm: Float32Array): Promise<(name: string) => Float32Array> {
+/** The values of tensors after a conversion of the tiny model to q5_0. */
+async function convertedTo(norm: Float32Array): Promise<(name: string) => Float32Array> {
   const parts = ggmlParts({ ...tiny, type: GgmlType.F32 })
   const records = parts.records.map((record) =>
     record.name === 'decoder.ln.weight' ? { ...record, data: encodeF32(norm) } : record,
   )
   const path = temporaryPath('rounded.bin')
-  await convertModel(assembleGgml({ ...parts, records }).bytes, path, { weightType })
+  await convertModel(assembleGgml({ ...parts, records }).bytes, path, { weightType: 'q5_0' })
   const plan = await readModel(path)
   try {
     const bytes = readFileSync(path)
@@ -68,16 +69,8 @@ function dequantised(bytes: Buffer, length: number): Float32Array {
     const j = i % BLOCK
     const low = ((block[6 + (j % 16)] as number) >> (j < 16 ? 0 : 4)) & 15
     const high = (block.readUInt32LE(2) >>> j) & 1
-    return halfAt(block) * (low + 16 * high - 16)
+    return fromF16(block.readUInt16LE(0)) * (low + 16 * high - 16)
   })
-}
-
-function halfAt(bytes: Buffer): number {
-  const bits = bytes.readUInt16LE(0)
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  const size = exponent === 0 ? fraction / 2 ** 24 : (1 + fraction / 1024) * 2 ** (exponent - 15)
-  return bits & 0x8000 ? -size : size
 }
 
 /** What ggml does without weights of columns: the value that is furthest from zero becomes -16. */
