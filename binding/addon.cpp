@@ -40,6 +40,8 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("hipState", Napi::Function::New<hip_state>(env, "hipState"));
   exports.Set("gpuMemory", Napi::Function::New<gpu_memory>(env, "gpuMemory"));
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
+  exports.Set("trialOperations", Napi::Function::New<trial_operations>(env, "trialOperations"));
+  exports.Set("recordOperations", Napi::Function::New<record_operations>(env, "recordOperations"));
   exports.Set("setLogSink", Napi::Function::New<set_log_sink>(env, "setLogSink"));
   exports.Set("ByteStore", environment.byte_store_constructor.Value());
   exports.Set("loadModel", Napi::Function::New<load_model>(env, "loadModel"));

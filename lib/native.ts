@@ -27,6 +27,14 @@ export interface NativeAddon {
    * @param descriptor the open file to write to
    */
   probe(cpuModules: string[], hipModule: string, pciId: string, descriptor: number): void
+  /** Names of the stages of a trial in which an operation is computed: the signatures of the graph nodes that it holds. */
+  trialOperations(): string[]
+  /**
+   * For tests: takes down the signatures of the nodes of all graphs that the process computes, from when it is switched on until it is
+   * switched off.
+   * @returns those since it was last switched on
+   */
+  recordOperations(on: boolean): string[]
   /** Receives the log lines of this environment's own loads and jobs (level: 1 debug, 2 info, 3 warn, 4 error). */
   setLogSink(sink: ((level: number, text: string) => void) | null): void
   ByteStore: new () => NativeByteStore

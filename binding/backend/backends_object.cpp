@@ -6,8 +6,10 @@
 #include "backend/compute.h"
 #include "backend/cpu_module.h"
 #include "backend/gpu_state.h"
+#include "backend/graph_record.h"
 #include "backend/hip_module.h"
 #include "backend/probe.h"
+#include "backend/probe_operations.h"
 #include "environment.h"
 
 namespace whisper_hip {
@@ -100,6 +102,21 @@ Napi::Value probe(const Napi::CallbackInfo& info) {
   const std::string pci_id = info[2].As<Napi::String>();
   run_probe(texts(info[0]), module, pci_id, info[3].As<Napi::Number>());
   return info.Env().Undefined();
+}
+
+Napi::Value trial_operations(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const ProbeOperation& operation : probe_operations())
+    names.Set(names.Length(), operation.name);
+  return names;
+}
+
+Napi::Value record_operations(const Napi::CallbackInfo& info) {
+  record_graphs(info[0].ToBoolean());
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const std::string& signature : recorded_signatures())
+    names.Set(names.Length(), signature);
+  return names;
 }
 
 Napi::Value load_backends(const Napi::CallbackInfo& info) {

@@ -22,4 +22,10 @@ Napi::Value gpu_memory(const Napi::CallbackInfo& info);
 // probe(cpuModules, hipModule, pciId, descriptor) of lib/native.ts.
 Napi::Value probe(const Napi::CallbackInfo& info);
 
+// trialOperations() of lib/native.ts.
+Napi::Value trial_operations(const Napi::CallbackInfo& info);
+
+// recordOperations(on) of lib/native.ts.
+Napi::Value record_operations(const Napi::CallbackInfo& info);
+
 } // namespace whisper_hip

@@ -12,6 +12,8 @@
 #include <thread>
 
 #include "backend/gpu_watch.h"
+#include "backend/graph_record.h"
+#include "backend/node_signature.h"
 #include "ggml-cpu.h"
 #include "support/error.h"
 #include "support/log.h"
@@ -99,19 +101,6 @@ class Turnstile {
 Turnstile& cpu_turnstile() {
   static auto* turnstile = new Turnstile;
   return *turnstile;
-}
-
-bool does_work(ggml_op op) {
-  switch (op) {
-  case GGML_OP_NONE:
-  case GGML_OP_VIEW:
-  case GGML_OP_RESHAPE:
-  case GGML_OP_PERMUTE:
-  case GGML_OP_TRANSPOSE:
-    return false;
-  default:
-    return true;
-  }
 }
 
 // The scheduler asks this for every node that it is about to compute. Answering false leaves the nodes
@@ -226,6 +215,7 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
     job->skip_graphs--;
     return GGML_STATUS_SUCCESS;
   }
+  record_graph(graph);
   for (int i = 0; i < ggml_backend_sched_get_n_backends(scheduler); ++i) {
     ggml_backend_t backend = ggml_backend_sched_get_backend(scheduler, i);
     if (auto set_threads =

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "../backend/weight_types.h"
 #include "ggml-backend-impl.h"
 #include "ggml-cuda.h"
 
@@ -30,19 +31,11 @@ bool takes_k_rows(const ggml_tensor* op) {
 
 // Types of weights that the products have kernels for.
 bool is_weight_type(ggml_type type) {
-  switch (type) {
-  case GGML_TYPE_F32:
-  case GGML_TYPE_F16:
-  case GGML_TYPE_BF16:
-  case GGML_TYPE_Q4_0:
-  case GGML_TYPE_Q4_1:
-  case GGML_TYPE_Q5_0:
-  case GGML_TYPE_Q5_1:
-  case GGML_TYPE_Q8_0:
-    return true;
-  default:
-    return is_k_quantised(type);
+  for (const whisper_hip::WeightType& known : whisper_hip::kWeightTypes) {
+    if (known.type == type)
+      return true;
   }
+  return false;
 }
 
 // Whether every kernel that upstream may choose for the operation is in this module. To be kept in step with

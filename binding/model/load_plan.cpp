@@ -10,6 +10,7 @@
 #include <numeric>
 #include <utility>
 
+#include "backend/weight_types.h"
 #include "model/row_converter.h"
 #include "support/error.h"
 
@@ -172,36 +173,11 @@ void validate(const PlanTensor& tensor, const Expected& expected, const std::vec
 }
 
 ggml_type weight_type_of(int32_t ftype) {
-  switch (ftype) {
-  case GGML_FTYPE_ALL_F32:
-    return GGML_TYPE_F32;
-  case GGML_FTYPE_MOSTLY_F16:
-    return GGML_TYPE_F16;
-  case GGML_FTYPE_MOSTLY_BF16:
-    return GGML_TYPE_BF16;
-  case GGML_FTYPE_MOSTLY_Q4_0:
-    return GGML_TYPE_Q4_0;
-  case GGML_FTYPE_MOSTLY_Q4_1:
-    return GGML_TYPE_Q4_1;
-  case GGML_FTYPE_MOSTLY_Q5_0:
-    return GGML_TYPE_Q5_0;
-  case GGML_FTYPE_MOSTLY_Q5_1:
-    return GGML_TYPE_Q5_1;
-  case GGML_FTYPE_MOSTLY_Q8_0:
-    return GGML_TYPE_Q8_0;
-  case GGML_FTYPE_MOSTLY_Q2_K:
-    return GGML_TYPE_Q2_K;
-  case GGML_FTYPE_MOSTLY_Q3_K:
-    return GGML_TYPE_Q3_K;
-  case GGML_FTYPE_MOSTLY_Q4_K:
-    return GGML_TYPE_Q4_K;
-  case GGML_FTYPE_MOSTLY_Q5_K:
-    return GGML_TYPE_Q5_K;
-  case GGML_FTYPE_MOSTLY_Q6_K:
-    return GGML_TYPE_Q6_K;
-  default:
-    corrupt("The weight type " + std::to_string(ftype) + " is not known");
+  for (const WeightType& known : kWeightTypes) {
+    if (known.ftype == ftype)
+      return known.type;
   }
+  corrupt("The weight type " + std::to_string(ftype) + " is not known");
 }
 
 } // namespace

@@ -4,7 +4,8 @@ import type { BuildReport } from './build-report.ts'
 import { type HipBuild, modulePath, notCompiled } from './preflight/module.ts'
 import { type Preflight, preflight } from './preflight/preflight.ts'
 import { probe, type Verdict } from './probe/index.ts'
-import type { BackendReason, GpuDevice } from './types.ts'
+import { listed } from './probe/judge.ts'
+import type { BackendReason, GpuDevice, ProbeStage } from './types.ts'
 
 /** Whether and why the GPU would be used, with what to do about it. */
 export interface Decision {
@@ -24,7 +25,11 @@ export interface GpuChoice {
   device: GpuDevice | null
   /** Variables to set before HIP starts. */
   pin: Readonly<Record<string, string>>
+  /** Whether it does all of the work of a model with weights of this type, as `ModelInfo.weightType` has it; null for any type. */
+  answerFor: (weightType: string | null) => Answer
 }
+
+type Answer = Pick<Decision, 'reason' | 'message' | 'advice'>
 
 /** A decision, and all that it was made from. */
 export interface Examination {
@@ -77,24 +82,32 @@ export async function examine(
     const advice = [...found.adviceFor(verdict.reason), ...(verdict.cached ? [AGAIN] : [])]
     return onCpu({ reason: verdict.reason, message: verdict.message, advice }, verdict)
   }
-  const missing = verdict.outcome.stages.flatMap(({ name, unsupported }) => (unsupported ? [name] : []))
-  const answer =
-    missing.length === 0
-      ? { reason: 'OK' as const, message: verdict.message, advice: [] }
-      : {
-          reason: 'OPS_ON_CPU' as const,
-          message: `${gpu} does not support ${missing.join(', ')}, which would run on the CPU`,
-          advice: found.adviceFor('OPS_ON_CPU'),
-        }
-  return {
-    decision: {
-      active: 'hip',
-      ...answer,
-      gpu: { module: module.path, device: candidate?.device ?? null, pin: candidate?.pin ?? {} },
-    },
-    found,
-    verdict,
+  const answerFor = (weightType: string | null): Answer => {
+    const missing = missingOperations(verdict.outcome.stages, weightType)
+    if (missing.length === 0) return { reason: 'OK', message: verdict.message, advice: [] }
+    return {
+      reason: 'OPS_ON_CPU',
+      message: `${gpu} does not support ${listed(missing)}, which would run on the CPU`,
+      advice: found.adviceFor('OPS_ON_CPU'),
+    }
   }
+  const choice = {
+    module: module.path,
+    device: candidate?.device ?? null,
+    pin: candidate?.pin ?? {},
+    answerFor,
+  }
+  return { decision: { active: 'hip', ...answerFor(null), gpu: choice }, found, verdict }
+}
+
+/** Names of the operations that the GPU does not offer, of those that a model has. */
+function missingOperations(stages: readonly ProbeStage[], weightType: string | null): string[] {
+  return stages
+    .filter(({ unsupported }) => unsupported)
+    .filter(
+      ({ weights }) => weights === undefined || weightType === null || weights.toLowerCase() === weightType,
+    )
+    .map(({ name }) => name)
 }
 
 const AGAIN =

@@ -1,7 +1,7 @@
 import { WhisperHipError } from '../errors.ts'
 import { warnOnce } from '../warn.ts'
 import { addon } from './addon.ts'
-import { type Decision, decide } from './decision.ts'
+import { type Decision, decide, type GpuChoice } from './decision.ts'
 import { startGpu } from './start-gpu.ts'
 import type { BackendReason } from './types.ts'
 
@@ -12,6 +12,8 @@ export interface Choice {
   message: string
   /** Place of the GPU among those that HIP shows; 0 on the CPU. */
   ordinal: number
+  /** Whether the GPU does all of the work of a model with weights of this type; absent on the CPU. */
+  answerFor?: GpuChoice['answerFor']
 }
 
 type Policy = 'auto' | 'hip' | 'cpu'
@@ -29,10 +31,19 @@ export async function applyPolicy(policy: Policy, device?: number | string): Pro
   const { gpu, reason, message, advice } = await decide(loaded, device)
   if (gpu === null) return onCpu(policy, { reason, message, advice })
   try {
-    return { active: 'hip', reason, message, ordinal: await startGpu(loaded, gpu) }
+    const ordinal = await startGpu(loaded, gpu)
+    return { active: 'hip', reason, message, ordinal, answerFor: gpu.answerFor }
   } catch (error) {
     return onCpu(policy, refusalOf(error))
   }
+}
+
+/** The choice, of a model of which the type of its weights is known: what the GPU lacks for others does not count. */
+export function forWeights(choice: Choice, weightType: string): Choice {
+  const { answerFor } = choice
+  if (answerFor === undefined) return choice
+  const { reason, message } = answerFor(weightType)
+  return { ...choice, reason, message }
 }
 
 /**

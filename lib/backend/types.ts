@@ -119,13 +119,18 @@ export interface BackendNote {
 
 /** One step of the trial of a GPU. */
 export interface ProbeStage {
-  /** e.g. `library`, `devices`, `mul_mat f16`. */
+  /**
+   * e.g. `library`, `devices`, `mul_mat q4_K of one column`. Operations have ggml's names, with the types and layouts that make a GPU
+   * choose another kernel for them.
+   */
   name: string
   /** Of a stage that did not end, until the process did. */
   milliseconds: number
   ok: boolean
   /** Normalised mean squared error against the CPU, of a stage that computes; null for values that are not numbers. */
   error?: number | null
+  /** The only type of weights with which models have the operation, e.g. `q4_K`; absent when all models have it. */
+  weights?: string
   /** The device does not offer the operation: it would run on the CPU. */
   unsupported?: true
   /** What was wrong. */

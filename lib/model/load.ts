@@ -1,5 +1,5 @@
 import { addon, loadBackends } from '../backend/addon.ts'
-import { applyPolicy, type Choice, withoutGpu } from '../backend/policy.ts'
+import { applyPolicy, type Choice, forWeights, withoutGpu } from '../backend/policy.ts'
 import {
   checkBoolean,
   checkEnum,
@@ -102,7 +102,8 @@ export async function loadHere(
 
   const plan = await readModel(located.input, options)
   try {
-    const { handle, choice } = await executeWhereItCan(native, plan, options, first)
+    const wanted = forWeights(first, typeName(plan.weightType))
+    const { handle, choice } = await executeWhereItCan(native, plan, options, wanted)
     const { audioLayers, textLayers, melBins, vocabularySize } = plan.hyperparameters
     const weightBytes = handle.weightBytes
     return {

@@ -54,6 +54,9 @@ function buildFakeGpu() {
     fakeGpu,
     ['shared', 'fake-gpu'],
     [
+      // A test names the operations of a graph as the trial does.
+      `-I${join(packageRoot, 'binding')}`,
+      join(packageRoot, 'binding', 'backend', 'node_signature.cpp'),
       `-isystem${join(ggml, 'include')}`,
       `-isystem${join(ggml, 'src')}`,
       '-DGGML_BACKEND_DL',
@@ -129,7 +132,8 @@ function compile(output, folders, flags) {
   const include = [sources, ...folders.map((folder) => join(sources, folder))].map((folder) => `-I${folder}`)
   const args = [...FLAGS, ...include, ...units, '-o', `${output}.new`, ...flags]
   const hash = createHash('sha256').update(JSON.stringify([toolchain.cxx, args]))
-  for (const name of files) hash.update(readFileSync(name))
+  for (const name of [...files, ...flags.filter((flag) => flag.endsWith('.cpp'))])
+    hash.update(readFileSync(name))
   const stamp = hash.digest('hex')
   const stampFile = join(doublesFolder, `${basename(output)}.stamp`)
   if (existsSync(output) && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return

@@ -84,7 +84,7 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
   if (failed?.problem !== undefined) {
     const reason = reasonOfProblem(failed, stderr)
     const others = wrong.filter((stage) => stage !== failed).map(({ name }) => `"${name}"`)
-    const also = others.length === 0 ? '' : `; wrong numbers also in ${others.join(', ')}`
+    const also = others.length === 0 ? '' : `; wrong numbers also in ${listed(others)}`
     return {
       reason,
       message: `The trial of ${gpu} failed ${where}: ${oneLine(failed.problem)}${reason === 'NUMERIC_MISMATCH' ? also : said}`,
@@ -99,6 +99,13 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
     lasting: reason !== 'OUT_OF_MEMORY',
   }
 }
+
+/** The first of many, and how many more there are: one kernel at fault can be a dozen stages. */
+export function listed(names: readonly string[]): string {
+  const first = names.slice(0, LISTED).join(', ')
+  return names.length <= LISTED ? first : `${first} and ${names.length - LISTED} more`
+}
+const LISTED = 5
 
 function hasWrongNumbers({ ok, problem }: ProbeStage): boolean {
   return !ok && problem !== undefined && reasonOfText(problem) === 'NUMERIC_MISMATCH'

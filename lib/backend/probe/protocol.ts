@@ -52,12 +52,13 @@ export class ProbeReader {
       return true
     }
     this.#begun = null
-    const { stage, ok, milliseconds, error, unsupported, problem, devices } = record
+    const { stage, ok, milliseconds, error, weights, unsupported, problem, devices } = record
     this.#stages.push({
       name: stage,
       milliseconds: milliseconds ?? 0,
       ok: ok === true,
       ...(error === undefined ? {} : { error }),
+      ...(weights === undefined ? {} : { weights }),
       ...(unsupported === true ? { unsupported } : {}),
       ...(problem === undefined ? {} : { problem }),
     })
@@ -72,6 +73,7 @@ interface ProbeRecord {
   ok?: boolean
   milliseconds?: number
   error?: number | null
+  weights?: string
   unsupported?: boolean
   problem?: string
   devices?: NativeHipDevice[]

@@ -1,4 +1,4 @@
-import type { BackendInfo, GpuDevice } from '../../index.ts'
+import type { BackendInfo, GpuDevice, ProbeStage } from '../../index.ts'
 
 /** Versions of what the library runs in. */
 export interface Surroundings {
@@ -89,19 +89,40 @@ function probe(found: BackendInfo['probe']): Section[] {
     {
       title: 'Trial of the GPU',
       lines: [
-        ...wrap(passed.map(({ name, milliseconds }) => `${name} ${milliseconds.toFixed(0)} ms`)),
+        ...wrap(passedStages(passed)),
         ...(errors.length === 0
           ? []
           : [`largest error against the CPU: ${Math.max(...errors).toPrecision(2)}`]),
-        ...unsupported.map(({ name }) => `${name}: not supported, would run on the CPU`),
-        ...failed.map(
-          ({ name, milliseconds, problem }) =>
-            `${name} FAILED after ${milliseconds.toFixed(0)} ms${problem === undefined ? '' : `: ${problem}`}`,
+        ...first(unsupported.map(({ name }) => `${name}: not supported, would run on the CPU`)),
+        ...first(
+          failed.map(
+            ({ name, milliseconds, problem }) =>
+              `${name} FAILED after ${milliseconds.toFixed(0)} ms${problem === undefined ? '' : `: ${problem}`}`,
+          ),
         ),
         `ended: ${exit}${cached ? '; this is an earlier trial, --refresh tries again' : ''}`,
         ...(exit === 'code 0' ? [] : lastLines(stderr)),
       ],
     },
+  ]
+}
+
+/** Of stages of one kind, how many are shown. */
+const SHOWN = 10
+
+function first(lines: readonly string[]): string[] {
+  const more = lines.length - SHOWN
+  return more > 0 ? [...lines.slice(0, SHOWN), `and ${more} more: see --json`] : [...lines]
+}
+
+/** Each with its time; many operations together. */
+function passedStages(passed: readonly ProbeStage[]): string[] {
+  const operations = passed.filter(({ error }) => typeof error === 'number')
+  const single = operations.length > SHOWN ? passed.filter((stage) => !operations.includes(stage)) : passed
+  const time = operations.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
+  return [
+    ...single.map(({ name, milliseconds }) => `${name} ${milliseconds.toFixed(0)} ms`),
+    ...(operations.length > SHOWN ? [`${operations.length} operations ${time.toFixed(0)} ms`] : []),
   ]
 }
 

@@ -167,9 +167,17 @@ void change_value(char* place, ggml_type type, float amount) {
     *reinterpret_cast<ggml_fp16_t*>(place) = ggml_fp32_to_fp16(value);
 }
 
-void make_wrong(ggml_tensor* node, float amount) {
+// `last` changes the last value only.
+void make_wrong(ggml_tensor* node, float amount, bool last) {
   if (node->type != GGML_TYPE_F32 && node->type != GGML_TYPE_F16)
     return;
+  if (last) {
+    size_t offset = 0;
+    for (int i = 0; i < GGML_MAX_DIMS; ++i)
+      offset += static_cast<size_t>(node->ne[i] - 1) * node->nb[i];
+    change_value(static_cast<char*>(node->data) + offset, node->type, amount);
+    return;
+  }
   for (int64_t i3 = 0; i3 < node->ne[3]; ++i3)
     for (int64_t i2 = 0; i2 < node->ne[2]; ++i2)
       for (int64_t i1 = 0; i1 < node->ne[1]; ++i1)
@@ -179,17 +187,36 @@ void make_wrong(ggml_tensor* node, float amount) {
                        node->type, amount);
 }
 
-// `wrong=OP` doubles the results of an operation, `wrong=OP:0.01` makes them 1 % too large, `wrong=OP:nan`
-// not a number.
-bool wrongness(const ggml_tensor* node, float& amount) {
+// What the script makes of a node.
+struct Fault {
+  bool idle = false;  // nothing is written
+  bool wrong = false; // the results are changed:
+  bool last = false;  // the last one only
+  float amount = 1.0f;
+};
+
+Fault fault_of(const ggml_tensor* node) {
+  Fault fault;
+  for (const std::string& rule : script().list("idle"))
+    fault.idle = fault.idle || matches(rule, node);
   for (const std::string& rule : script().list("wrong")) {
     const size_t colon = rule.find(':');
-    if (!matches(rule.substr(0, colon), node))
+    if (fault.wrong || !matches(rule.substr(0, colon), node))
       continue;
-    amount = colon == std::string::npos ? 1.0f : strtof(rule.c_str() + colon + 1, nullptr);
-    return true;
+    fault.wrong = true;
+    const std::string how = colon == std::string::npos ? "" : rule.substr(colon + 1);
+    fault.last = how == "last";
+    if (!how.empty() && !fault.last)
+      fault.amount = strtof(how.c_str(), nullptr);
   }
-  return false;
+  return fault;
+}
+
+ggml_status compute_part(ggml_backend_t cpu, ggml_cgraph* graph, int begin, int end) {
+  if (begin == end)
+    return GGML_STATUS_SUCCESS;
+  ggml_cgraph part = ggml_graph_view(graph, begin, end);
+  return cpu->iface.graph_compute(cpu, &part);
 }
 
 ggml_status compute(ggml_backend_t stream, ggml_cgraph* graph) {
@@ -205,21 +232,21 @@ ggml_status compute(ggml_backend_t stream, ggml_cgraph* graph) {
   std::lock_guard<std::mutex> lock(queue());
   doubles::Access access;
   ggml_backend_t cpu = of(stream).cpu;
+  const bool faultless = !script().has("wrong") && !script().has("idle");
   int done = 0;
-  for (int i = 0; i < count; ++i) {
-    float amount = 0;
-    const bool wrong = wrongness(ggml_graph_node(graph, i), amount);
-    if (!wrong && i + 1 < count)
+  for (int i = faultless ? count : 0; i < count; ++i) {
+    ggml_tensor* node = ggml_graph_node(graph, i);
+    const Fault fault = fault_of(node);
+    if (!fault.idle && !fault.wrong)
       continue;
-    ggml_cgraph part = ggml_graph_view(graph, done, i + 1);
-    const ggml_status status = cpu->iface.graph_compute(cpu, &part);
+    const ggml_status status = compute_part(cpu, graph, done, fault.idle ? i : i + 1);
     if (status != GGML_STATUS_SUCCESS)
       return status;
-    if (wrong)
-      make_wrong(ggml_graph_node(graph, i), amount);
+    if (fault.wrong && !fault.idle)
+      make_wrong(node, fault.amount, fault.last);
     done = i + 1;
   }
-  return GGML_STATUS_SUCCESS;
+  return compute_part(cpu, graph, done, count);
 }
 
 ggml_guid_t stream_guid() {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "backend/node_signature.h"
 #include "ggml.h"
 
 namespace fake_gpu {
@@ -33,7 +34,7 @@ doubles::Script& script() {
         "fake GPU",
         "WHISPER_HIP_FAKE",
         {"devices", "pci", "uuid", "gfx", "description", "type", "memory", "cpu", "threads", "log", "error",
-         "api", "oom", "wrong", "unsupported", "slow"},
+         "api", "oom", "wrong", "idle", "unsupported", "slow"},
         {"abort", "fail"},
         is_place,
     });
@@ -53,6 +54,8 @@ bool reach_operation(const ggml_tensor* node) {
 }
 
 bool matches(const std::string& pattern, const ggml_tensor* node) {
+  if (pattern == whisper_hip::node_signature(node))
+    return true;
   const size_t slash = pattern.find('/');
   const std::string op = pattern.substr(0, slash);
   // ggml_op_desc() has the unary operations by name (GELU), ggml_op_name() only as UNARY.

@@ -16,7 +16,7 @@ async function observe(
 describe.concurrent('in the trial', () => {
   it.each([
     ['hang=graph', /30 s in the stage "add"/],
-    ['spin=MUL_MAT', /30 s in the stage "mul_mat f16"/],
+    ['spin=MUL_MAT', /30 s in the stage "mul_mat f16 by f16 of many columns"/],
     ['hang=load', /30 s in the stage "library"/],
   ])('%s: PROBE_TIMEOUT', async (script, says) => {
     const observation = await observe(

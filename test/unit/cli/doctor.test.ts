@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { markdownReport } from '../../../lib/cli/doctor/markdown.ts'
 import { textReport } from '../../../lib/cli/doctor/text.ts'
 import { plain } from '../../../lib/cli/style.ts'
-import type { BackendInfo, GpuDevice } from '../../../lib/index.ts'
+import type { BackendInfo, GpuDevice, ProbeStage } from '../../../lib/index.ts'
 
 const surroundings = { version: '9.9.9', node: 'v24.0.0', system: 'Debian 13, Linux 6.12, x64' }
 
@@ -125,6 +125,20 @@ describe('the report for a terminal', () => {
       '  ended: code 0; this is an earlier trial, --refresh tries again',
     ])
     expect(text(broken)).not.toContain('Trial')
+  })
+
+  it('shows many operations together, and of many that failed the first', () => {
+    const operations = Array.from({ length: 30 }, (_, i) => ({ name: `mul_mat ${i}`, milliseconds: 2 }))
+    const passed = operations.map((stage) => ({ ...stage, ok: true, error: 1e-9 }))
+    const failed = operations.map((stage) => ({ ...stage, ok: false, problem: 'wrong numbers' }))
+    const shown = (stages: readonly ProbeStage[]) =>
+      text({ ...works, probe: { stages, cached: false, exit: 'code 0', stderr: '' } })
+    expect(shown([{ name: 'library', milliseconds: 5, ok: true }, ...passed])).toContain(
+      '  library 5 ms, 30 operations 60 ms\n',
+    )
+    const some = shown(failed)
+    expect(some).toContain('  mul_mat 9 FAILED after 2 ms: wrong numbers\n  and 20 more: see --json\n')
+    expect(some).not.toContain('mul_mat 10')
   })
 
   it('shows the end of what a trial wrote before it died, and breaks long lists', () => {

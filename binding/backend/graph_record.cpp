@@ -1,0 +1,53 @@
+#include "backend/graph_record.h"
+
+#include <atomic>
+#include <mutex>
+#include <set>
+
+#include "backend/node_signature.h"
+
+namespace whisper_hip {
+
+namespace {
+
+struct Record {
+  std::atomic<bool> on{false};
+  std::mutex mutex;
+  std::set<std::string> signatures;
+};
+
+// Never destroyed: a job may still compute while the process exits.
+Record& record() {
+  static auto* record = new Record;
+  return *record;
+}
+
+} // namespace
+
+void record_graphs(bool on) {
+  Record& all = record();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  if (on)
+    all.signatures.clear();
+  all.on = on;
+}
+
+void record_graph(ggml_cgraph* graph) {
+  Record& all = record();
+  if (!all.on.load(std::memory_order_relaxed))
+    return;
+  std::lock_guard<std::mutex> lock(all.mutex);
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    const ggml_tensor* node = ggml_graph_node(graph, i);
+    if (does_work(node->op))
+      all.signatures.insert(node_signature(node));
+  }
+}
+
+std::vector<std::string> recorded_signatures() {
+  Record& all = record();
+  std::lock_guard<std::mutex> lock(all.mutex);
+  return {all.signatures.begin(), all.signatures.end()};
+}
+
+} // namespace whisper_hip
