@@ -157,43 +157,38 @@ std::mutex& queue() {
   return *mutex;
 }
 
-void change_value(char* place, ggml_type type, float amount) {
+// What the script makes of a node.
+struct Fault {
+  bool idle = false;  // nothing is written
+  bool wrong = false; // the results are changed:
+  bool last = false;  // the last one only, to kFarOff
+  float amount = 1.0f;
+};
+constexpr float kFarOff = 1000.0f;
+
+void change_value(char* place, ggml_type type, const Fault& fault) {
   float value = type == GGML_TYPE_F32 ? *reinterpret_cast<float*>(place)
                                       : ggml_fp16_to_fp32(*reinterpret_cast<ggml_fp16_t*>(place));
-  value = std::isnan(amount) ? amount : value * (1 + amount);
+  value = fault.last ? kFarOff : std::isnan(fault.amount) ? fault.amount : value * (1 + fault.amount);
   if (type == GGML_TYPE_F32)
     *reinterpret_cast<float*>(place) = value;
   else
     *reinterpret_cast<ggml_fp16_t*>(place) = ggml_fp32_to_fp16(value);
 }
 
-// `last` changes the last value only.
-void make_wrong(ggml_tensor* node, float amount, bool last) {
+void make_wrong(ggml_tensor* node, const Fault& fault) {
   if (node->type != GGML_TYPE_F32 && node->type != GGML_TYPE_F16)
     return;
-  if (last) {
-    size_t offset = 0;
-    for (int i = 0; i < GGML_MAX_DIMS; ++i)
-      offset += static_cast<size_t>(node->ne[i] - 1) * node->nb[i];
-    change_value(static_cast<char*>(node->data) + offset, node->type, amount);
-    return;
-  }
-  for (int64_t i3 = 0; i3 < node->ne[3]; ++i3)
-    for (int64_t i2 = 0; i2 < node->ne[2]; ++i2)
-      for (int64_t i1 = 0; i1 < node->ne[1]; ++i1)
-        for (int64_t i0 = 0; i0 < node->ne[0]; ++i0)
+  // Where to begin in each dimension.
+  const auto first = [&](int i) { return fault.last ? node->ne[i] - 1 : 0; };
+  for (int64_t i3 = first(3); i3 < node->ne[3]; ++i3)
+    for (int64_t i2 = first(2); i2 < node->ne[2]; ++i2)
+      for (int64_t i1 = first(1); i1 < node->ne[1]; ++i1)
+        for (int64_t i0 = first(0); i0 < node->ne[0]; ++i0)
           change_value(static_cast<char*>(node->data) + i3 * node->nb[3] + i2 * node->nb[2] +
                            i1 * node->nb[1] + i0 * node->nb[0],
-                       node->type, amount);
+                       node->type, fault);
 }
-
-// What the script makes of a node.
-struct Fault {
-  bool idle = false;  // nothing is written
-  bool wrong = false; // the results are changed:
-  bool last = false;  // the last one only
-  float amount = 1.0f;
-};
 
 Fault fault_of(const ggml_tensor* node) {
   Fault fault;
@@ -243,7 +238,7 @@ ggml_status compute(ggml_backend_t stream, ggml_cgraph* graph) {
     if (status != GGML_STATUS_SUCCESS)
       return status;
     if (fault.wrong && !fault.idle)
-      make_wrong(node, fault.amount, fault.last);
+      make_wrong(node, fault);
     done = i + 1;
   }
   return compute_part(cpu, graph, done, count);

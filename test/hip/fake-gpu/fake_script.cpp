@@ -1,7 +1,5 @@
 #include "fake_script.h"
 
-#include <strings.h>
-
 #include <cstdlib>
 #include <set>
 
@@ -59,8 +57,7 @@ bool matches(const std::string& pattern, const ggml_tensor* node) {
   const size_t slash = pattern.find('/');
   const std::string op = pattern.substr(0, slash);
   // ggml_op_desc() has the unary operations by name (GELU), ggml_op_name() only as UNARY.
-  const bool is_op = op == "*" || strcasecmp(op.c_str(), ggml_op_desc(node)) == 0 ||
-                     strcasecmp(op.c_str(), ggml_op_name(node->op)) == 0;
+  const bool is_op = op == "*" || op == ggml_op_desc(node) || op == ggml_op_name(node->op);
   if (!is_op || slash == std::string::npos)
     return is_op;
   return node->src[0] != nullptr && pattern.substr(slash + 1) == ggml_type_name(node->src[0]->type);

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { addon } from '../../../lib/backend/addon.ts'
 import type { BackendReason } from '../../../lib/index.ts'
 import { GB, healthyMachine } from '../../fixtures/sysroot.ts'
 import { stubRuntime } from '../build.mjs'
@@ -119,6 +120,13 @@ describe('a trial of the real module', () => {
     })
     expect(info.advice.length).toBeGreaterThan(0)
     expect(info.rocm?.libraries.map(({ soname }) => soname)).toContain('libamdhip64.so.6')
+  })
+
+  it('offers every operation that models have', async () => {
+    const stages = (await open().info()).probe?.stages ?? []
+    const tried = stages.filter(({ error }) => error !== undefined).map(({ name }) => name)
+    expect(tried).toEqual(addon().native.trialOperations())
+    expect(stages.filter(({ unsupported }) => unsupported)).toEqual([])
   })
 
   it('hang=hipGetDeviceCount: PROBE_TIMEOUT after 30 s', async () => {

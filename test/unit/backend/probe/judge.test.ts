@@ -73,6 +73,15 @@ describe('judge', () => {
     })
   })
 
+  it('names the first of many, and how many more there are', () => {
+    const problem = 'wrong numbers: the error against the CPU is 1'
+    const many = Array.from({ length: 60 }, (_, i) => stage(`mul_mat ${i}`, { ok: false, problem }))
+    const { message } = judge(outcome({ stages: [...many, stage('release')] }), GPU)
+    expect(message).toMatch(
+      /in the stage "mul_mat 0".*wrong numbers also in "mul_mat 1", .*, "mul_mat 5" and 54 more$/,
+    )
+  })
+
   it('names the stage that took too long', () => {
     const judgement = judge(
       outcome({ stages: failing('devices'), exit: { kind: 'timeout', seconds: 30 } }),

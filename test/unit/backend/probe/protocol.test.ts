@@ -8,7 +8,10 @@ const end = (stage: string, more: object = {}) =>
 describe('ProbeReader', () => {
   it('reads lines that arrive in pieces of any size', () => {
     const text =
-      begin('add') + end('add', { error: 1e-9 }) + begin('norm') + end('norm', { unsupported: true })
+      begin('add') +
+      end('add', { error: 1e-9 }) +
+      begin('norm') +
+      end('norm', { weights: 'q4_K', unsupported: true })
     const whole = new ProbeReader()
     whole.push(text)
     const pieces = new ProbeReader()
@@ -16,7 +19,7 @@ describe('ProbeReader', () => {
     expect(pieces.result()).toEqual(whole.result())
     expect(whole.result().stages).toEqual([
       { name: 'add', milliseconds: 2, ok: true, error: 1e-9 },
-      { name: 'norm', milliseconds: 2, ok: true, unsupported: true },
+      { name: 'norm', milliseconds: 2, ok: true, weights: 'q4_K', unsupported: true },
     ])
   })
 
