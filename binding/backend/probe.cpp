@@ -231,20 +231,31 @@ Outcome compare(const ProbeOperation& operation, ggml_backend_t gpu, ggml_backen
   return {problem, weights + ",\"error\":" + number(greatest), true};
 }
 
-// Writes a pattern to the device's memory and reads it back.
-Outcome copy_there_and_back(ggml_backend_t gpu) {
-  const ContextPointer context = new_context();
-  ggml_tensor* tensor = ggml_new_tensor_1d(context.get(), GGML_TYPE_F32, 1 << 20);
-  const BufferPointer buffer(ggml_backend_alloc_ctx_tensors(context.get(), gpu));
-  if (!buffer)
-    throw Error("ERR_OUT_OF_MEMORY", "out of memory: 4 MiB could not be allocated on the device");
-  const std::vector<char> bytes = probe_values({tensor, ProbeInput::values}, 0);
-  ggml_backend_tensor_set(tensor, bytes.data(), 0, bytes.size());
-  std::vector<char> back(bytes.size());
-  ggml_backend_tensor_get(tensor, back.data(), 0, back.size());
-  return {back == bytes ? "" : "wrong numbers: the device's memory gives back other bytes than were written",
-          ""};
-}
+// Memory of the device with a pattern, which must come back as it was written: at once, and when all
+// operations have been computed beside it.
+class Pattern {
+ public:
+  explicit Pattern(ggml_backend_t gpu) : context_(new_context()) {
+    tensor_ = ggml_new_tensor_1d(context_.get(), GGML_TYPE_F32, 1 << 20);
+    buffer_.reset(ggml_backend_alloc_ctx_tensors(context_.get(), gpu));
+    if (!buffer_)
+      throw Error("ERR_OUT_OF_MEMORY", "out of memory: 4 MiB could not be allocated on the device");
+    bytes_ = probe_values({tensor_, ProbeInput::values}, 0);
+    ggml_backend_tensor_set(tensor_, bytes_.data(), 0, bytes_.size());
+  }
+
+  bool is_intact() const {
+    std::vector<char> back(bytes_.size());
+    ggml_backend_tensor_get(tensor_, back.data(), 0, back.size());
+    return back == bytes_;
+  }
+
+ private:
+  ContextPointer context_;
+  ggml_tensor* tensor_;
+  BufferPointer buffer_;
+  std::vector<char> bytes_;
+};
 
 std::string describe(const HipModule& module) {
   std::string list;
@@ -310,13 +321,22 @@ void run_probe(const std::vector<std::string>& cpu_modules, const std::string& h
     gpu.reset(ggml_backend_dev_init(device, nullptr));
     return {gpu ? "" : "the device could not be initialised " + logged_errors(), ""};
   });
-  ok = ok && report.stage("memory", [&] { return copy_there_and_back(gpu.get()); });
+  std::unique_ptr<Pattern> pattern;
+  ok = ok && report.stage("memory", [&]() -> Outcome {
+    pattern = std::make_unique<Pattern>(gpu.get());
+    return {pattern->is_intact()
+                ? ""
+                : "wrong numbers: the device's memory gives back other bytes than were written",
+            ""};
+  });
   for (const ProbeOperation& operation : probe_operations()) {
     ok = ok && report.stage(operation.name, [&] { return compare(operation, gpu.get(), cpu.get()); });
   }
   ok = ok && report.stage("release", [&]() -> Outcome {
+    const bool intact = pattern->is_intact();
+    pattern.reset();
     gpu.reset();
-    return {};
+    return {intact ? "" : "wrong numbers: an operation has written to memory that is not its own", ""};
   });
 }
 
