@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -101,10 +102,11 @@ Environment::Environment(Napi::Env env) {
   // destroy what the threads use.
   const auto process = env.Global().Get("process").As<Napi::Object>();
   const auto on_exit = Napi::Function::New(env, [this](const Napi::CallbackInfo& info) {
-    close();
     // A worker's end is not that of the process.
+    std::optional<ExitScope> limit;
     if (syscall(SYS_gettid) == getpid())
-      limit_exit(info[0].ToNumber().Int32Value());
+      limit.emplace(info[0].ToNumber().Int32Value());
+    close();
   });
   process.Get("on").As<Napi::Function>().Call(process, {Napi::String::New(env, "exit"), on_exit});
 }
@@ -170,7 +172,10 @@ Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCall
 }
 
 void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) {
-  LogScope log([this](int level, const char* text) { this->log(level, text); });
+  LogScope log([this](int level, const char* text) {
+    stay_away_if_lost(); // from an environment that has ended since
+    this->log(level, text);
+  });
   AbortScope abort;
   try {
     task->settle = work(task->cancelled);

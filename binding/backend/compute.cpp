@@ -14,6 +14,7 @@
 #include "backend/gpu_watch.h"
 #include "backend/graph_record.h"
 #include "backend/node_signature.h"
+#include "ggml-backend-impl.h"
 #include "ggml-cpu.h"
 #include "support/error.h"
 #include "support/log.h"
@@ -103,38 +104,40 @@ Turnstile& cpu_turnstile() {
   return *turnstile;
 }
 
-// The scheduler asks this for every node that it is about to compute. Answering false leaves the nodes
-// batched: one computation per split.
-bool count_node(ggml_tensor* node, bool ask, void* user_data) {
-  if (!ask || current_job == nullptr || !does_work(node->op))
-    return !ask;
-  auto scheduler = static_cast<ggml_backend_sched_t>(user_data);
-  ggml_backend_t backend = ggml_backend_sched_get_tensor_backend(scheduler, node);
-  NodeCounts& counts = current_job->counts;
+// Called for every node of a graph that does work, with the backend that has computed it.
+void count_node(NodeCounts& counts, const ggml_tensor* node, ggml_backend_t backend) {
   if (backend != nullptr && !is_cpu(backend)) {
     counts.gpu++;
   } else {
     counts.cpu++;
     counts.cpu_operations.insert(ggml_op_desc(node));
   }
-  return false;
+}
+
+// An allocated graph knows where the scheduler has put each of its nodes.
+void count_nodes(NodeCounts& counts, ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    ggml_tensor* node = ggml_graph_node(graph, i);
+    if (does_work(node->op))
+      count_node(counts, node, ggml_backend_sched_get_tensor_backend(scheduler, node));
+  }
 }
 
 bool is_cancelled(void*) {
   return current_job != nullptr && current_job->cancelled->load(std::memory_order_relaxed);
 }
 
-// A node of the graph that the scheduler gave to the CPU, or null.
-const ggml_tensor* first_on_cpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+void refuse_cpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
     ggml_tensor* node = ggml_graph_node(graph, i);
-    if (!does_work(node->op))
-      continue;
     ggml_backend_t backend = ggml_backend_sched_get_tensor_backend(scheduler, node);
-    if (backend == nullptr || is_cpu(backend))
-      return node;
+    if (!does_work(node->op) || (backend != nullptr && !is_cpu(backend)))
+      continue;
+    throw Error("ERR_GPU_NOT_USED",
+                std::string("The GPU does not support the operation ") + ggml_op_desc(node) + " (" +
+                    node->name + ") of this model, which would run on the CPU",
+                "OPS_ON_CPU");
   }
-  return nullptr;
 }
 
 // A GPU that fails a graph is in an unknown state.
@@ -146,6 +149,30 @@ ggml_status compute_on_gpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
                 std::string("The GPU did not compute a graph: ") + ggml_status_to_string(status) +
                     (logged_errors().empty() ? "" : ", " + logged_errors()));
   return status;
+}
+
+using Compute = ggml_status (*)(ggml_backend_t, ggml_cgraph*);
+std::atomic<Compute> compute_of_cpu_module{nullptr};
+
+// Takes the place of the CPU backend's own function, for a whole graph or for its part of one that runs on a
+// GPU too: so the pool is held by who computes on the CPU, never by who waits for a GPU.
+ggml_status compute_on_cpu(ggml_backend_t backend, ggml_cgraph* graph) {
+  const CpuScope computing;
+  if (!cpu_turnstile().enter(current_job != nullptr ? current_job->cancelled : nullptr))
+    return GGML_STATUS_ABORTED;
+  struct Leave {
+    ~Leave() { cpu_turnstile().leave(); }
+  } leave;
+  if (broken)
+    throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
+  try {
+    return compute_of_cpu_module.load()(backend, graph);
+  } catch (const std::bad_alloc&) {
+    throw; // of the working memory, before the threads began
+  } catch (...) {
+    broken = true;
+    throw;
+  }
 }
 
 int physical_cores(const cpu_set_t& allowed) {
@@ -195,6 +222,10 @@ void prepare_scheduler(ggml_backend_sched_t scheduler) {
     ggml_backend_t backend = ggml_backend_sched_get_backend(scheduler, i);
     if (!is_cpu(backend))
       continue;
+    if (backend->iface.graph_compute != compute_on_cpu) {
+      compute_of_cpu_module = backend->iface.graph_compute;
+      backend->iface.graph_compute = compute_on_cpu;
+    }
     using SetPool = void (*)(ggml_backend_t, ggml_threadpool*);
     if (auto set_pool = backend_function<SetPool>(backend, "ggml_backend_cpu_set_threadpool")) {
       set_pool(backend, shared_pool(backend));
@@ -204,7 +235,6 @@ void prepare_scheduler(ggml_backend_sched_t scheduler) {
       set_abort(backend, is_cancelled, nullptr);
     }
   }
-  ggml_backend_sched_set_eval_callback(scheduler, count_node, scheduler);
 }
 
 ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
@@ -223,33 +253,17 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
       set_threads(backend, job->threads);
     }
   }
-  // A graph that runs on the GPU as a whole leaves the CPU pool to others.
-  if (!is_cpu(ggml_backend_sched_get_backend(scheduler, 0))) {
-    const ggml_tensor* node = first_on_cpu(scheduler, graph);
-    if (node == nullptr)
-      return compute_on_gpu(scheduler, graph);
-    if (job->gpu_only) {
-      throw Error("ERR_GPU_NOT_USED",
-                  std::string("The GPU does not support the operation ") + ggml_op_desc(node) + " (" +
-                      node->name + ") of this model, which would run on the CPU",
-                  "OPS_ON_CPU");
-    }
-  }
-  if (!cpu_turnstile().enter(job->cancelled))
+  const bool on_gpu = !is_cpu(ggml_backend_sched_get_backend(scheduler, 0));
+  if (on_gpu && job->gpu_only)
+    refuse_cpu(scheduler, graph);
+  // A GPU computes what it has been given to its end.
+  if (job->cancelled->load(std::memory_order_relaxed))
     return GGML_STATUS_ABORTED;
-  struct Leave {
-    ~Leave() { cpu_turnstile().leave(); }
-  } leave;
-  if (broken)
-    throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
-  try {
-    return ggml_backend_sched_graph_compute(scheduler, graph);
-  } catch (const std::bad_alloc&) {
-    throw; // of the working memory, before the threads began
-  } catch (...) {
-    broken = true;
-    throw;
-  }
+  const ggml_status status =
+      on_gpu ? compute_on_gpu(scheduler, graph) : ggml_backend_sched_graph_compute(scheduler, graph);
+  if (status == GGML_STATUS_SUCCESS)
+    count_nodes(job->counts, scheduler, graph);
+  return status;
 }
 
 bool compute_is_broken() {

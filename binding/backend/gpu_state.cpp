@@ -9,7 +9,8 @@ namespace whisper_hip {
 
 namespace {
 std::mutex mutex;
-std::string first_failure;
+// Never destroyed: the watch asks for it while the process exits.
+std::string& first_failure = *new std::string;
 } // namespace
 
 void poison_gpu(const std::string& failure) {

@@ -2,34 +2,94 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "backend/gpu_state.h"
+#include "support/abort.h"
 
 namespace whisper_hip {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// As the probe allows for one stage: no graph of Whisper takes a working GPU a tenth of it.
-constexpr std::chrono::seconds kPatience{30};
-constexpr std::chrono::milliseconds kInterval{500};
+using Seconds = std::chrono::duration<double>;
+
+// Half a minute is what the trial allows for one stage: no graph of Whisper takes a working GPU a tenth of
+// it.
+double patience_of(const char* variable) {
+  constexpr double kDefault = 30, kMost = 86400;
+  char* end = nullptr;
+  const double seconds = variable != nullptr ? std::strtod(variable, &end) : kDefault;
+  const bool is_number = end != variable && (end == nullptr || *end == '\0');
+  return is_number && seconds >= 1 && seconds <= kMost ? seconds : kDefault;
+}
+
+// Read once, when the watch begins.
+Seconds patience() {
+  static const Seconds seconds(patience_of(std::getenv("WHISPER_HIP_WATCH_SECONDS")));
+  return seconds;
+}
+
+// For the library of a driver that has failed already.
+Seconds patience_at_exit() {
+  return gpu_failure().empty() ? patience() : std::min(patience(), Seconds(5));
+}
+
+// Ticks of Clock, or one of these.
+constexpr int64_t kIdle = 0;
+constexpr int64_t kLost = -1;
 
 int64_t now() {
   return Clock::now().time_since_epoch().count();
+}
+
+bool is_over(int64_t since, Seconds limit) {
+  return Clock::duration(now() - since) > limit;
+}
+
+std::string in_words(Seconds seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", seconds.count());
+  return text;
 }
 
 } // namespace
 
 struct Pulse::State {
   std::function<void(const std::string&)> on_lost;
-  std::atomic<int64_t> since{0}; // of Clock; 0 while the thread does not wait for the GPU
-  std::atomic<bool> lost{false};
+  // Since when the thread waits for the GPU. Only the thread changes kIdle; of another value either the
+  // thread makes kIdle or the watch makes kLost, whichever comes first: that decides.
+  std::atomic<int64_t> since{kIdle};
+
+  void begin() { since = now(); }
+
+  // A thread that was given up must not touch what others have freed since.
+  void end() {
+    int64_t begun = since;
+    if (begun == kLost || !since.compare_exchange_strong(begun, kIdle))
+      stay_away();
+  }
+
+  bool give_up_after(Seconds limit) {
+    int64_t begun = since;
+    return begun != kIdle && begun != kLost && is_over(begun, limit) &&
+           since.compare_exchange_strong(begun, kLost);
+  }
+
+  [[noreturn]] static void stay_away() {
+    while (true)
+      pause();
+  }
 };
 
 namespace {
@@ -50,58 +110,81 @@ class Watch {
   }
 
   void start() {
-    std::call_once(started_, [this] { std::thread([this] { run(); }).detach(); });
+    std::call_once(started_, [this] {
+      patience();
+      limit_exit();
+      std::thread([this] { run(); }).detach();
+      is_running_ = true;
+    });
   }
 
-  void limit_exit(int code) {
+  bool is_running() const { return is_running_; }
+
+  // Unless it has ended by itself. The time counts from the first call on.
+  void end_process_later(int code) {
     exit_code_ = code;
-    exit_since_ = now();
+    int64_t none = kIdle;
+    exit_since_.compare_exchange_strong(none, now());
+  }
+  void let_process_be() { exit_since_ = kIdle; }
+
+  // What is called by exit() is called in the reverse order of its registration: so before the functions of
+  // libraries that are in use by now.
+  static void limit_exit() {
+#ifdef __GLIBC__
+    on_exit([](int code, void*) { watch().end_process_later(code); }, nullptr);
+#endif
+  }
+
+  // Never destroyed: its thread may still run while the process exits.
+  static Watch& watch() {
+    static auto* watch = new Watch;
+    return *watch;
   }
 
  private:
-  void run() {
+  [[noreturn]] void run() {
+    const Seconds interval = std::min(patience() / 10, Seconds(0.5));
     while (true) {
-      std::this_thread::sleep_for(kInterval);
-      if (exit_since_ != 0 && now() - exit_since_ > Clock::duration(kPatience).count()) {
-        std::fputs("whisper-hip: the GPU's driver does not let this process end; it is ended without it\n",
-                   stderr);
-        _exit(exit_code_);
-      }
-      std::lock_guard<std::mutex> lock(mutex_);
-      for (auto it = states_.begin(); it != states_.end();) {
-        const std::shared_ptr<Pulse::State> state = *it;
-        const int64_t since = state->since;
-        if (since == 0 || now() - since < Clock::duration(kPatience).count()) {
-          ++it;
-          continue;
-        }
-        it = states_.erase(it);
-        state->lost = true;
-        const std::string failure =
-            "The GPU has not answered for " + std::to_string(kPatience.count()) + " s";
-        poison_gpu(failure);
-        state->on_lost(failure);
-      }
+      std::this_thread::sleep_for(interval);
+      const int64_t exit_since = exit_since_;
+      if (exit_since != kIdle && is_over(exit_since, patience_at_exit()))
+        end_process();
+      look_after_threads();
     }
+  }
+
+  void look_after_threads() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (auto it = states_.begin(); it != states_.end();) {
+      const std::shared_ptr<Pulse::State> state = *it;
+      if (!state->give_up_after(patience())) {
+        ++it;
+        continue;
+      }
+      it = states_.erase(it);
+      const std::string failure = "The GPU has not answered for " + in_words(patience()) + " s";
+      poison_gpu(failure);
+      state->on_lost(failure);
+    }
+  }
+
+  [[noreturn]] void end_process() {
+    std::fputs("whisper-hip: the GPU's driver does not let this process end; it is ended without it\n",
+               stderr);
+    _exit(exit_code_);
   }
 
   std::mutex mutex_;
   std::set<std::shared_ptr<Pulse::State>> states_;
   std::once_flag started_;
+  std::atomic<bool> is_running_{false};
   std::atomic<int> exit_code_{0};
-  std::atomic<int64_t> exit_since_{0};
+  std::atomic<int64_t> exit_since_{kIdle};
 };
 
-// Never destroyed: its thread may still run while the process exits.
 Watch& watch() {
-  static auto* watch = new Watch;
-  return *watch;
-}
-
-// A thread that was given up must not touch what others have freed since.
-void stay_away_if_lost(const Pulse::State& state) {
-  while (state.lost)
-    pause();
+  return Watch::watch();
 }
 
 } // namespace
@@ -115,26 +198,76 @@ Pulse::Pulse(std::function<void(const std::string&)> on_lost) : state_(std::make
 Pulse::~Pulse() {
   current = nullptr;
   watch().remove(state_);
-  stay_away_if_lost(*state_);
-}
-
-void limit_exit(int code) {
-  watch().limit_exit(code);
 }
 
 GpuScope::GpuScope(bool on_gpu)
-    : state_(on_gpu && current != nullptr && current->since == 0 ? current : nullptr) {
+    : state_(on_gpu && current != nullptr && current->since == kIdle ? current : nullptr) {
   if (state_ == nullptr)
     return;
   watch().start();
-  state_->since = now();
+  state_->begin();
 }
 
 GpuScope::~GpuScope() {
-  if (state_ == nullptr)
+  if (state_ != nullptr)
+    state_->end();
+}
+
+CpuScope::CpuScope() : state_(current != nullptr && current->since != kIdle ? current : nullptr) {
+  if (state_ != nullptr)
+    state_->end();
+}
+
+CpuScope::~CpuScope() {
+  if (state_ != nullptr)
+    state_->begin();
+}
+
+void stay_away_if_lost() {
+  if (current != nullptr && current->since == kLost)
+    Pulse::State::stay_away();
+}
+
+void do_watched(std::function<void()> work) {
+  if (current != nullptr)
+    return work();
+  struct Ending {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool come = false;
+    void tell() {
+      std::lock_guard<std::mutex> lock(mutex);
+      come = true;
+      changed.notify_all();
+    }
+  };
+  const auto ending = std::make_shared<Ending>();
+  try {
+    std::thread([ending, work] {
+      {
+        const AbortScope abort;
+        const Pulse pulse([ending](const std::string&) { ending->tell(); });
+        work();
+      }
+      ending->tell();
+    }).detach();
+  } catch (const std::system_error&) {
+    return work();
+  }
+  std::unique_lock<std::mutex> lock(ending->mutex);
+  ending->changed.wait(lock, [&ending] { return ending->come; });
+}
+
+ExitScope::ExitScope(int code) {
+  if (watch().is_running())
+    watch().end_process_later(code);
+}
+
+ExitScope::~ExitScope() {
+  if (!watch().is_running())
     return;
-  state_->since = 0;
-  stay_away_if_lost(*state_);
+  watch().let_process_be();
+  Watch::limit_exit();
 }
 
 } // namespace whisper_hip

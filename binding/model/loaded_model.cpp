@@ -28,10 +28,7 @@ LoadedModel::LoadedModel(const LoadPlan& plan, ContextOptions options, size_t id
   try {
     load(plan, options, cancelled, std::move(progress));
   } catch (...) {
-    const std::exception_ptr cause = failure();
-    if (is_poisoned())
-      (void)context_.release();
-    std::rethrow_exception(cause);
+    std::rethrow_exception(failure());
   }
 }
 
@@ -64,8 +61,11 @@ bool LoadedModel::is_poisoned() const {
   return on_gpu_ && !gpu_failure().empty();
 }
 
+// By whoever lets go of the model last, perhaps the JS thread.
 LoadedModel::~LoadedModel() {
-  dispose();
+  if (disposed_)
+    return;
+  on_gpu_ ? do_watched([this] { free_all(); }) : free_all();
 }
 
 void LoadedModel::Lease::abandon() {
@@ -108,12 +108,6 @@ std::unique_ptr<LoadedModel::Lease> LoadedModel::lease() {
   }
 }
 
-// After a failure of the GPU freeing its memory would end the process: it is left to the driver.
-void LoadedModel::free_state(State state) const {
-  if (is_poisoned())
-    (void)state.release();
-}
-
 void LoadedModel::give_back(State state) {
   State surplus;
   {
@@ -125,7 +119,7 @@ void LoadedModel::give_back(State state) {
     }
   }
   if (surplus) {
-    free_state(std::move(surplus));
+    surplus.reset();
     live_counts().states--;
   }
   // Last of all: dispose() frees the weights as soon as nobody holds a lease.
@@ -135,24 +129,38 @@ void LoadedModel::give_back(State state) {
 }
 
 void LoadedModel::dispose() {
-  std::unique_lock<std::mutex> lock(mutex_);
-  if (std::exchange(disposed_, true)) {
-    changed_.wait(lock, [this] { return !context_; });
-    return;
+  const bool was_poisoned = is_poisoned();
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    const bool is_first = !std::exchange(disposed_, true);
+    // A thread that waits for a GPU that hangs neither gives its lease back nor comes to the end of freeing.
+    while ((is_first ? leased_ != 0 : !freed_) && !is_poisoned())
+      changed_.wait_for(lock, std::chrono::milliseconds(100));
+    if (!is_first)
+      return;
   }
-  // A job that waits for a GPU that hangs never gives its lease back.
-  while (leased_ != 0 && !is_poisoned())
-    changed_.wait_for(lock, std::chrono::milliseconds(100));
-  const GpuScope waiting(on_gpu_);
-  live_counts().states -= static_cast<int>(idle_.size());
-  for (State& state : idle_)
-    free_state(std::move(state));
-  idle_.clear();
-  if (context_)
-    live_counts().models--;
-  if (is_poisoned())
-    (void)context_.release();
-  context_.reset();
+  free_all();
+  if (!was_poisoned && is_poisoned())
+    throw Error("ERR_INTERNAL", gpu_failure(), "CONTEXT_POISONED");
+}
+
+// Frees without the lock, since a GPU may hang.
+void LoadedModel::free_all() {
+  std::vector<State> states;
+  Context context;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    states.swap(idle_);
+    // Jobs that a failure of the GPU leaves unfinished may still look at the context.
+    if (leased_ == 0)
+      context = std::move(context_);
+  }
+  live_counts().states -= static_cast<int>(states.size());
+  live_counts().models--;
+  states.clear();
+  context.reset();
+  std::lock_guard<std::mutex> lock(mutex_);
+  freed_ = true;
   changed_.notify_all();
 }
 

@@ -61,7 +61,8 @@ class LoadedModel {
   // Throws Error(ERR_DISPOSED | ERR_OUT_OF_MEMORY | ERR_BACKEND_UNAVAILABLE).
   std::unique_ptr<Lease> lease();
 
-  // Refuses new jobs, waits for the running ones and frees everything. Not on the JS thread.
+  // Refuses new jobs, waits for the running ones and frees everything. Not on the JS thread. Throws
+  // Error(ERR_INTERNAL, CONTEXT_POISONED) when the GPU fails meanwhile.
   void dispose();
 
  private:
@@ -69,7 +70,7 @@ class LoadedModel {
   // What the exception that is being handled means for this model's device.
   std::exception_ptr failure() const;
   bool is_poisoned() const;
-  void free_state(State state) const;
+  void free_all();
   void load(const LoadPlan& plan, const ContextOptions& options, const std::atomic<bool>& cancelled,
             std::function<void(double)> progress);
 
@@ -86,6 +87,7 @@ class LoadedModel {
   std::vector<State> idle_;
   size_t leased_ = 0;
   bool disposed_ = false;
+  bool freed_ = false;
 };
 
 // Live objects of the process, for leak tests.

@@ -8,13 +8,13 @@
 #include <string>
 #include <utility>
 
-#include "backend/gpu_watch.h"
 #include "support/error.h"
 #include "support/log.h"
 
 namespace whisper_hip {
 
 ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params) {
+  const GpuScope waiting(ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU);
   ggml_backend_t backend = ggml_backend_dev_init(device, params);
   if (backend != nullptr)
     return backend;
@@ -36,20 +36,6 @@ ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel, ggml_t
   return ggml_reshape_3d(context, product, columns->ne[1], kernel->ne[2], columns->ne[2]);
 }
 
-static bool lies_on_gpu(const ggml_tensor* tensor) {
-  return tensor->buffer != nullptr && !ggml_backend_buffer_is_host(tensor->buffer);
-}
-
-void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size) {
-  const GpuScope waiting(lies_on_gpu(tensor));
-  ggml_backend_tensor_get(tensor, data, offset, size);
-}
-
-void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size) {
-  const GpuScope waiting(lies_on_gpu(tensor));
-  ggml_backend_tensor_set(tensor, data, offset, size);
-}
-
 // The whole pages of a buffer in ordinary memory; none of memory that is a device's, or that a driver has
 // pinned.
 struct Pages {
@@ -67,7 +53,7 @@ static Pages pages_of(ggml_backend_buffer_t buffer) {
 }
 
 ggml_backend_buffer_t alloc_weights_for_whisper(ggml_context* context, ggml_backend_buffer_type_t type) {
-  ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors_from_buft(context, type);
+  ggml_backend_buffer_t buffer = watched<ggml_backend_alloc_ctx_tensors_from_buft>(context, type);
   const Pages pages = pages_of(buffer);
   if (pages.size > 0)
     (void)madvise(pages.start, pages.size, MADV_HUGEPAGE);
@@ -77,7 +63,7 @@ ggml_backend_buffer_t alloc_weights_for_whisper(ggml_context* context, ggml_back
 void clear_for_whisper(ggml_backend_buffer_t buffer, uint8_t value) {
   const Pages pages = value == 0 ? pages_of(buffer) : Pages{};
   if (pages.size == 0 || madvise(pages.start, pages.size, MADV_DONTNEED) != 0)
-    return ggml_backend_buffer_clear(buffer, value);
+    return watched<ggml_backend_buffer_clear>(buffer, value);
   auto* base = static_cast<uint8_t*>(ggml_backend_buffer_get_base(buffer));
   const size_t before = pages.start - base;
   std::memset(base, 0, before);

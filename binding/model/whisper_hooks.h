@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "backend/gpu_watch.h"
+#include "ggml-alloc.h"
 #include "ggml-backend.h"
 #include "ggml.h"
 
@@ -14,9 +16,34 @@ namespace whisper_hip {
 // here it is an error.
 ggml_backend_t init_device_for_whisper(ggml_backend_dev_t device, const char* params);
 
-// Copies from and to a GPU, which may hang: see gpu_watch.h.
-void get_for_whisper(const ggml_tensor* tensor, void* data, size_t offset, size_t size);
-void set_for_whisper(ggml_tensor* tensor, const void* data, size_t offset, size_t size);
+// Whether a call with this argument may have to wait for a GPU.
+template <typename Other> bool is_of_gpu(Other) {
+  return false;
+}
+inline bool is_of_gpu(ggml_backend_buffer_type_t type) {
+  return !ggml_backend_buft_is_host(type);
+}
+inline bool is_of_gpu(ggml_backend_buffer_t buffer) {
+  return buffer != nullptr && !ggml_backend_buffer_is_host(buffer);
+}
+inline bool is_of_gpu(const ggml_tensor* tensor) {
+  return is_of_gpu(tensor->buffer);
+}
+inline bool is_of_gpu(ggml_tensor* tensor) {
+  return is_of_gpu(tensor->buffer);
+}
+inline bool is_of_gpu(ggml_backend_t backend) {
+  return backend != nullptr && is_of_gpu(ggml_backend_get_default_buffer_type(backend));
+}
+inline bool is_of_gpu(ggml_backend_sched_t scheduler) {
+  return scheduler != nullptr && is_of_gpu(ggml_backend_sched_get_backend(scheduler, 0));
+}
+
+// A function of ggml that may call the driver of a GPU, which may hang: see gpu_watch.h.
+template <auto Function, typename... Arguments> auto watched(Arguments... arguments) {
+  const GpuScope waiting((is_of_gpu(arguments) || ...));
+  return Function(arguments...);
+}
 
 // Weights in ordinary memory lie in pages of 2 MiB, where the system has some: they are all read, for every
 // token, and there are fewer faults while they are loaded.

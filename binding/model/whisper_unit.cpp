@@ -1,6 +1,7 @@
 #include "model/whisper_unit.h"
 
 #include "backend/compute.h"
+#include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "ggml-backend.h"
 #include "model/sampling.h"
@@ -15,8 +16,13 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
 #define ggml_backend_sched_graph_compute whisper_hip::compute_for_whisper
 // What stands in the place of functions of ggml: see whisper_hooks.h.
 #define ggml_backend_dev_init whisper_hip::init_device_for_whisper
-#define ggml_backend_tensor_get whisper_hip::get_for_whisper
-#define ggml_backend_tensor_set whisper_hip::set_for_whisper
+#define ggml_backend_tensor_get whisper_hip::watched<ggml_backend_tensor_get>
+#define ggml_backend_tensor_set whisper_hip::watched<ggml_backend_tensor_set>
+#define ggml_backend_alloc_ctx_tensors whisper_hip::watched<ggml_backend_alloc_ctx_tensors>
+#define ggml_backend_buffer_free whisper_hip::watched<ggml_backend_buffer_free>
+#define ggml_backend_sched_alloc_graph whisper_hip::watched<ggml_backend_sched_alloc_graph>
+#define ggml_backend_sched_free whisper_hip::watched<ggml_backend_sched_free>
+#define ggml_backend_free whisper_hip::watched<ggml_backend_free>
 #define ggml_backend_alloc_ctx_tensors_from_buft whisper_hip::alloc_weights_for_whisper
 #define ggml_backend_buffer_clear whisper_hip::clear_for_whisper
 #define ggml_conv_1d_ph whisper_hip::conv_for_whisper
@@ -38,6 +44,11 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
 #undef ggml_conv_1d_ph
 #undef ggml_backend_buffer_clear
 #undef ggml_backend_alloc_ctx_tensors_from_buft
+#undef ggml_backend_free
+#undef ggml_backend_sched_free
+#undef ggml_backend_sched_alloc_graph
+#undef ggml_backend_buffer_free
+#undef ggml_backend_alloc_ctx_tensors
 #undef ggml_backend_tensor_set
 #undef ggml_backend_tensor_get
 #undef ggml_backend_dev_init
@@ -94,8 +105,26 @@ void free_context(whisper_context* context) {
   for (ggml_context* tensors : context->model.ctxs)
     ggml_free(tensors);
   for (ggml_backend_buffer_t buffer : context->model.buffers)
-    ggml_backend_buffer_free(buffer);
+    watched<ggml_backend_buffer_free>(buffer);
   delete context;
+}
+
+// After a failure of the GPU, freeing its memory may end the process or hang: it is left to the driver. So is
+// what fails while it is freed.
+template <typename Free> void free_unless_poisoned(bool on_gpu, Free free) {
+  if (!on_gpu)
+    return free();
+  if (!gpu_failure().empty())
+    return;
+  try {
+    free();
+  } catch (...) {
+    (void)note_gpu_failure();
+  }
+}
+
+bool is_cpu(ggml_backend_t backend) {
+  return ggml_backend_dev_type(ggml_backend_get_device(backend)) == GGML_BACKEND_DEVICE_TYPE_CPU;
 }
 
 whisper_sched* schedulers(whisper_state& state, size_t index) {
@@ -139,7 +168,8 @@ void keep_no_speech_logits(ggml_cgraph* graph) {
     const ggml_tensor* logits = ggml_graph_node(graph, -1);
     const size_t n_vocab = logits->ne[0];
     state.logits.resize(n_vocab * batch.n_tokens);
-    get_for_whisper(logits, state.logits.data(), i * n_vocab * sizeof(float), n_vocab * sizeof(float));
+    watched<ggml_backend_tensor_get>(logits, state.logits.data(), i * n_vocab * sizeof(float),
+                                     n_vocab * sizeof(float));
     return;
   }
 }
@@ -155,10 +185,10 @@ static ggml_status compute_for_whisper(ggml_backend_sched_t scheduler, ggml_cgra
 }
 
 void ContextDeleter::operator()(whisper_context* context) const {
-  free_context(context);
+  free_unless_poisoned(context->params.use_gpu, [context] { free_context(context); });
 }
 void StateDeleter::operator()(whisper_state* state) const {
-  whisper_free_state(state);
+  free_unless_poisoned(computes_on_gpu(*state), [state] { whisper_free_state(state); });
 }
 
 Context load_context(whisper_model_loader& loader, const ContextOptions& options) {
@@ -185,7 +215,6 @@ std::map<std::string, size_t> weight_buffers(const whisper_context& context) {
 }
 
 State create_state(whisper_context& context) {
-  const GpuScope waiting(context.params.use_gpu);
   whisper_state* unfinished = nullptr;
   new_state = &unfinished;
   State state;
@@ -212,7 +241,8 @@ State create_state(whisper_context& context) {
 void free_interrupted_state(State state) {
   // A CPU backend that failed to enlarge its working memory has freed it, and would free it again. What it is
   // itself is small.
-  state->backends.clear();
+  auto& backends = state->backends;
+  backends.erase(std::remove_if(backends.begin(), backends.end(), is_cpu), backends.end());
 }
 
 std::string compute_device(const whisper_state& state) {
@@ -220,8 +250,7 @@ std::string compute_device(const whisper_state& state) {
 }
 
 bool computes_on_gpu(const whisper_state& state) {
-  ggml_backend_dev_t device = ggml_backend_get_device(state.backends.front());
-  return ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU;
+  return !std::all_of(state.backends.begin(), state.backends.end(), is_cpu);
 }
 
 void reset_state(whisper_state& state) {
@@ -247,8 +276,8 @@ void reserve_decoders(whisper_context& context, whisper_state& state, int count)
                     " sequences side by side could not be allocated",
                 "OUT_OF_MEMORY");
   }
-  whisper_kv_cache_free(state.kv_self);
-  state.kv_self = std::move(cache);
+  std::swap(state.kv_self, cache);
+  whisper_kv_cache_free(cache);
   state.kv_self_n_dec = count;
 }
 
@@ -276,26 +305,25 @@ static void use_audio_context(const whisper_context& context, whisper_state& sta
     audio_context = 0;
   if (state.exp_n_audio_ctx == audio_context)
     return;
-  const GpuScope waiting(context.params.use_gpu);
   state.exp_n_audio_ctx = audio_context;
-  ggml_backend_buffer_clear(state.kv_cross.buffer, 0);
+  watched<ggml_backend_buffer_clear>(state.kv_cross.buffer, 0);
 }
 
 std::vector<float> language_probabilities(whisper_context& context, whisper_state& state, int audio_context) {
-  use_audio_context(context, state, audio_context);
-  std::vector<float> probabilities(whisper_lang_max_id() + 1, 0.0f);
-  // The thread count is ignored: graphs run with the threads of the current ComputeJob.
-  if (whisper_lang_auto_detect_with_state(&context, &state, 0, 1, probabilities.data()) < 0) {
+  const whisper_vocab& vocab = context.vocab;
+  if (!encode_window(context, state, audio_context) ||
+      !decode_tokens(context, state, {vocab.token_sot}, 0, 1))
     return {};
-  }
-  // whisper.cpp asks for every language that it knows, also those that came after this model: their token ids
-  // mean something else here.
-  probabilities.resize(std::min<size_t>(probabilities.size(), context.vocab.num_languages()));
+  // One token for each language that this model knows, after that of the start.
+  const float* logits = state.logits.data() + vocab.token_sot + 1;
+  const size_t count = std::min<size_t>(vocab.num_languages(), whisper_lang_max_id() + 1);
+  std::vector<float> probabilities(logits, logits + count);
+  const float most = *std::max_element(logits, logits + count);
   float sum = 0.0f;
-  for (float probability : probabilities)
-    sum += probability;
+  for (float& probability : probabilities)
+    sum += probability = std::exp(probability - most);
   if (!(sum > 0.0f && sum <= FLT_MAX))
-    throw_damaged_model();
+    throw_not_numbers(state);
   for (float& probability : probabilities)
     probability /= sum;
   return probabilities;
@@ -351,6 +379,8 @@ WindowResult decode_window(whisper_context& context, whisper_state& state, whisp
   result.average_log_probability = decoder.sequence.avg_logprobs;
   result.no_speech_probability = state.no_speech_prob;
   result.seek_delta = decoder.seek_delta;
+  if (std::isnan(result.average_log_probability) || std::isnan(result.no_speech_probability))
+    throw_not_numbers(state);
 
   // A single timestamp at the end means that no speech follows in this window (whisper.cpp pull request
   // 2629).
@@ -449,6 +479,8 @@ float token_probability(const whisper_context& context, const whisper_state& sta
   double sum = 0;
   for (size_t i = 0; i < n_vocab; ++i)
     sum += std::exp(logits[i] - most);
+  if (!std::isfinite(sum))
+    throw_not_numbers(state);
   return static_cast<float>(std::exp(logits[token] - most) / sum);
 }
 
@@ -511,9 +543,11 @@ std::vector<float> cross_attention(whisper_context& context, whisper_state& stat
     positions = weights->ne[0];
     const size_t count = positions * tokens.size();
     attention.resize(attention.size() + count);
-    get_for_whisper(weights, &attention[attention.size() - count], head.head * weights->nb[2],
-                    count * sizeof(float));
+    watched<ggml_backend_tensor_get>(weights, &attention[attention.size() - count],
+                                     head.head * weights->nb[2], count * sizeof(float));
   }
+  if (!std::all_of(attention.begin(), attention.end(), [](float weight) { return std::isfinite(weight); }))
+    throw_not_numbers(state);
   return attention;
 }
 
@@ -522,8 +556,16 @@ StateTimings timings(const whisper_state& state) {
           state.t_sample_us * 1e-6};
 }
 
-void throw_damaged_model() {
-  throw Error("ERR_MODEL_CORRUPT", "The model computes values that are not numbers: its weights are damaged");
+void throw_not_numbers(const whisper_state& state) {
+  if (!computes_on_gpu(state))
+    throw Error("ERR_MODEL_CORRUPT",
+                "The model computes values that are not numbers: its weights are damaged");
+  ggml_backend_dev_t device = ggml_backend_get_device(state.backends.front());
+  throw Error("ERR_INTERNAL",
+              std::string("The GPU (") + ggml_backend_dev_name(device) + ", " +
+                  ggml_backend_dev_description(device) +
+                  ") gave values that are not numbers: it computes wrongly, or the weights are damaged",
+              "GPU_RESULT_INVALID");
 }
 
 const std::string& token_bytes(const whisper_context& context, whisper_token token) {

@@ -17,6 +17,8 @@ namespace whisper_hip {
 // Most sequences that are decoded side by side: WHISPER_MAX_DECODERS.
 constexpr int kMaxDecoders = 8;
 
+// Of a GPU's memory nothing is freed after a failure of the GPU (gpu_state.h), as which also a failure to
+// free it counts.
 struct ContextDeleter {
   void operator()(whisper_context* context) const;
 };
@@ -167,8 +169,9 @@ struct StateTimings {
 };
 StateTimings timings(const whisper_state& state);
 
-// Throws the Error(ERR_MODEL_CORRUPT) of weights that lead to NaN or infinity.
-[[noreturn]] void throw_damaged_model();
+// For NaN or infinity where the model has to give numbers: throws Error(ERR_MODEL_CORRUPT) of weights that
+// are damaged, or where a GPU computes Error(ERR_INTERNAL, GPU_RESULT_INVALID).
+[[noreturn]] void throw_not_numbers(const whisper_state& state);
 
 // Raw bytes of a token, not necessarily valid UTF-8.
 const std::string& token_bytes(const whisper_context& context, whisper_token token);

@@ -102,12 +102,14 @@ class Guess {
     tokens.insert(tokens.end(), start.begin(), start.end());
     tokens.insert(tokens.end(), request_.prefix.begin(), request_.prefix.end());
 
-    reserve_decoders(context_, lease_->state(), request_.beam_size);
     step([&](whisper_state& state) {
+      reserve_decoders(context_, state, request_.beam_size);
       return decode_tokens(context_, state, tokens, 0, static_cast<int>(tokens.size() - row_of_start));
     });
-    hypothesis_.no_speech_probability = token_probability(
-        context_, lease_->state(), static_cast<int>(row_of_start), whisper_token_nosp(&context_));
+    hypothesis_.no_speech_probability = lease_->use([&](whisper_state& state) {
+      return token_probability(context_, state, static_cast<int>(row_of_start),
+                               whisper_token_nosp(&context_));
+    });
 
     whisper_full_params params = whisper_full_default_params(WHISPER_SAMPLING_GREEDY);
     params.no_timestamps = true;
@@ -149,12 +151,15 @@ class Guess {
       };
       std::vector<Candidate> candidates;
       for (size_t i = 0; i < live.size(); ++i) {
-        for (const Choice& choice :
-             best_tokens(context_, lease_->state(), params, rows[i], live[i].text, beams + 1))
+        const std::vector<Choice> choices = lease_->use([&](whisper_state& state) {
+          std::vector<Choice> best = best_tokens(context_, state, params, rows[i], live[i].text, beams + 1);
+          if (filter_.found_damage())
+            throw_not_numbers(state);
+          return best;
+        });
+        for (const Choice& choice : choices)
           candidates.push_back(
               {static_cast<int>(i), choice, live[i].log_probability + choice.log_probability});
-        if (filter_.found_damage())
-          throw_damaged_model();
       }
       std::stable_sort(candidates.begin(), candidates.end(),
                        [](const Candidate& a, const Candidate& b) { return a.sum > b.sum; });

@@ -70,8 +70,11 @@ void TokenFilter::apply(float* logits, bool is_first) {
   bool damaged = false;
   for (int i = 0; i < n_vocab_; ++i)
     damaged |= !(logits[i] <= FLT_MAX);
-  // Only whisper.cpp's rule for the first token forbids the end.
-  damaged |= logits[end_] == -INFINITY && !(is_first && suppress_blank_);
+  // Only whisper.cpp's rule for the first token forbids the end, and none forbids all words there.
+  const bool may_forbid_end = is_first && suppress_blank_;
+  damaged |= may_forbid_end
+                 ? std::all_of(logits, logits + end_, [](float logit) { return logit == -INFINITY; })
+                 : logits[end_] == -INFINITY;
   if (damaged) {
     damaged_ = true;
     std::fill(logits, logits + n_vocab_, -INFINITY);

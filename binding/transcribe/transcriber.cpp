@@ -262,20 +262,21 @@ class Job {
   }
 
   Attempt decode(int seek, int end, float temperature, bool encoded) {
-    whisper_state& state = lease_->state();
     const bool beam = temperature == 0.0f && request_.beam_size > 1;
     const int decoders = beam ? request_.beam_size : temperature > 0.0f ? request_.best_of : 1;
-    reserve_decoders(context_, state, decoders);
     whisper_full_params params = parameters(beam, decoders, temperature);
-    prompt_history(state) = history_;
 
     compute_.skip_graphs = encoded ? kEncoderGraphs : 0;
-    WindowResult window = lease_->use(
-        [&](whisper_state& own) { return decode_window(context_, own, params, end - seek, decoders); });
+    WindowResult window = lease_->use([&](whisper_state& state) {
+      reserve_decoders(context_, state, decoders);
+      prompt_history(state) = history_;
+      WindowResult result = decode_window(context_, state, params, end - seek, decoders);
+      if (filter_.found_damage())
+        throw_not_numbers(state);
+      return result;
+    });
     Attempt attempt = {std::move(window), temperature, 0.0, {}};
     check(cancelled_);
-    if (filter_.found_damage())
-      throw_damaged_model();
     if (attempt.window.status == -7)
       lease_->abandon();
     if (attempt.window.status != 0)

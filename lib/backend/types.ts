@@ -83,6 +83,8 @@ export type BackendReason =
   | 'NO_GPU_WORK_DONE'
   /** An earlier failure left the GPU in an unknown state for this process. */
   | 'CONTEXT_POISONED'
+  /** The GPU gave values that are not numbers. */
+  | 'GPU_RESULT_INVALID'
   /** None of the other reasons. */
   | 'UNKNOWN'
 

@@ -160,6 +160,13 @@ export class Scene implements Disposable {
     return [...new Set(lines.flatMap((line) => line.split(' ')[0] || []))]
   }
 
+  /** What the last process that loaded the double reached, place by place, by the trace that it wrote. */
+  traceOf(trace: string): string[] {
+    const last = this.processesOf(trace).at(-1)
+    const lines = readFileSync(this.path(trace), 'utf8').split('\n')
+    return lines.flatMap((line) => (line.startsWith(`${last} `) ? line.slice(`${last} `.length) : []))
+  }
+
   [Symbol.dispose](): void {
     this.machine.dispose()
     rmSync(this.folder, { recursive: true, force: true })

@@ -4,14 +4,23 @@
  */
 const { createRequire } = require('node:module')
 const { setTimeout: pause } = require('node:timers/promises')
-const { appendFileSync } = require('node:fs')
+const { appendFileSync, readFileSync, writeFileSync } = require('node:fs')
+const { SHARE_ENV, Worker } = require('node:worker_threads')
 
 const { ENTRY, OBSERVATIONS } = process.env
 const whisper = createRequire(__filename)(ENTRY)
 const hum = (seconds) => Float32Array.from({ length: 16_000 * seconds }, (_, i) => 0.3 * Math.sin(i / 7))
 
 const models = []
+const begun = []
 let last
+
+/** How often this process has reached a place of the double, by its trace. */
+const traced = (trace, place) =>
+  readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter((line) => line === `${process.pid} ${place}` || line.startsWith(`${process.pid} ${place} `))
+    .length
 
 /** An error, or a plain value. */
 const plain = (error) =>
@@ -55,6 +64,65 @@ const STEPS = {
     await models.pop().dispose()
   },
   pid: () => process.pid,
+  write: (path, text) => writeFileSync(path, text),
+  /** Probabilities of languages. */
+  detect: async (seconds) => await models.at(-1).detectLanguage(hum(seconds ?? 5)),
+  /** Live transcription of so many seconds: the texts of its events. */
+  live: async (seconds, options) => {
+    const live = models.at(-1).stream(options)
+    live.end(Buffer.from(hum(seconds).buffer))
+    const events = []
+    for await (const event of live) events.push(event)
+    return events
+  },
+  /** Begins another step and does not wait for it. */
+  begin: async (name, ...args) => {
+    const ending = (async () => STEPS[name](...args))()
+    begun.push(
+      ending.then(
+        (value) => ({ value }),
+        (error) => ({ error: plain(error) }),
+      ),
+    )
+    await pause(500)
+  },
+  /** What came of all that was begun. */
+  settled: async () => await Promise.all(begun.splice(0)),
+  /** A job that is cancelled when the double has reached a place so often; then how often it was reached, now and later. */
+  cancel: async (trace, place, times, options) => {
+    const controller = new AbortController()
+    const before = traced(trace, place)
+    const job = models.at(-1).transcribe(hum(5), { ...options, signal: controller.signal })
+    job.catch(() => {})
+    while (traced(trace, place) < before + times) await pause(5)
+    const then = traced(trace, place)
+    controller.abort(new Error('cancelled'))
+    const ended = await job.then(
+      () => 'finished',
+      (error) => error.message,
+    )
+    await pause(500)
+    return { ended, more: traced(trace, place) - then }
+  },
+  /** A worker takes steps and is terminated after so long; how long that took. */
+  worker: async (steps, milliseconds) => {
+    const worker = new Worker(__filename, { argv: [JSON.stringify(steps)], env: SHARE_ENV })
+    await pause(milliseconds)
+    const start = performance.now()
+    await worker.terminate()
+    return (performance.now() - start) / 1000
+  },
+  /** The process ends in some way, in the middle of whatever was begun. */
+  end: async (way, code) => {
+    if (way === 'exit') process.exit(code)
+    if (way === 'exitCode') process.exitCode = code
+    if (way === 'throw')
+      setImmediate(() => {
+        throw new Error('uncaught')
+      })
+    if (way === 'SIGTERM') process.kill(process.pid, way)
+    if (way !== 'exitCode') await pause(100_000)
+  },
 }
 
 /** Written at once: it is there however this process ends. */

@@ -96,7 +96,7 @@ ggml_backend_buffer_t allocate_buffer(ggml_backend_buffer_type_t type, size_t si
 void free_buffer(ggml_backend_buffer_t buffer) {
   Block* block = &of(buffer);
   block->device->used -= buffer->size;
-  script().trace("release", std::to_string(block->device->used));
+  reach("release", std::to_string(block->device->used));
   doubles::release(block->memory);
   delete block;
 }
@@ -123,6 +123,7 @@ bool copy_tensor(ggml_backend_buffer_t buffer, const ggml_tensor* source, ggml_t
 }
 
 void clear_buffer(ggml_backend_buffer_t buffer, uint8_t value) {
+  reach("clear", std::to_string(buffer->size));
   memset(doubles::view(of(buffer).memory), value, buffer->size);
 }
 
@@ -267,6 +268,7 @@ ggml_backend_t new_stream(ggml_backend_dev_t device, const char*) {
     delete &of(stream);
     delete stream;
   };
+  interface.synchronize = [](ggml_backend_t) { reach("synchronize"); };
   interface.graph_compute = compute;
   return new ggml_backend{stream_guid(), interface, device, new Stream{cpu}};
 }
@@ -299,6 +301,7 @@ ggml_backend_device_i device_interface() {
   interface.get_name = [](ggml_backend_dev_t device) { return of(device).name.c_str(); };
   interface.get_description = [](ggml_backend_dev_t device) { return of(device).description.c_str(); };
   interface.get_memory = [](ggml_backend_dev_t device, size_t* free, size_t* total) {
+    reach("query");
     *total = of(device).memory;
     *free = *total - of(device).used;
   };

@@ -12,8 +12,9 @@ namespace {
 
 // Operations are in capitals, stages are not.
 bool is_place(const std::string& place) {
-  static const std::set<std::string> stages = {"load",  "init", "devices", "stream", "alloc",
-                                               "write", "read", "graph",   "free",   "exit"};
+  static const std::set<std::string> stages = {"load",        "init",    "devices", "query", "stream",
+                                               "alloc",       "write",   "read",    "clear", "graph",
+                                               "synchronize", "release", "free",    "exit"};
   const bool operation = place == "*" || (place[0] >= 'A' && place[0] <= 'Z');
   return operation || stages.count(place) != 0;
 }

@@ -108,6 +108,108 @@ describe('an operation that the GPU does not support', () => {
   })
 })
 
+describe('what a job on the GPU leaves behind', () => {
+  /** What was made and freed, by the trace of a program with these steps and `fault`. */
+  async function streamsOf(fault: string, steps: (model: string) => readonly Step[]) {
+    const scene = open()
+    const observation = await scene.observe(steps(scene.model), {
+      WHISPER_HIP_FAKE: `trace=${scene.path('trace')}; after=${scene.path('tried')}; ${fault}`,
+    })
+    const trace = scene.traceOf('trace')
+    const count = (place: string) => trace.filter((line) => line.split(' ')[0] === place).length
+    const left = trace.findLast((line) => line.startsWith('release '))
+    return { observation, made: count('stream'), freed: count('free'), left }
+  }
+
+  const hip = { backend: 'hip' }
+  const many = { language: 'en', beamSize: 5, temperature: 0 }
+
+  it.each(['GELU', 'FLASH_ATTN_EXT', 'MUL_MAT'])(
+    'rejections for want of %s leak nothing',
+    async (operation) => {
+      const { observation, made, freed, left } = await streamsOf(
+        `pid=*; unsupported=${operation}`,
+        (model) => [['load', model, hip], ...Array.from({ length: 5 }, () => TRANSCRIBE), ['dispose']],
+      )
+      expect(observation.came.filter(({ error }) => error?.code === 'ERR_GPU_NOT_USED')).toHaveLength(5)
+      expect(made).toBeGreaterThanOrEqual(5)
+      expect(freed).toBe(made)
+      expect(left).toBe('release 0')
+    },
+  )
+
+  it.each([
+    ['oom=kv', 'a load without room for caches'],
+    ['oom=compute', 'a load without room for graphs'],
+    ['wrong=MUL_MAT:nan', 'results that are not numbers'],
+    ['oom=#9', 'a cache that cannot grow'],
+    ['oom=#10', 'what comes after it'],
+  ])('%s: %s leaks nothing', async (fault) => {
+    const { observation, made, freed, left } = await streamsOf(fault, (model) => [
+      ['load', model],
+      ['transcribe', null, many],
+      TRANSCRIBE,
+      ['dispose'],
+    ])
+    expect(observation).toMatchObject({ finished: true, code: 0 })
+    expect(made).toBeGreaterThan(0)
+    expect(freed).toBe(made)
+    expect(left).toBe('release 0')
+  })
+
+  it('jobs at once, more than states are kept, leave nothing', async () => {
+    const { observation, made, freed, left } = await streamsOf('', (model) => [
+      ['load', model, hip],
+      ...Array.from({ length: 3 }, (): Step => ['begin', 'transcribe', null, many]),
+      ['settled'],
+      ['dispose'],
+    ])
+    expect(observation.came.flatMap(({ error }) => error ?? [])).toEqual([])
+    expect(freed).toBe(made)
+    expect(left).toBe('release 0')
+  })
+
+  it.each([1, 2, 3, 6])('cancelled at graph %d, a job computes no more than that one', async (graph) => {
+    const scene = open()
+    const trace = scene.path('trace')
+    const observation = await scene.observe(
+      [
+        ['load', scene.model, hip],
+        ['cancel', trace, 'graph', graph, many],
+        TRANSCRIBE,
+        ['assert'],
+        ['dispose'],
+      ],
+      { WHISPER_HIP_FAKE: `after=${scene.path('tried')}; slow=150; trace=${trace}` },
+    )
+    const [, cancelled, job, ...rest] = observation.came
+    expect(cancelled?.value).toMatchObject({ ended: 'cancelled' })
+    expect(Object(cancelled?.value).more).toBeLessThanOrEqual(1)
+    expect(job?.value).toMatchObject({ text: 'Hello there.', stats: { cpuNodes: 0 } })
+    expect(rest.flatMap(({ error }) => error ?? [])).toEqual([])
+    const places = scene.traceOf('trace').map((line) => line.split(' ')[0])
+    expect(places.filter((place) => place === 'free')).toHaveLength(
+      places.filter((place) => place === 'stream').length,
+    )
+  })
+
+  it('a failure to free it ends no process', async () => {
+    const scene = open('abort=free')
+    const observation = await scene.observe([['load', scene.model], TRANSCRIBE, ['dispose'], ['info']])
+    expect(errorOf(observation, 'dispose')).toMatchObject({ reason: 'CONTEXT_POISONED' })
+    expect(observation.came.at(3)?.value).toMatchObject({ active: 'cpu', reason: 'CONTEXT_POISONED' })
+    expect(observation).toMatchObject({ finished: true, code: 0 })
+  })
+
+  it('a failure while a cache grows is one of the GPU', async () => {
+    const scene = open('abort=alloc@9')
+    const observation = await scene.observe([['load', scene.model], ['transcribe', null, many], TRANSCRIBE])
+    expect(errorOf(observation, 'transcribe')).toMatchObject({ reason: 'CONTEXT_POISONED' })
+    expect(errorOf(observation, 'transcribe', 1)).toMatchObject({ reason: 'CONTEXT_POISONED' })
+    expect(observation).toMatchObject({ finished: true, code: 0 })
+  })
+})
+
 describe('a failure that the trial did not see', () => {
   it.each([
     ['oom=weights', 'OUT_OF_MEMORY', 'ERR_OUT_OF_MEMORY', /weights/],

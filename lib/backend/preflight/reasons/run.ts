@@ -42,6 +42,11 @@ export const runReasons = {
       { text: "Load models with { isolation: 'process' }: then only a child process has to start again" },
     ],
   },
+  GPU_RESULT_INVALID: {
+    meaning: 'The GPU gave values that are not numbers.',
+    cause: 'The GPU computes wrongly, or the weights of the model are damaged.',
+    advice: [{ text: "Load the model with { backend: 'cpu' }: where that works, it is the GPU" }],
+  },
   UNKNOWN: {
     meaning: 'None of the other reasons.',
     cause: 'The message has what is known.',
