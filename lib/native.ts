@@ -13,10 +13,10 @@ export interface NativeAddon {
    */
   loadBackends(cpuModules: string[]): Promise<NativeBackends>
   /**
-   * Sets environment variables, then loads a HIP module by absolute path, once per process: later calls get the same answer, and
-   * reject when they ask for something else. Rejects with what the loader or HIP says.
+   * Sets environment variables, or unsets those that are null, then loads a HIP module by absolute path, once per process: later
+   * calls get the same answer, and reject when they ask for something else. Rejects with what the loader or HIP says.
    */
-  loadHip(path: string, variables: Record<string, string>): Promise<NativeHip>
+  loadHip(path: string, variables: Record<string, string | null>): Promise<NativeHip>
   /** The HIP module of this process, the variables that were set for it as they were before, and the failure after which the GPU is not used. */
   hipState(): { path: string | null; replaced: Record<string, string | null>; failure: string | null }
   /** Memory of a GPU now, in bytes. @param device place in {@link NativeHip.devices} */

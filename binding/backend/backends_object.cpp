@@ -1,5 +1,6 @@
 #include "backend/backends_object.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,13 @@ Napi::Value load_hip(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
   const auto object = info[1].As<Napi::Object>();
   Variables variables;
-  for (const auto& entry : object)
-    variables.emplace_back(entry.first.ToString(), static_cast<Napi::Value>(entry.second).ToString());
+  for (const auto& entry : object) {
+    const Napi::Value value = entry.second;
+    std::optional<std::string> text;
+    if (!value.IsNull())
+      text = value.ToString();
+    variables.emplace_back(entry.first.ToString(), text);
+  }
   Napi::Object task = Environment::of(env).run(env, [path, variables](const std::atomic<bool>&) -> Settle {
     const HipModule& module = load_hip_module(path, variables);
     return [&module](Napi::Env done) -> Napi::Value { return to_js(done, module); };

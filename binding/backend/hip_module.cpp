@@ -44,7 +44,14 @@ HipDevice describe(ggml_backend_dev_t device) {
           props.memory_total};
 }
 
-// Environment variables that are set while the object lives, or for good.
+void set_variable(const std::string& name, const std::optional<std::string>& value) {
+  if (value)
+    setenv(name.c_str(), value->c_str(), 1);
+  else
+    unsetenv(name.c_str());
+}
+
+// Environment variables that are set or unset while the object lives, or for good.
 class Pinned {
  public:
   using Values = decltype(HipModule::replaced);
@@ -53,18 +60,14 @@ class Pinned {
     for (const auto& [name, value] : variables) {
       const char* before = std::getenv(name.c_str());
       replaced.push_back({name, {before != nullptr ? before : "", before != nullptr}});
-      setenv(name.c_str(), value.c_str(), 1);
+      set_variable(name, value);
     }
   }
   ~Pinned() {
     if (kept_)
       return;
-    for (const auto& [name, before] : replaced_) {
-      if (before.second)
-        setenv(name.c_str(), before.first.c_str(), 1);
-      else
-        unsetenv(name.c_str());
-    }
+    for (const auto& [name, before] : replaced_)
+      set_variable(name, before.second ? std::optional(before.first) : std::nullopt);
   }
   Pinned(const Pinned&) = delete;
   Pinned& operator=(const Pinned&) = delete;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,11 +25,12 @@ struct HipModule {
   std::vector<HipDevice> devices; // in the order of ggml's GPU ordinals
 };
 
-using Variables = std::vector<std::pair<std::string, std::string>>;
+// A variable without a value is unset.
+using Variables = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
-// Sets the variables, loads the module by absolute path and registers it with ggml. The first success
-// decides: later calls return the same module, and throw when they ask for another one or other variables.
-// Throws Error(ERR_BACKEND_UNAVAILABLE) with what the loader or HIP says.
+// Sets and unsets the variables, loads the module by absolute path and registers it with ggml. The first
+// success decides: later calls return the same module, and throw when they ask for another one or other
+// variables. Throws Error(ERR_BACKEND_UNAVAILABLE) with what the loader or HIP says.
 const HipModule& load_hip_module(const std::string& path, const Variables& variables);
 
 struct HipMemory { // bytes

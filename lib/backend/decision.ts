@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path'
 import { cpuModulePaths, type LoadedAddon } from './addon.ts'
 import type { BuildReport } from './build-report.ts'
-import { type HipBuild, modulePath, notCompiled } from './preflight/module.ts'
-import { type Preflight, preflight } from './preflight/preflight.ts'
+import { type HipBuild, modulePath } from './preflight/module.ts'
+import { type Preflight, preflight, withoutModule } from './preflight/preflight.ts'
+import type { Pin } from './preflight/visible-devices.ts'
 import { probe, type Verdict } from './probe/index.ts'
 import { listed } from './probe/judge.ts'
 import type { BackendReason, GpuDevice, ProbeStage } from './types.ts'
@@ -23,8 +24,8 @@ export interface GpuChoice {
   module: string
   /** Null in WSL, which shows no GPU before HIP starts. */
   device: GpuDevice | null
-  /** Variables to set before HIP starts. */
-  pin: Readonly<Record<string, string>>
+  /** Variables to set before HIP starts, or with null to unset. */
+  pin: Pin
   /** Whether it does all of the work of a model with weights of this type, as `ModelInfo.weightType` has it; null for any type. */
   answerFor: (weightType: string | null) => Answer
 }
@@ -44,8 +45,8 @@ export interface Examination {
  */
 export async function decide(addon: LoadedAddon, device?: number | string): Promise<Decision> {
   const build = hipBuild(addon.report, addon.path)
-  // Without HIP nothing else matters: no device is opened, which could wake up a sleeping GPU.
-  if (modulePath(build, process.env) === null) return { active: 'cpu', ...notCompiled(build), gpu: null }
+  if (modulePath(build, process.env) === null)
+    return { active: 'cpu', ...withoutModule(build, process.env), gpu: null }
   return (await examine(addon, { device })).decision
 }
 

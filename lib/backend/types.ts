@@ -21,11 +21,15 @@ export type BackendReason =
   | 'HIP_RUNTIME_MISSING'
   /** ROCm is there in another version than the HIP module needs, or in a mixture of versions. */
   | 'HIP_RUNTIME_VERSION_MISMATCH'
+  /** A library of ROCm that the HIP module needs is damaged, or a link to nothing. */
+  | 'HIP_RUNTIME_DAMAGED'
   /** rocBLAS has no kernels for this GPU. */
   | 'ROCBLAS_KERNELS_MISSING'
   // Kernel and device nodes
   /** The machine has no AMD GPU. */
   | 'NO_AMD_GPU'
+  /** No ROCm that this library can be built with supports this chip. */
+  | 'UNSUPPORTED_GPU'
   /** The driver amdgpu does not drive the GPU. */
   | 'AMDGPU_DRIVER_NOT_LOADED'
   /** `/dev/kfd`, the device of GPU computing, does not exist. */

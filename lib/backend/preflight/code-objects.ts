@@ -1,5 +1,6 @@
 import { findSection } from './elf.ts'
-import { isFailure, type Sysroot } from './sysroot.ts'
+import { isFailure } from './failure.ts'
+import type { Sysroot } from './sysroot.ts'
 
 const SECTION = '.hip_fatbin'
 /** Begins a bundle of device code as clang writes it (clang's "Clang Offload Bundler"); compressed ones begin with `CCOB`. */

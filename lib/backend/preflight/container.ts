@@ -21,6 +21,10 @@ export interface Surroundings {
   wsl: 1 | 2 | null
   /** SELinux enforces its policy. */
   selinux: boolean
+  /** A filter of system calls is on. */
+  seccomp: boolean
+  /** `/dev` has nothing but what a sandbox puts into one of its own (systemd's `PrivateDevices=`, bubblewrap, firejail). */
+  ownDevices: boolean
   /** Name of the systemd unit that the process belongs to, e.g. `transcriber.service`, or null. */
   service: string | null
 }
@@ -34,6 +38,8 @@ export function readSurroundings(root: Sysroot, environment: NodeJS.ProcessEnv):
     rootless: isMapped(root.text('/proc/self/uid_map')),
     wsl: wslOf(root.line('/proc/version') ?? root.line('/proc/sys/kernel/osrelease') ?? ''),
     selinux: root.line('/sys/fs/selinux/enforce') === '1',
+    seccomp: /^Seccomp:\s*2$/m.test(root.text('/proc/self/status') ?? ''),
+    ownDevices: hasOwnDevices(root.list('/dev')),
     service: hasServices ? serviceOf(root.text('/proc/self/cgroup') ?? '') : null,
   }
 }
@@ -73,6 +79,14 @@ function containerOfCgroup(text: string): ContainerKind | null {
 function isMapped(map: string | null): boolean {
   const [inside, outside] = map?.trim().split(/\s+/) ?? []
   return inside !== undefined && inside !== '' && !(inside === '0' && outside === '0')
+}
+
+const OF_SANDBOXES =
+  /^(null|zero|full|u?random|tty|ptmx|pts|shm|mqueue|hugepages|log|fd|stdin|stdout|stderr|core|console|net|dri|snd|video\d*)$/
+
+/** The real `/dev` has disks, memory and much more. */
+function hasOwnDevices(names: readonly string[]): boolean {
+  return names.includes('null') && names.every((name) => OF_SANDBOXES.test(name))
 }
 
 function wslOf(version: string): Surroundings['wsl'] {

@@ -13,13 +13,13 @@ export interface GfxOverride {
 
 /**
  * Reads the variable for one GPU: `HSA_OVERRIDE_GFX_VERSION_N`, N being the number of its node, goes before the variable for
- * all. The format is `major.minor.step` in decimal. Facts: `libhsakmt/src/topology.c`.
+ * all; a blank one counts as not set. The format is `major.minor.step` in decimal. Facts: `libhsakmt/src/topology.c`.
  */
 export function gfxOverride(environment: NodeJS.ProcessEnv, gpu: KfdGpu): GfxOverride | null {
   const own = `HSA_OVERRIDE_GFX_VERSION_${gpu.ordinal}`
-  const variable = environment[own] === undefined ? 'HSA_OVERRIDE_GFX_VERSION' : own
+  const variable = environment[own]?.trim() ? own : 'HSA_OVERRIDE_GFX_VERSION'
   const value = environment[variable]
-  if (value === undefined) return null
+  if (value === undefined || value.trim() === '') return null
   const version = parseVersion(value)
   const real = gpu.gfx === null ? null : parseGfx(gpu.gfx)
   return {

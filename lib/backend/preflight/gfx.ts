@@ -52,6 +52,33 @@ export function runsOn(target: string, gfx: string): boolean {
   return name === gfx || name === genericTarget(gfx) || name === 'amdgcnspirv'
 }
 
+/** Whether a chip is of a generation (GCN 1 to 4) for which no ROCm from 6.1 on brings code: Vega, gfx900, is the oldest. */
+export function isUnsupported(gfx: string): boolean {
+  const version = parseGfx(gfx)
+  return version !== null && version.major < 9
+}
+
+/** PCI device ids of the same generations, first and last (Linux, `drivers/gpu/drm/amd/amdgpu/amdgpu_drv.c`, `pciidlist`). */
+const UNSUPPORTED_DEVICES: readonly (readonly [number, number])[] = [
+  [0x1304, 0x131d], // Kaveri
+  [0x6600, 0x667f], // Oland, Bonaire, Hainan
+  [0x6780, 0x67ff], // Tahiti, Hawaii, Polaris 10 and 11
+  [0x6800, 0x683f], // Pitcairn, Cape Verde
+  [0x6900, 0x6907], // Topaz
+  [0x6920, 0x6939], // Tonga
+  [0x694c, 0x694f], // Vega M, with a chip of Polaris
+  [0x6980, 0x699f], // Polaris 12
+  [0x6fdf, 0x6fdf], // Polaris 20
+  [0x7300, 0x730f], // Fiji
+  [0x9830, 0x9877], // Kabini, Mullins, Carrizo
+  [0x98e4, 0x98e4], // Stoney
+]
+
+/** As {@link isUnsupported}, for a card whose chip the kernel does not tell. */
+export function isUnsupportedDevice(deviceId: number): boolean {
+  return UNSUPPORTED_DEVICES.some(([first, last]) => deviceId >= first && deviceId <= last)
+}
+
 /** Chips that exist only inside processors (LLVM's table marks them "APU"). */
 const INTEGRATED: ReadonlySet<string> = new Set([
   'gfx801',

@@ -1,5 +1,6 @@
+import { isFailure } from './failure.ts'
 import { decodeTargetVersion, gfxName } from './gfx.ts'
-import { isFailure, type Sysroot } from './sysroot.ts'
+import type { Sysroot } from './sysroot.ts'
 
 /**
  * The topology of KFD, the part of the driver amdgpu that computes: one folder per node, processors first. Facts: the

@@ -1,6 +1,6 @@
 import { lstatSync, readlinkSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import type { Failure } from './sysroot.ts'
+import type { Failure } from './failure.ts'
 
 const LINK_LIMIT = 40
 

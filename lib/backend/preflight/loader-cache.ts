@@ -1,4 +1,5 @@
-import { isFailure, type Sysroot } from './sysroot.ts'
+import { isFailure } from './failure.ts'
+import type { Sysroot } from './sysroot.ts'
 
 const PATH = '/etc/ld.so.cache'
 const MOST_BYTES = 16 << 20

@@ -1,7 +1,9 @@
 import { dirname, join, normalize, resolve } from 'node:path'
-import { isElf, readElf } from './elf.ts'
+import { readElf } from './elf.ts'
+import { isFailure } from './failure.ts'
+import { type Damage, damageOf } from './library-damage.ts'
 import { LoaderCache } from './loader-cache.ts'
-import { isFailure, type Sysroot } from './sysroot.ts'
+import type { Sysroot } from './sysroot.ts'
 
 /** A library as the loader sees it when it looks for what it needs. */
 export interface Library {
@@ -10,6 +12,20 @@ export interface Library {
   /** Folders in which its own needs are looked for before and after `LD_LIBRARY_PATH`. */
   rpath: readonly string[]
   runpath: readonly string[]
+}
+
+/** A file that the loader does not take although it has the name that is looked for. */
+export interface BadFile {
+  path: string
+  /** Follows the path in a sentence. */
+  problem: string
+}
+
+/** How the loader's search for a library ends. */
+export interface Search {
+  library: Library | null
+  /** Where there is none: the file at which the loader gives up, else those that it passed over. */
+  bad: readonly BadFile[]
 }
 
 /** `e_machine` of ELF, by the name that Node gives the processor. */
@@ -21,18 +37,21 @@ const MOST_CONFIGURATION_FILES = 200
 export class Loader {
   readonly #root: Sysroot
   readonly #arch: string
-  readonly #libraryPath: readonly string[]
+  /** Folders of `LD_LIBRARY_PATH`. */
+  readonly libraryPath: readonly string[]
   readonly #preloaded: readonly string[]
   readonly #cache: LoaderCache | null
   #configured: readonly string[] | undefined
   /** Names in the folders that were listed, by their real path: some are links to others. */
   readonly #listed = new Map<string, readonly string[]>()
+  /** Folders that are links to nothing, or lie in one; null for the others. */
+  readonly #dead = new Map<string, ReturnType<Sysroot['deadLink']>>()
 
   constructor(root: Sysroot, environment: NodeJS.ProcessEnv, arch: string) {
     this.#root = root
     this.#arch = arch
     const started = startEnvironment(root, environment)
-    this.#libraryPath = splitFolders(started.LD_LIBRARY_PATH ?? '')
+    this.libraryPath = splitFolders(started.LD_LIBRARY_PATH ?? '')
     this.#preloaded = (started.LD_PRELOAD ?? '').split(/[ :]+/).filter((path) => path.includes('/'))
     this.#cache = LoaderCache.read(root, arch)
   }
@@ -40,7 +59,7 @@ export class Loader {
   /** Folders that are searched for every library, in order. Without a cache those of `/etc/ld.so.conf` stand for it. */
   get folders(): string[] {
     const configured = this.#cache === null ? this.configuredFolders : []
-    return [...this.#libraryPath, ...configured, ...this.#defaultFolders]
+    return [...this.libraryPath, ...configured, ...this.#defaultFolders]
   }
 
   /** Folders that `/etc/ld.so.conf` names, from which `ldconfig` makes the cache. */
@@ -61,42 +80,82 @@ export class Loader {
    * @returns the file that the loader would take, or null
    */
   find(name: string, by: Library): Library | null {
-    if (name.includes('/')) return this.read(name)
-    const origin = dirname(by.path)
-    const own = (folders: readonly string[]) => folders.map((folder) => expand(folder, origin))
-    const inFolders = (folders: readonly string[]) => {
-      for (const folder of folders) {
-        const library = this.read(join(folder, name))
-        if (library !== null) return library
-      }
-      return null
-    }
-    const preloaded = this.#preloaded.find((path) => path.endsWith(`/${name}`))
-    const cached = (this.#cache?.startingWith(name) ?? []).filter((entry) => entry.name === name)
-    return (
-      (preloaded === undefined ? null : this.read(preloaded)) ??
-      inFolders([
-        ...(by.runpath.length === 0 ? own(by.rpath) : []),
-        ...this.#libraryPath,
-        ...own(by.runpath),
-        ...cached.map(({ path }) => dirname(path)),
-        ...this.folders,
-      ])
-    )
+    return this.search(name, by).library
   }
 
-  /** Reads a library; null when the file is none for this processor. */
-  read(path: string): Library | null {
-    if (this.#root.stat(path)?.kind !== 'file') return null
+  /** As {@link find}, and keeps what was in the way. */
+  search(name: string, by: Library): Search {
+    const bad = new Map<string, BadFile>()
+    for (const path of this.#places(name, by)) {
+      const found = this.inspect(path)
+      if (found === null) continue
+      if ('needed' in found) return { library: found, bad: [...bad.values()] }
+      // The last word is the one that the loader gives up with.
+      if (found.stops) return { library: null, bad: [found] }
+      bad.set(path, found)
+    }
+    return { library: null, bad: [...bad.values()] }
+  }
+
+  /** Where the loader looks, in order. */
+  *#places(name: string, by: Library): Generator<string> {
+    if (name.includes('/')) return yield name
+    const origin = dirname(by.path)
+    const own = (folders: readonly string[]) => folders.map((folder) => join(expand(folder, origin), name))
+    const inFolders = (folders: readonly string[]) => folders.map((folder) => join(folder, name))
+    const preloaded = this.#preloaded.find((path) => path.endsWith(`/${name}`))
+    if (preloaded !== undefined) yield preloaded
+    if (by.runpath.length === 0) yield* own(by.rpath)
+    yield* inFolders(this.libraryPath)
+    yield* own(by.runpath)
+    const cached = (this.#cache?.startingWith(name) ?? []).filter((entry) => entry.name === name)
+    yield* inFolders(cached.map(({ path }) => dirname(path)))
+    yield* inFolders(this.folders)
+  }
+
+  /** A file as the loader sees it: a library, or what is wrong with it and whether the loader gives up there; null when nothing is there. */
+  inspect(path: string): Library | (BadFile & Damage) | null {
+    const bad = (problem: string, stops: boolean) => ({ path, problem, stops })
+    const stat = this.#root.stat(path)
+    if (stat === null) return this.#whyAbsent(path)
+    if (stat.kind === 'folder') return bad('is a folder', true)
+    if (stat.kind !== 'file') return bad('is not a file', true)
     const file = this.#root.open(path)
-    if (isFailure(file)) return null
+    if (isFailure(file)) {
+      if (file.errno === 'ENOENT') return null
+      const denied = file.errno === 'EACCES'
+      return bad(
+        denied ? 'may not be read by this process (EACCES)' : `cannot be read (${file.errno})`,
+        !denied,
+      )
+    }
     try {
-      if (this.#root.isMade && !isElf(file)) return { path, needed: [], rpath: [], runpath: [] }
+      if (this.#root.standsIn(path)) return { path, needed: [], rpath: [], runpath: [] }
+      const damage = damageOf(file, MACHINES[this.#arch])
+      if (damage !== null) return { path, ...damage }
       const elf = readElf(file)
-      return elf === null || elf.machine !== MACHINES[this.#arch] ? null : { path, ...elf }
+      return elf === null ? bad('is damaged', true) : { path, ...elf }
     } finally {
       file.close()
     }
+  }
+
+  /** A link to nothing, or a folder that is one. */
+  #whyAbsent(path: string): (BadFile & Damage) | null {
+    const dead = this.#root.link(path) === null ? this.#deadFolder(dirname(path)) : this.#root.deadLink(path)
+    if (dead === null) return null
+    const { link, target } = dead
+    const where = target === link ? 'itself' : `${target}, which does not exist`
+    const problem = link === path ? `is a link to ${where}` : `is not there: ${link} is a link to ${where}`
+    return { path, problem, stops: false }
+  }
+
+  #deadFolder(folder: string) {
+    const known = this.#dead.get(folder)
+    if (known !== undefined) return known
+    const dead = this.#root.deadLink(folder)
+    this.#dead.set(folder, dead)
+    return dead
   }
 
   /**

@@ -1,13 +1,16 @@
 import type { BackendReason } from '../types.ts'
-import { advise, type Fact, type Situation } from './advice.ts'
+import { advise } from './advice.ts'
+import type { MeantEnvironment } from './blank-variables.ts'
 import { type ContainerKind, readSurroundings, type Surroundings } from './container.ts'
 import { type Distribution, readDistribution } from './distribution.ts'
+import type { Finding } from './finding.ts'
 import { type Gpu, listGpus } from './gpus.ts'
 import { type Identity, readIdentity } from './identity.ts'
 import { type KfdTopology, readKfdTopology } from './kfd.ts'
 import type { HipModule } from './module.ts'
 import { type DeviceNode, inspectNode } from './nodes.ts'
 import { isAmdgpuLoaded, listPciGpus } from './pci.ts'
+import type { Fact, Situation } from './reason-text.ts'
 import { findRuntime, type Runtime } from './runtime.ts'
 import type { Sysroot } from './sysroot.ts'
 import { findTensileLibrary, type TensileLibrary } from './tensile.ts'
@@ -16,7 +19,10 @@ import { type Visibility, visibleDevices } from './visible-devices.ts'
 /** All that the checks look at, read once. */
 export interface Machine {
   root: Sysroot
+  /** Without variables that are blank and mean nothing. */
   environment: NodeJS.ProcessEnv
+  /** Names of blank variables that are unset before HIP starts. */
+  blank: readonly string[]
   arch: string
   identity: Identity
   surroundings: Surroundings
@@ -36,26 +42,20 @@ export interface Machine {
   tensile: TensileLibrary | null
 }
 
-/** A problem, or something worth knowing. */
-export interface Finding {
-  reason: BackendReason
-  message: string
-  advice: readonly string[]
-}
-
 export async function readMachine(
   root: Sysroot,
-  environment: NodeJS.ProcessEnv,
+  { environment, blank }: MeantEnvironment,
   arch: string,
   module: HipModule | null,
 ): Promise<Machine> {
   const topology = readKfdTopology(root)
   const gpus = listGpus(root, listPciGpus(root), topology.gpus)
-  const runtime = module === null ? null : findRuntime(root, environment, arch, module.library)
+  const runtime = module === null ? null : findRuntime(root, environment, arch, module.library, module.rocm)
   const rocblas = runtime?.libraries.find(({ soname }) => soname.startsWith('librocblas.'))
   return {
     root,
     environment,
+    blank,
     arch,
     identity: readIdentity(root, environment),
     surroundings: readSurroundings(root, environment),
@@ -93,7 +93,7 @@ export function finding(
   facts: Partial<Record<Fact, string>> = {},
 ): Finding {
   const { surroundings, distribution, gpus } = machine
-  const { container, rootless, wsl, selinux, service } = surroundings
+  const { container, rootless, wsl, selinux, seccomp, service } = surroundings
   const all = new Set<Situation>(situations)
   if (container !== null)
     all.add('container').add(container === 'container' ? 'unknown container' : container)
@@ -102,6 +102,7 @@ export function finding(
   if (container === null && wsl === null) all.add('host')
   if (container === null || SHARE_GROUPS.includes(container)) all.add('groups of the user')
   if (selinux) all.add('selinux')
+  if (seccomp) all.add('seccomp')
   if (service !== null) all.add('service')
   if (gpus.length > 1) all.add('several GPUs')
   const { family } = distribution

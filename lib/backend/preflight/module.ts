@@ -2,9 +2,11 @@ import { resolve } from 'node:path'
 import { advise } from './advice.ts'
 import { readCodeTargets } from './code-objects.ts'
 import { isElf, readElf } from './elf.ts'
+import { isFailure } from './failure.ts'
+import type { Finding } from './finding.ts'
+import { type Damage, damageOf } from './library-damage.ts'
 import { type Library, MACHINES } from './loader.ts'
-import type { Finding } from './machine.ts'
-import { isFailure, type Sysroot } from './sysroot.ts'
+import type { Sysroot } from './sysroot.ts'
 
 /** The part of a build report that is about HIP. */
 export interface HipBuild {
@@ -14,6 +16,8 @@ export interface HipBuild {
   module: string | null
   hipVersion: string | null
   gpuTargets: readonly string[]
+  /** Folder of the ROCm that the module was compiled with, or null. */
+  rocm?: string | null
 }
 
 /** A HIP module that the loader could take. */
@@ -23,13 +27,16 @@ export interface HipModule {
   targets: readonly string[] | null
   /** HIP's version when it was built, or null. */
   hipVersion: string | null
+  /** Folder of the ROCm that it was compiled with, or null. */
+  rocm: string | null
   /** Named by `WHISPER_HIP_LIBRARY`, and not the one of this build. */
   isNamed: boolean
 }
 
 /** The path of the HIP module: `WHISPER_HIP_LIBRARY`, else the one of the build. */
 export function modulePath(build: HipBuild, environment: NodeJS.ProcessEnv): string | null {
-  return environment.WHISPER_HIP_LIBRARY ? resolve(environment.WHISPER_HIP_LIBRARY) : build.module
+  const named = environment.WHISPER_HIP_LIBRARY
+  return named?.trim() ? resolve(named) : build.module
 }
 
 /** What is to be said of a build without HIP. */
@@ -52,18 +59,25 @@ export function readModule(
   const file = root.open(path)
   if (isFailure(file)) return file.errno === 'ENOENT' ? 'does not exist' : `cannot be read (${file.errno})`
   try {
+    const damage = damageOf(file, MACHINES[arch])
+    if (damage !== null) return describeDamage(isElf(file), damage, arch)
     const elf = readElf(file)
-    if (elf === null) return isElf(file) ? 'is damaged' : 'is not a shared library'
-    if (elf.machine !== MACHINES[arch]) return `is not for this processor (${arch})`
-    const isNamed = Boolean(environment.WHISPER_HIP_LIBRARY)
+    if (elf === null) return 'is damaged'
+    const isNamed = Boolean(environment.WHISPER_HIP_LIBRARY?.trim())
     const ownTargets = isNamed || build.gpuTargets.length === 0 ? null : build.gpuTargets
     return {
       library: { path, ...elf },
       targets: readCodeTargets(root, path) ?? ownTargets,
       hipVersion: isNamed ? null : build.hipVersion,
+      rocm: isNamed ? null : (build.rocm ?? null),
       isNamed,
     }
   } finally {
     file.close()
   }
+}
+
+function describeDamage(isElf: boolean, { problem, stops }: Damage, arch: string): string {
+  if (!isElf) return `is not a shared library: it ${problem}`
+  return stops ? `is damaged: it ${problem}` : `is not for this processor (${arch}): it ${problem}`
 }

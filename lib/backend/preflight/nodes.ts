@@ -1,6 +1,6 @@
-import type { Fact, Situation } from './advice.ts'
 import type { Surroundings } from './container.ts'
 import type { Identity } from './identity.ts'
+import type { Fact, Situation } from './reason-text.ts'
 import type { FileStat, Sysroot } from './sysroot.ts'
 
 /** A device node, and what came of opening it. */
@@ -22,6 +22,12 @@ export function isAbsent({ errno }: DeviceNode): boolean {
 
 export function isDenied({ errno }: DeviceNode): boolean {
   return errno === 'EACCES' || errno === 'EPERM'
+}
+
+/** What is to be said of a node that could not be opened because too many files are; null for another cause. */
+export function describeExhaustion({ errno }: DeviceNode): string | null {
+  if (errno === 'EMFILE') return 'this process has too many files open (EMFILE)'
+  return errno === 'ENFILE' ? 'the system has too many files open (ENFILE)' : null
 }
 
 /** Why a node may not be opened. */

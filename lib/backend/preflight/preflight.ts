@@ -1,7 +1,10 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { BackendReason, GpuDevice } from '../types.ts'
-import { advise, type Fact, generalAdvice } from './advice.ts'
+import { advise, generalAdvice } from './advice.ts'
+import { meantEnvironment } from './blank-variables.ts'
+import { checkKernelFiles, checkLibraries } from './checks/damage.ts'
+import { checkHardware, checkSupport, seenGpus } from './checks/hardware.ts'
 import { checkDriver, checkKfd, checkRenderNode, checkTopology } from './checks/kernel.ts'
 import { checkKernels, checkRuntime } from './checks/runtime.ts'
 import {
@@ -13,12 +16,17 @@ import {
   selectionNotes,
 } from './checks/selection.ts'
 import { checkWsl } from './checks/wsl.ts'
+import { readSurroundings } from './container.ts'
+import { readDistribution } from './distribution.ts'
 import { relevantEnvironment } from './environment.ts'
+import type { Finding } from './finding.ts'
 import type { Gpu } from './gpus.ts'
-import { type Finding, finding, label, type Machine, readMachine } from './machine.ts'
+import { finding, label, type Machine, readMachine } from './machine.ts'
 import { type HipBuild, type HipModule, modulePath, notCompiled, readModule } from './module.ts'
+import type { Fact } from './reason-text.ts'
 import { allowedGpus, byPreference } from './select.ts'
 import { Sysroot } from './sysroot.ts'
+import type { Pin } from './visible-devices.ts'
 
 export interface PreflightInput {
   /** What the build report says of HIP; null when there is no addon. */
@@ -35,8 +43,8 @@ export interface PreflightInput {
 /** The GPU that may be tried. */
 export interface Candidate {
   device: GpuDevice
-  /** Variables to set before HIP starts, in the parent as in a child: HIP then sees no other GPU. */
-  pin: Readonly<Record<string, string>>
+  /** With these variables HIP sees no other GPU. */
+  pin: Pin
 }
 
 export interface Preflight {
@@ -67,9 +75,11 @@ const KERNEL_CHECKS: readonly Check[] = [checkKfd, checkTopology, checkRenderNod
 /** In the order in which the problems have to be solved. */
 const USER_CHECKS: readonly Check[] = [
   checkVisibility,
+  (_, machine) => checkLibraries(machine),
   (_, machine) => checkRuntime(machine),
   checkOverride,
   checkCode,
+  checkKernelFiles,
   checkKernels,
 ]
 
@@ -103,25 +113,28 @@ export async function preflight(input: PreflightInput): Promise<Preflight> {
 
 async function examine(
   { build, device, platform = process.platform, arch = process.arch }: PreflightInput,
-  environment: NodeJS.ProcessEnv,
+  given: NodeJS.ProcessEnv,
 ): Promise<Preflight> {
+  const meant = meantEnvironment(given)
+  const { environment } = meant
   const path = build === null ? null : modulePath(build, environment)
-  const folder = environment.WHISPER_HIP_SYSROOT || '/'
+  const folder = environment.WHISPER_HIP_SYSROOT ?? '/'
   const root = new Sysroot(folder, path === null ? [] : [dirname(path)])
   const module = build === null || path === null ? null : readModule(root, path, build, environment, arch)
   const readable = typeof module === 'string' ? null : module
-  const machine = await readMachine(root, environment, arch, readable)
+  const machine = await readMachine(root, meant, arch, readable)
   const problem =
     checkSysroot(folder, machine) ??
     checkPlatform(platform, machine) ??
+    checkExhaustion(machine) ??
     checkBuild(build, path, module, machine)
-  const verdict = judge(machine, problem, device)
+  const verdict = hopeless(machine, problem) ?? judge(machine, problem, device)
   const libraries = machine.runtime?.libraries.filter(({ soname }) => ROCM.test(soname)) ?? []
   return {
     ...verdict,
     rocm: libraries.length === 0 ? null : { runtimeVersion: machine.runtime?.version ?? null, libraries },
     module: readable && { path: readable.library.path, targets: readable.targets },
-    environment: relevantEnvironment(environment),
+    environment: relevantEnvironment(given),
     adviceFor: (reason) => finding(machine, reason, '', [], factsOf(verdict.candidate)).advice,
   }
 }
@@ -139,6 +152,45 @@ function checkSysroot(folder: string, machine: Machine): Finding | null {
 function checkPlatform(platform: string, machine: Machine): Finding | null {
   if (platform === 'linux' && ARCHITECTURES.includes(machine.arch)) return null
   return finding(machine, 'UNSUPPORTED_PLATFORM', `There is no ROCm for ${platform} on ${machine.arch}`)
+}
+
+/** Where no more files can be opened, whatever is looked for seems not to be there. */
+function checkExhaustion(machine: Machine): Finding | null {
+  const { exhausted } = machine.root
+  if (exhausted === null) return null
+  const who = exhausted === 'EMFILE' ? 'this process' : 'the system'
+  return finding(
+    machine,
+    'UNKNOWN',
+    `The machine cannot be examined: ${who} has too many files open (${exhausted})`,
+    ['too many files'],
+  )
+}
+
+/** Reasons of a build that is of no consequence where there is no GPU for it. */
+const OF_THE_MODULE: readonly BackendReason[] = ['NOT_COMPILED', 'BACKEND_LIBRARY_MISSING']
+
+/** Where no build could use a GPU, that is the answer, not what is wrong with the build. */
+function hopeless(machine: Machine, problem: Finding | null): Verdict | null {
+  if (problem !== null && !OF_THE_MODULE.includes(problem.reason)) return null
+  const found = checkHardware(machine)
+  if (found === null) return null
+  const { reason } = found
+  const devices = machine.gpus.map((gpu) => describeGpu(gpu, machine, { ...found, reason }))
+  return { ...found, notes: problem === null ? [] : [problem], devices, candidate: null }
+}
+
+/** What is to be said of a build without a HIP module. Opens no device, which could wake up a sleeping GPU. */
+export function withoutModule(build: HipBuild, given: NodeJS.ProcessEnv): Finding {
+  const { environment } = meantEnvironment(given)
+  const root = new Sysroot(environment.WHISPER_HIP_SYSROOT ?? '/')
+  const found = checkHardware({
+    root,
+    surroundings: readSurroundings(root, environment),
+    distribution: readDistribution(root),
+    gpus: seenGpus(root),
+  })
+  return found ?? notCompiled(build)
 }
 
 /** @param module the module, or what is wrong with it */
@@ -197,6 +249,8 @@ function judge(machine: Machine, problem: Finding | null, device: number | strin
 }
 
 function problemsOf(gpu: Gpu, machine: Machine): Finding[] {
+  const unsupported = checkSupport(gpu, machine)
+  if (unsupported !== null) return [unsupported]
   const driver = checkDriver(gpu, machine)
   const checks = [...(driver === null ? KERNEL_CHECKS : []), ...USER_CHECKS]
   return [...(driver === null ? [] : [driver]), ...checks.flatMap((check) => check(gpu, machine) ?? [])]
@@ -204,15 +258,11 @@ function problemsOf(gpu: Gpu, machine: Machine): Finding[] {
 
 /** On a machine that shows no GPU. */
 function withoutGpu(machine: Machine): Finding[] {
-  if (machine.surroundings.wsl !== null)
-    return [checkWsl(machine), checkRuntime(machine)].filter((problem) => problem !== null)
-  return [
-    finding(
-      machine,
-      'NO_AMD_GPU',
-      'This machine has no AMD GPU: neither /sys/bus/pci/devices nor /sys/class/kfd shows one',
-    ),
-  ]
+  const problems =
+    machine.surroundings.wsl === null
+      ? [checkHardware(machine)]
+      : [checkWsl(machine), checkLibraries(machine), checkRuntime(machine)]
+  return problems.filter((problem) => problem !== null)
 }
 
 /** A later check can find what an earlier one has said already. */

@@ -1,5 +1,5 @@
 import type { BackendReason } from '../types.ts'
-import type { ReasonText } from './advice.ts'
+import type { ReasonText } from './reason-text.ts'
 import { buildReasons } from './reasons/build.ts'
 import { kernelReasons } from './reasons/kernel.ts'
 import { runReasons } from './reasons/run.ts'

@@ -1,7 +1,9 @@
 import { basename, dirname, join } from 'node:path'
 import { readSymbols } from './elf.ts'
-import { type Library, Loader } from './loader.ts'
-import { isFailure, type Sysroot } from './sysroot.ts'
+import { isFailure } from './failure.ts'
+import { type BadFile, type Library, Loader } from './loader.ts'
+import { candidateFolders } from './rocm-folders.ts'
+import type { Sysroot } from './sysroot.ts'
 
 /** A library that the loader would not find. */
 export interface MissingLibrary {
@@ -12,6 +14,17 @@ export interface MissingLibrary {
   elsewhere: string | null
   /** Files of the same library with another number. */
   otherVersions: readonly string[]
+}
+
+/** A library that is there and cannot be loaded. */
+export interface DamagedLibrary {
+  soname: string
+  neededBy: string
+  path: string
+  /** Follows the path in a sentence. */
+  problem: string
+  /** A sound file of the same name, out of the loader's sight; null when it is nowhere. */
+  elsewhere: string | null
 }
 
 /** Two parts of ROCm that do not fit each other. */
@@ -28,7 +41,10 @@ export interface Runtime {
   /** What the module itself needs of ROCm. */
   wanted: readonly string[]
   missing: readonly MissingLibrary[]
+  damaged: readonly DamagedLibrary[]
   mixture: Mixture | null
+  /** Folders of `LD_LIBRARY_PATH`. */
+  libraryPath: readonly string[]
   /** `/etc/ld.so.conf` names folders that the loader's cache does not know yet. */
   cacheIsOld: boolean
 }
@@ -42,25 +58,27 @@ const MOST_LIBRARIES = 300
 
 /**
  * Follows what a HIP module needs, and what that needs, as the dynamic loader would.
- * @param module path of the HIP module; its own folder is searched through its `$ORIGIN`
+ * @param module the HIP module; its own folder is searched through its `$ORIGIN`
+ * @param built folder of the ROCm that it was compiled with, or null
  */
 export function findRuntime(
   root: Sysroot,
   environment: NodeJS.ProcessEnv,
   arch: string,
   module: Library,
+  built: string | null = null,
 ): Runtime {
   const loader = new Loader(root, environment, arch)
   const found = new Map<string, Library>()
   const neededBy = new Map<string, Library>()
-  const missing: { soname: string; by: Library }[] = []
+  const absent: Absent[] = []
   const queue: Library[] = [module]
   for (let library = queue.shift(); library !== undefined; library = queue.shift()) {
     for (const soname of library.needed) {
       if (neededBy.has(soname) || ALREADY_LOADED.test(soname) || found.size >= MOST_LIBRARIES) continue
       neededBy.set(soname, library)
-      const next = loader.find(soname, library)
-      if (next === null) missing.push({ soname, by: library })
+      const { library: next, bad } = loader.search(soname, library)
+      if (next === null) absent.push({ soname, by: library, bad })
       else {
         found.set(soname, next)
         queue.push(next)
@@ -68,15 +86,18 @@ export function findRuntime(
     }
   }
 
-  const candidates = candidateFolders(root, environment)
+  const candidates = candidateFolders(root, environment, built)
+  const all = absent.map((library) => describeAbsent(loader, candidates, library))
   const hip = [...found].find(([soname]) => soname.startsWith('libamdhip64.'))?.[1]
   return {
     version: hip === undefined ? null : rocmVersion(root, hip.path),
     libraries: [...found].map(([soname, { path }]) => ({ soname, path })),
     wanted: module.needed.filter((soname) => ROCM_LIBRARY.test(soname)),
-    missing: missing.map(({ soname, by }) => describeMissing(root, loader, candidates, soname, by)),
+    missing: all.filter((library) => !isDamaged(library)) as MissingLibrary[],
+    damaged: all.filter(isDamaged),
     mixture: twoVersions(found, neededBy) ?? missingSymbol(root, found),
-    cacheIsOld: missing.some(({ soname }) =>
+    libraryPath: loader.libraryPath,
+    cacheIsOld: absent.some(({ soname }) =>
       loader.configuredFolders.some((folder) => root.exists(join(folder, soname))),
     ),
   }
@@ -100,25 +121,6 @@ export function findAnywhere(
   return [...onPath, ...elsewhere][0] ?? null
 }
 
-/** Where ROCm is installed to, newest first. */
-function candidateFolders(root: Sysroot, environment: NodeJS.ProcessEnv): string[] {
-  const named = [environment.ROCM_PATH, environment.HIP_PATH].filter((path) => path?.startsWith('/'))
-  const versions = (folder: string, pattern: RegExp) =>
-    root
-      .list(folder)
-      .filter((name) => pattern.test(name))
-      .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
-      .map((name) => join(folder, name))
-  const prefixes = [
-    ...named.map(String),
-    '/opt/rocm',
-    ...versions('/opt/rocm', /^core(-|$)/),
-    ...versions('/opt', /^rocm-/),
-    '/usr/local',
-  ]
-  return prefixes.flatMap((prefix) => [join(prefix, 'lib'), join(prefix, 'lib64')])
-}
-
 /** The version file of the installation that a library is part of, else the numbers in its full name. */
 function rocmVersion(root: Sysroot, path: string): string | null {
   const real = root.realpath(path) ?? path
@@ -130,23 +132,32 @@ function rocmVersion(root: Sysroot, path: string): string | null {
   return /\.so\.(\d+\.\d+)\.\d+$/.exec(real)?.[1] ?? null
 }
 
-function describeMissing(
-  root: Sysroot,
+/** What the loader did not give. */
+interface Absent {
+  soname: string
+  by: Library
+  bad: readonly BadFile[]
+}
+
+/** Damaged is what the loader met, and else what lies where ROCm is installed to. */
+function describeAbsent(
   loader: Loader,
   candidates: readonly string[],
-  soname: string,
-  by: Library,
-): MissingLibrary {
+  { soname, by, bad }: Absent,
+): MissingLibrary | DamagedLibrary {
+  const places = [...candidates, ...loader.configuredFolders].map((folder) => join(folder, soname))
+  const found = places.flatMap((path) => loader.inspect(path) ?? [])
+  const elsewhere = found.find((file) => !('problem' in file))?.path ?? null
+  const damaged = bad[0] ?? (elsewhere === null ? found.find((file) => 'problem' in file) : undefined)
+  const library = { soname, neededBy: by.path, elsewhere }
+  if (damaged !== undefined) return { ...library, path: damaged.path, problem: damaged.problem }
   const stem = soname.replace(/\.so\..*$/, '')
-  const places = [...candidates, ...loader.configuredFolders]
-  const elsewhere = places.map((folder) => join(folder, soname)).find((path) => root.exists(path))
   const versions = ROCM_LIBRARY.test(soname) ? loader.versionsOf(stem, candidates) : []
-  return {
-    soname,
-    neededBy: by.path,
-    elsewhere: elsewhere ?? null,
-    otherVersions: versions.filter((path) => basename(path) !== soname),
-  }
+  return { ...library, otherVersions: versions.filter((path) => basename(path) !== soname) }
+}
+
+function isDamaged(library: MissingLibrary | DamagedLibrary): library is DamagedLibrary {
+  return 'problem' in library
 }
 
 /** A library in two versions: one part of ROCm was made for another release than the rest. */

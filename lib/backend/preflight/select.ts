@@ -1,5 +1,6 @@
+import type { Finding } from './finding.ts'
 import type { Gpu } from './gpus.ts'
-import { type Finding, finding, label, type Machine } from './machine.ts'
+import { finding, label, type Machine } from './machine.ts'
 
 /** Discrete before integrated, more memory first, then in PCI order. */
 export function byPreference(gpus: readonly Gpu[]): Gpu[] {

@@ -14,12 +14,10 @@ import {
 } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { type Failure, isFailure } from './failure.ts'
 import { RootedLinks } from './links.ts'
 
-/** An error number such as `EACCES`, where a file could not be read. */
-export interface Failure {
-  errno: string
-}
+export { type Failure, isFailure } from './failure.ts'
 
 /** What {@link Sysroot.stat} tells of a file. */
 export interface FileStat {
@@ -28,6 +26,8 @@ export interface FileStat {
   mode: number
   uid: number
   gid: number
+  /** Bytes. */
+  size: number
 }
 
 /** A file that is open for reading at any place. */
@@ -58,7 +58,7 @@ const SIDECAR = /\.(errno|gid)$/
  * - `NAME.errno` beside `NAME` holds an error number such as `EACCES`, `EINVAL` or `ENOMEM`, with which reading or opening
  *   `NAME` fails: for what a plain file cannot show, and for tests that run as root;
  * - `NAME.gid` beside `NAME` holds the number of the group that owns `NAME`;
- * - a file that is not in ELF format, such as an empty one, stands for a shared library that needs no others.
+ * - an empty file stands for a whole one, such as a shared library that needs no others, where no file beside it has content.
  *
  * Nothing here throws: every file may be missing, unreadable, huge, binary, a folder, or a link in a circle.
  */
@@ -67,8 +67,12 @@ export class Sysroot {
   readonly folder: string
   /** Whether the folder stands in for the machine. */
   readonly isMade: boolean
+  /** What kept something from being read: no more files can be opened (`EMFILE`: by this process, `ENFILE`: at all); else null. */
+  exhausted: 'EMFILE' | 'ENFILE' | null = null
   readonly #own: readonly string[]
   readonly #links: RootedLinks
+  /** Folders of a made machine, and whether all files in them are empty. */
+  readonly #hollow = new Map<string, boolean>()
 
   /**
    * @param folder path of the folder that stands in for `/`
@@ -83,7 +87,7 @@ export class Sysroot {
 
   /** At most `limit` first bytes of a file. */
   read(path: string, limit = READ_LIMIT): Buffer | Failure {
-    return attempt(() => {
+    return this.#attempt(() => {
       const descriptor = openSync(this.#readable(path), READ_FLAGS)
       try {
         return readAt(descriptor, null, limit)
@@ -106,7 +110,7 @@ export class Sysroot {
 
   /** Names in a folder, sorted; none when it cannot be read. */
   list(path: string): string[] {
-    const names = attempt(() => readdirSync(this.#host(path)).sort())
+    const names = this.#attempt(() => readdirSync(this.#readable(path)).sort())
     if (isFailure(names)) return []
     return this.isMade ? names.filter((name) => !SIDECAR.test(name)) : names
   }
@@ -122,6 +126,7 @@ export class Sysroot {
         mode: stat.mode & 0o7777,
         uid: stat.uid,
         gid: Number.isInteger(gid) ? gid : stat.gid,
+        size: stat.size,
       }
     })
     return isFailure(stat) ? null : stat
@@ -133,7 +138,10 @@ export class Sysroot {
 
   /** The target of a symbolic link as it is written, or null. */
   link(path: string): string | null {
-    const target = attempt(() => readlinkSync(join(this.#host(dirname(path)), basename(path))))
+    const target = attempt(() => {
+      const folder = this.#isRooted(path) ? this.#inFolder(dirname(path)) : dirname(path)
+      return readlinkSync(join(folder, basename(path)))
+    })
     return isFailure(target) ? null : target
   }
 
@@ -147,9 +155,42 @@ export class Sysroot {
     return isFailure(real) ? null : real
   }
 
+  /**
+   * Why a path leads to nothing although something is in its place: the first link on the way that leads nowhere.
+   * @returns the link, and where it leads to at last; null when the path leads to a file or no link is on the way
+   */
+  deadLink(path: string): { link: string; target: string } | null {
+    if (this.exists(path)) return null
+    let link: string | null = null
+    for (let place = path; place !== dirname(place) && !this.exists(place); place = dirname(place))
+      if (this.link(place) !== null) link = place
+    if (link === null) return null
+    const seen = new Set<string>()
+    for (let place = link; ; ) {
+      const target = this.link(place)
+      if (target === null || seen.has(place)) return { link, target: place }
+      seen.add(place)
+      place = resolve(dirname(place), target)
+    }
+  }
+
+  /** Whether an empty file of a made machine stands for a whole one. */
+  standsIn(path: string): boolean {
+    if (!this.#isRooted(path) || this.stat(path)?.size !== 0) return false
+    const folder = dirname(path)
+    const known = this.#hollow.get(folder)
+    if (known !== undefined) return known
+    const hollow = this.list(folder).every((name) => {
+      const stat = this.stat(join(folder, name))
+      return stat?.kind !== 'file' || stat.size === 0
+    })
+    this.#hollow.set(folder, hollow)
+    return hollow
+  }
+
   /** Opens a file for reading. The caller closes it. */
   open(path: string): OpenFile | Failure {
-    return attempt(() => {
+    return this.#attempt(() => {
       const descriptor = openSync(this.#readable(path), READ_FLAGS)
       return {
         size: fstatSync(descriptor).size,
@@ -181,13 +222,23 @@ export class Sysroot {
     }
   }
 
+  #attempt<T>(action: () => T | Failure): T | Failure {
+    const result = attempt(action)
+    if (isFailure(result) && (result.errno === 'EMFILE' || result.errno === 'ENFILE'))
+      this.exhausted = result.errno
+    return result
+  }
+
   #isRooted(path: string): boolean {
     return this.isMade && SYSTEM_PATH.test(path) && !this.#own.some((folder) => isInside(path, folder))
   }
 
   /** The path of the running system that stands for a path of the machine. */
   #host(path: string): string {
-    if (!this.#isRooted(path)) return path
+    return this.#isRooted(path) ? this.#inFolder(path) : path
+  }
+
+  #inFolder(path: string): string {
     const real = this.#links.resolve(path)
     if (isFailure(real)) throw real
     return join(this.folder, real)
@@ -204,10 +255,6 @@ export class Sysroot {
     const path = `${host}.${kind}`
     return this.isMade && existsSync(path) ? readFileSync(path, 'latin1').trim() : null
   }
-}
-
-export function isFailure(value: unknown): value is Failure {
-  return typeof value === 'object' && value !== null && 'errno' in value
 }
 
 /** Text of the machine as a message may show it: one line, without control characters, not too long. */

@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, normalize } from 'node:path'
 import { genericTarget } from './gfx.ts'
 import type { Sysroot } from './sysroot.ts'
 
@@ -52,6 +52,20 @@ export function hasKernels(root: Sysroot, { folder }: TensileLibrary, gfx: strin
   const place = root.exists(`${folder}/${gfx}`) ? `${folder}/${gfx}` : folder
   const isCode = new RegExp(`${gfx}(?![0-9a-f]).*co$`)
   return isReadable(root, `${place}/TensileLibrary`) && root.list(place).some((name) => isCode.test(name))
+}
+
+/** The first file with kernels for a chip that is empty, or null. */
+export function damagedKernels(root: Sysroot, { folder }: TensileLibrary, gfx: string): string | null {
+  const isOfChip = new RegExp(`${gfx}(?![0-9a-f]).*\\.(dat|co|hsaco|zlib|yaml)$`)
+  for (const place of [folder, `${folder}/${gfx}`]) {
+    const path = root
+      .list(place)
+      .filter((name) => isOfChip.test(name))
+      .map((name) => normalize(`${place}/${name}`))
+      .find((path) => root.stat(path)?.size === 0 && !root.standsIn(path))
+    if (path !== undefined) return path
+  }
+  return null
 }
 
 /** The chips that the folder has kernels for, sorted. */

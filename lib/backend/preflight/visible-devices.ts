@@ -8,6 +8,9 @@ export interface Visibility {
   hiddenBy: ReadonlyMap<number, { variable: string; value: string }>
 }
 
+/** Variables to set before HIP starts, in this process as in a child; null: to unset. */
+export type Pin = Readonly<Record<string, string | null>>
+
 /** How one runtime reads its list. */
 interface Dialect {
   /** An entry as a place among the GPUs, or null: there the list ends. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
+import type { Pin } from '../preflight/visible-devices.ts'
 import { type ProbeOutcome, ProbeReader } from './protocol.ts'
 
 /** What a trial is made of. */
@@ -12,8 +13,8 @@ export interface ProbeRequest {
   hipModule: string
   /** The GPU to try, or null for the first one. */
   pciId: string | null
-  /** Variables beside those of this process, as they will be set here too when the GPU is used. */
-  pin: Readonly<Record<string, string>>
+  /** Variables that differ from those of this process, as they will here too when the GPU is used. */
+  pin: Pin
 }
 
 /** Seconds that one stage may take: the first call of rocBLAS reads and unpacks its kernels. */
@@ -65,8 +66,12 @@ export function runProbe(request: ProbeRequest, stageSeconds = STAGE_SECONDS): P
   })
 }
 
-function start(input: readonly unknown[], pin: Readonly<Record<string, string>>) {
-  const environment: NodeJS.ProcessEnv = { ...process.env, ...pin, ELECTRON_RUN_AS_NODE: '1' }
+function start(input: readonly unknown[], pin: Pin) {
+  const environment: NodeJS.ProcessEnv = { ...process.env, ELECTRON_RUN_AS_NODE: '1' }
+  for (const [name, value] of Object.entries(pin)) {
+    if (value === null) delete environment[name]
+    else environment[name] = value
+  }
   for (const name of NOT_INHERITED) delete environment[name]
   // At this level HIP says which chip it has no code for.
   environment.AMD_LOG_LEVEL ??= '1'

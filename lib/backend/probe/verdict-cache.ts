@@ -4,6 +4,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../../cache-folder.ts'
 import { log } from '../../log.ts'
+import type { Pin } from '../preflight/visible-devices.ts'
 import type { ProbeOutcome } from './protocol.ts'
 
 /** What a verdict depends on: when any of it changes, the GPU is tried again. */
@@ -18,7 +19,7 @@ export interface VerdictSubject {
   topology: unknown
   /** Of the process before HIP starts. */
   environment: NodeJS.ProcessEnv
-  pin: Readonly<Record<string, string>>
+  pin: Pin
 }
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id'

@@ -1,7 +1,9 @@
 import { dirname } from 'node:path'
-import { installCommand } from '../distribution.ts'
+import { installCommand, isRecentRocm } from '../distribution.ts'
+import type { Finding } from '../finding.ts'
 import type { Gpu } from '../gpus.ts'
-import { type Finding, finding, label, type Machine } from '../machine.ts'
+import { finding, label, type Machine } from '../machine.ts'
+import type { Situation } from '../reason-text.ts'
 import type { MissingLibrary, Mixture } from '../runtime.ts'
 import { hasKernels, listKernels } from '../tensile.ts'
 import { effectiveGfx, overrideOf, suggestion } from './selection.ts'
@@ -55,12 +57,20 @@ function missingFinding(first: MissingLibrary, machine: Machine): Finding {
     )
   }
   const install = installCommand(distribution, runtime?.wanted ?? [])
+  const { name, rocm } = distribution
+  const situations: Situation[] = []
+  if (rocm !== null && !isRecentRocm(rocm)) situations.push('old archive')
+  if (isRecentRocm(rocm) && install === null) situations.push('other archive')
   return finding(
     machine,
     'HIP_RUNTIME_MISSING',
     `The loader does not find ${names}, which ${by} needs: ROCm is not installed, or not as a whole`,
-    [],
-    install === null ? {} : { install },
+    situations,
+    {
+      distribution: name,
+      ...(rocm === null ? {} : { archive: rocm }),
+      ...(install === null ? {} : { install }),
+    },
   )
 }
 

@@ -1,10 +1,11 @@
-import type { Situation } from '../advice.ts'
+import type { Finding } from '../finding.ts'
 import { gfxDotted, runsOn, similarGfx } from '../gfx.ts'
 import { type GfxOverride, gfxOverride } from '../gfx-override.ts'
 import type { Gpu } from '../gpus.ts'
-import { type Finding, finding, label, type Machine } from '../machine.ts'
+import { finding, label, type Machine } from '../machine.ts'
+import type { Situation } from '../reason-text.ts'
 import { hasKernels } from '../tensile.ts'
-import { pinTo } from '../visible-devices.ts'
+import { type Pin, pinTo } from '../visible-devices.ts'
 
 /** Checks of what the environment and the module make of a GPU that the kernel offers. */
 
@@ -16,7 +17,7 @@ export function checkVisibility(gpu: Gpu, machine: Machine): Finding | null {
     machine,
     'GPU_HIDDEN_BY_ENV',
     `${variable}=${JSON.stringify(value)} hides ${label(gpu)}, which is number ${gpus.indexOf(gpu.kfd)} of the ${gpus.length} ${gpus.length === 1 ? 'GPU' : 'GPUs'} that ROCm counts`,
-    [],
+    value.trim() === '' ? ['empty list'] : [],
     { variable },
   )
 }
@@ -30,8 +31,8 @@ export function checkOverride(gpu: Gpu, machine: Machine): Finding | null {
       machine,
       'GFX_OVERRIDE_INVALID',
       `${override.variable}=${JSON.stringify(override.value)} is not of the form major.minor.step, such as 10.3.0: ROCm offers no GPU then`,
-      [],
-      { variable: override.variable, ...suggestion(gpu, machine).facts },
+      suggestion(gpu, machine).situations,
+      { ...suggestion(gpu, machine).facts, variable: override.variable },
     )
   }
   const override = overrideOf(gpu, machine)
@@ -42,7 +43,7 @@ export function checkOverride(gpu: Gpu, machine: Machine): Finding | null {
     'GFX_OVERRIDE_INVALID',
     `${override.variable}=${override.value} makes ROCm take ${label(gpu)}, a ${gpu.kfd?.gfx}, for a ${override.gfx}: a chip of another family, whose code can crash the machine`,
     situations,
-    { variable: override.variable, ...facts },
+    { ...facts, variable: override.variable },
   )
 }
 
@@ -66,7 +67,15 @@ export function checkCode(gpu: Gpu, machine: Machine): Finding | null {
 
 /** What is worth knowing about a GPU that can be used. */
 export function selectionNotes(gpu: Gpu, machine: Machine): Finding[] {
-  const notes: Finding[] = []
+  const notes: Finding[] = machine.blank.map((variable) =>
+    finding(
+      machine,
+      variable.startsWith('HSA_') ? 'GFX_OVERRIDE_INVALID' : 'ROCBLAS_KERNELS_MISSING',
+      `${variable} is set to nothing: it is taken for not set, and unset before HIP starts`,
+      ['blank variable'],
+      { variable },
+    ),
+  )
   const override = overrideOf(gpu, machine)
   const real = gpu.kfd?.gfx ?? null
   if (override?.gfx && real !== null && override.gfx !== real && hasCode(real, machine))
@@ -97,9 +106,12 @@ export function selectionNotes(gpu: Gpu, machine: Machine): Finding[] {
   return notes
 }
 
-/** Variables that leave only this GPU. */
-export function pin(gpu: Gpu, machine: Machine): Record<string, string> {
-  return gpu.kfd === null ? {} : pinTo(machine.environment, machine.topology.gpus, gpu.kfd)
+/** Variables that leave only this GPU, without those that are blank and would lead ROCm astray. */
+export function pin(gpu: Gpu, machine: Machine): Pin {
+  const unset = Object.fromEntries(machine.blank.map((name) => [name, null]))
+  return gpu.kfd === null
+    ? unset
+    : { ...unset, ...pinTo(machine.environment, machine.topology.gpus, gpu.kfd) }
 }
 
 /** The chip that ROCm will take a GPU for, or null when the kernel does not tell it. */

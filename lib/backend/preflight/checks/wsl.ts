@@ -1,4 +1,5 @@
-import { type Finding, finding, type Machine } from '../machine.ts'
+import type { Finding } from '../finding.ts'
+import { finding, type Machine } from '../machine.ts'
 import { findAnywhere } from '../runtime.ts'
 
 /** The library through which ROCm reaches the driver of Windows. */

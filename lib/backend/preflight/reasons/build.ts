@@ -1,5 +1,8 @@
-import type { ReasonText } from '../advice.ts'
+import type { ReasonText } from '../reason-text.ts'
+import releases from '../rocm-releases.json'
 
+export const BUILD_MODULE = 'npx whisper-hip build --hip'
+const GUIDE = releases.guide
 const USE_CPU = "To use the CPU on purpose and without this message, load the model with { backend: 'cpu' }"
 
 export const buildReasons = {
@@ -14,7 +17,7 @@ export const buildReasons = {
       'ROCm was not found when the addon was built, or the build was for the CPU (`WHISPER_HIP_BUILD=cpu`). The build report beside the addon says which; `backendInfo().message` repeats it.',
     advice: [
       {
-        text: 'Install ROCm 6.1 or newer with its development files, then build again: WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+        text: `Install ROCm 6.1 or newer with its development files (AMD's page ${GUIDE}), then compile the module: ${BUILD_MODULE}`,
       },
       { text: USE_CPU },
     ],
@@ -30,7 +33,7 @@ export const buildReasons = {
       },
       {
         when: ['!named module'],
-        text: 'Build again: WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+        text: `Build again: ${BUILD_MODULE}`,
       },
       {
         when: ['!named module'],
@@ -46,15 +49,12 @@ export const buildReasons = {
         when: ['named module'],
         text: 'Unset WHISPER_HIP_LIBRARY, or build that module from the same release',
       },
-      { text: 'Build again: WHISPER_HIP_BUILD=hip npm rebuild whisper-hip' },
+      { text: `Build again: ${BUILD_MODULE}` },
     ],
   },
   NATIVE_MISSING: {
     meaning: 'The addon itself cannot be loaded.',
     cause: 'Neither a local build nor a prebuild is there, or a library that it needs is missing.',
-    advice: [
-      { text: 'Build it here (needs a C++17 compiler and CMake 3.21): npm rebuild whisper-hip' },
-      { text: 'If the package was installed with --ignore-scripts, install it again without that option' },
-    ],
+    advice: [{ text: 'Build it here (needs a C++17 compiler and CMake 3.21): npx whisper-hip build' }],
   },
 } as const satisfies Record<string, ReasonText>

@@ -1,7 +1,15 @@
-import type { Advice, ReasonText } from '../advice.ts'
+import type { Advice, ReasonText } from '../reason-text.ts'
 
-/** A device that the container was not given. */
+/** A device that the process was not given. */
 const GIVE_DEVICES: readonly Advice[] = [
+  {
+    when: ['private devices'],
+    text: 'Let the unit {service} see the devices: systemctl edit {service}, and there under [Service] PrivateDevices=no, DeviceAllow=/dev/kfd rw and DeviceAllow=char-drm rw; then restart it',
+  },
+  {
+    when: ['own devices'],
+    text: 'Give the sandbox the devices: in bubblewrap --dev-bind /dev/kfd /dev/kfd --dev-bind /dev/dri /dev/dri, in firejail no private-dev',
+  },
   { when: ['docker'], text: 'Start the container with: --device /dev/kfd --device /dev/dri' },
   {
     when: ['podman'],
@@ -47,7 +55,11 @@ const GIVE_PERMISSION: readonly Advice[] = [
   },
   {
     when: ['device cgroup', 'service'],
-    text: 'Allow the device in the unit {service}: PrivateDevices=no and DeviceAllow={path} rw (systemctl edit {service})',
+    text: 'Allow the device in the unit {service}: PrivateDevices=no and DeviceAllow={path} rw, beside what DevicePolicy= closes (systemctl edit {service}, then restart it)',
+  },
+  {
+    when: ['device cgroup', 'seccomp', '!container'],
+    text: 'Or a seccomp filter refuses it (this process has one): try without it, in a unit of systemd without SystemCallFilter=',
   },
   {
     when: ['device cgroup', '!docker', '!podman', '!kubernetes', '!service'],
@@ -118,9 +130,27 @@ export const kernelReasons = {
     cause:
       'The PCI bus shows none: there is no card, it is switched off in the firmware, or a virtual machine was not given it.',
     advice: [
-      { text: 'If there is a card, see whether the bus shows it: lspci -nn -d 1002:' },
-      { when: ['host'], text: 'In a virtual machine, pass the card through to it' },
+      {
+        when: ['hidden sysfs'],
+        text: 'Show the process /sys: in bubblewrap --ro-bind /sys /sys, in a container a mount of sysfs, in a unit of systemd no InaccessiblePaths= or TemporaryFileSystem= for it',
+      },
+      {
+        when: ['!hidden sysfs'],
+        text: 'If there is a card, see whether the bus shows it: lspci -nn -d 1002:',
+      },
+      { when: ['host', '!hidden sysfs'], text: 'In a virtual machine, pass the card through to it' },
       { text: "To use the CPU on purpose and without this message, load the model with { backend: 'cpu' }" },
+    ],
+  },
+  UNSUPPORTED_GPU: {
+    meaning: 'No ROCm that this library can be built with supports this chip.',
+    cause:
+      'GPUs before Vega (gfx900), such as Polaris (gfx803: RX 460 to RX 590), Fiji, Tonga and Hawaii, have no code in ROCm 6.1 and newer: neither a build nor a variable changes that.',
+    advice: [
+      { text: "Run on the CPU: load the model with { backend: 'cpu' }, which also ends this message" },
+      {
+        text: 'Or use a newer card: of the generation Vega (gfx900) at least, better RDNA 2 (gfx1030) or newer',
+      },
     ],
   },
   AMDGPU_DRIVER_NOT_LOADED: {
@@ -136,13 +166,20 @@ export const kernelReasons = {
         when: ['other driver'],
         text: 'Unbind that driver and bind amdgpu; the old driver radeon has no ROCm',
       },
-      { when: ['driver not loaded'], text: 'Load the driver: sudo modprobe amdgpu' },
+      {
+        when: ['blocked at boot'],
+        text: 'Take {block} out of the kernel command line (GRUB_CMDLINE_LINUX in /etc/default/grub, then sudo update-grub or sudo grub2-mkconfig -o /boot/grub2/grub.cfg), and restart',
+      },
+      {
+        when: ['blocked in modprobe.d'],
+        text: 'Take the line `{line}` out of {path}, then: sudo update-initramfs -u (or sudo dracut -f), and restart',
+      },
+      { when: ['driver not loaded', '!not by hand'], text: 'Load the driver: sudo modprobe amdgpu' },
       { text: 'See why the kernel did not take the card: sudo dmesg | grep -i -E "amdgpu|secure boot"' },
       {
         when: ['driver not loaded', 'debian'],
         text: 'Install the firmware of the card: sudo apt install firmware-amd-graphics (Ubuntu: linux-firmware)',
       },
-      { text: 'Remove nomodeset and blacklist entries for amdgpu (/proc/cmdline, /etc/modprobe.d)' },
     ],
   },
   KFD_MISSING: {
@@ -151,8 +188,14 @@ export const kernelReasons = {
       'A container was not given the device, or the kernel was built without `CONFIG_HSA_AMD`. Seeing the GPU in `/sys` or with rocm-smi does not need this device.',
     advice: [
       ...GIVE_DEVICES,
-      { when: ['host'], text: 'Use a kernel with CONFIG_HSA_AMD=y, as the distributions build it' },
-      { when: ['host'], text: 'See whether KFD was refused: sudo dmesg | grep -i kfd' },
+      {
+        when: ['host', '!private devices', '!own devices'],
+        text: 'Use a kernel with CONFIG_HSA_AMD=y, as the distributions build it',
+      },
+      {
+        when: ['host', '!private devices', '!own devices'],
+        text: 'See whether KFD was refused: sudo dmesg | grep -i kfd',
+      },
     ],
   },
   KFD_PERMISSION_DENIED: {
@@ -170,8 +213,15 @@ export const kernelReasons = {
         when: ['folder instead of device'],
         text: 'Something else was mounted there: make sure that the host has {path}, and pass it with --device {path} instead of a volume',
       },
-      { text: 'Look for what the driver says: sudo dmesg | grep -i -E "kfd|amdgpu"' },
-      { when: ['!folder instead of device'], text: 'Restart the machine' },
+      {
+        when: ['too many files'],
+        text: 'Close files, or allow more of them: ulimit -n 65536 (in a unit of systemd: LimitNOFILE=65536)',
+      },
+      {
+        when: ['!too many files'],
+        text: 'Look for what the driver says: sudo dmesg | grep -i -E "kfd|amdgpu"',
+      },
+      { when: ['!folder instead of device', '!too many files'], text: 'Restart the machine' },
     ],
   },
   GPU_NOT_IN_KFD_TOPOLOGY: {
@@ -179,9 +229,17 @@ export const kernelReasons = {
     cause:
       'Most often its PCIe slot has no atomic operations (older boards, slots behind the chipset, some virtual machines), or the chip is too old for KFD.',
     advice: [
-      { text: 'See why KFD skipped it: sudo dmesg | grep -i kfd' },
-      { text: 'Put the card into a slot that belongs to the processor: it needs PCIe atomics' },
       {
+        when: ['hidden sysfs'],
+        text: 'Show the process /sys: in bubblewrap --ro-bind /sys /sys, in a container a mount of sysfs, in a unit of systemd no InaccessiblePaths= or TemporaryFileSystem= for it',
+      },
+      { when: ['!hidden sysfs'], text: 'See why KFD skipped it: sudo dmesg | grep -i kfd' },
+      {
+        when: ['!hidden sysfs'],
+        text: 'Put the card into a slot that belongs to the processor: it needs PCIe atomics',
+      },
+      {
+        when: ['!hidden sysfs'],
         text: 'Chips before Vega (gfx900) are not offered by current kernels for want of atomics or support',
       },
     ],
@@ -191,7 +249,10 @@ export const kernelReasons = {
     cause: 'A container was given `/dev/kfd` without `/dev/dri`, or only with other cards.',
     advice: [
       ...GIVE_DEVICES,
-      { when: ['host'], text: 'Let udev make the node again: sudo udevadm trigger --subsystem-match=drm' },
+      {
+        when: ['host', '!private devices', '!own devices'],
+        text: 'Let udev make the node again: sudo udevadm trigger --subsystem-match=drm',
+      },
     ],
   },
   RENDER_NODE_DENIED: {
@@ -201,7 +262,11 @@ export const kernelReasons = {
     advice: [
       ...GIVE_PERMISSION,
       {
-        when: ['!device cgroup', '!outside its group', '!permitted'],
+        when: ['too many files'],
+        text: 'Close files, or allow more of them: ulimit -n 65536 (in a unit of systemd: LimitNOFILE=65536)',
+      },
+      {
+        when: ['!device cgroup', '!outside its group', '!permitted', '!too many files'],
         text: 'Look for what the driver says: sudo dmesg | grep -i amdgpu',
       },
     ],

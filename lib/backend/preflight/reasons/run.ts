@@ -1,4 +1,5 @@
-import type { ReasonText } from '../advice.ts'
+import type { ReasonText } from '../reason-text.ts'
+import { BUILD_MODULE } from './build.ts'
 
 const ASK = "Ask backendInfo() why, or load the model with { backend: 'hip' }, which never runs on the CPU"
 
@@ -23,7 +24,7 @@ export const runReasons = {
     cause: 'The HIP backend does not support them for the shapes and types of this model.',
     advice: [
       {
-        text: 'Build the HIP module with all of its kernels: WHISPER_HIP_ALL_KERNELS=ON WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+        text: `Build the HIP module with all of its kernels: WHISPER_HIP_ALL_KERNELS=ON ${BUILD_MODULE}`,
       },
       { text: 'Try another weight type, or { flashAttention: false }' },
       { text: 'To have these operations computed on the CPU, load the model with { allowPartial: true }' },
@@ -50,6 +51,12 @@ export const runReasons = {
   UNKNOWN: {
     meaning: 'None of the other reasons.',
     cause: 'The message has what is known.',
-    advice: [{ text: 'Report it with what `whisper-hip doctor --markdown` prints' }],
+    advice: [
+      {
+        when: ['too many files'],
+        text: 'Close files, or allow more of them: ulimit -n 65536 (in a unit of systemd: LimitNOFILE=65536)',
+      },
+      { text: 'Report it with what `whisper-hip doctor --markdown` prints' },
+    ],
   },
 } as const satisfies Record<string, ReasonText>

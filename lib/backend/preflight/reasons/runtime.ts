@@ -1,4 +1,8 @@
-import type { ReasonText } from '../advice.ts'
+import type { ReasonText } from '../reason-text.ts'
+import releases from '../rocm-releases.json'
+import { BUILD_MODULE } from './build.ts'
+
+const GUIDE = releases.guide
 
 export const runtimeReasons = {
   HIP_RUNTIME_MISSING: {
@@ -19,13 +23,22 @@ export const runtimeReasons = {
         text: 'Or for all programs: echo {folder} | sudo tee /etc/ld.so.conf.d/rocm.conf && sudo ldconfig',
       },
       { when: ['!installed elsewhere', '!container'], text: 'Install the libraries: {install}' },
+      { when: ['!installed elsewhere', 'container'], text: 'Put the libraries into the image: {install}' },
       {
-        when: ['!installed elsewhere', 'container'],
-        text: 'Put the libraries into the image ({install}), or start from an image with ROCm such as rocm/dev-ubuntu-24.04',
+        when: ['!installed elsewhere', 'container', '!alpine'],
+        text: 'Start from an image with ROCm such as rocm/dev-ubuntu-24.04',
       },
       {
         when: ['!installed elsewhere', '!alpine'],
-        text: "Or from AMD's own packages: hip-runtime-amd rocblas hipblas; since ROCm 7.14: amdrocm-blas",
+        text: `Install AMD's packages hip-runtime-amd rocblas hipblas (since ROCm 7.14: amdrocm-blas) from AMD's archive, as its page says: ${GUIDE}`,
+      },
+      {
+        when: ['!installed elsewhere', 'old archive'],
+        text: 'The packages of {distribution} itself do not help: they are ROCm {archive}, and 6.1 is needed',
+      },
+      {
+        when: ['!installed elsewhere', 'other archive'],
+        text: `Or compile the module with the ROCm {archive} of {distribution}: install its development files, then: ${BUILD_MODULE}`,
       },
       {
         when: ['alpine'],
@@ -40,9 +53,34 @@ export const runtimeReasons = {
     advice: [
       { when: ['mixture'], text: 'Let the loader find one ROCm only: check LD_LIBRARY_PATH' },
       {
-        text: 'Build the module with the ROCm of this machine: WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+        text: `Build the module with the ROCm of this machine: ${BUILD_MODULE}`,
       },
       { text: 'Or install the ROCm that it was built with (HIP {hipVersion})' },
+    ],
+  },
+  HIP_RUNTIME_DAMAGED: {
+    meaning: 'A library of ROCm that the HIP module needs is damaged, or a link to nothing.',
+    cause:
+      'A download or copy was cut short (the file is empty or ends too early), a checkout has a text or a pointer of Git LFS in its place, the file is for another processor, or a part of ROCm was removed and left a link behind. The message says which.',
+    advice: [
+      { when: ['unreadable'], text: 'Let everybody read the file: sudo chmod a+r {path}' },
+      {
+        when: ['pointer of Git LFS'],
+        text: 'Fetch the content of the file where it was checked out: git lfs pull',
+      },
+      { when: ['!unreadable'], text: 'Install the file again: {reinstall}' },
+      {
+        when: ['!unreadable', '!pointer of Git LFS'],
+        text: 'Install, unpack or copy again what the file is a part of: {path}',
+      },
+      {
+        when: ['in LD_LIBRARY_PATH'],
+        text: 'Or take its folder out of LD_LIBRARY_PATH, so that the loader looks elsewhere: {libraryFolder}',
+      },
+      {
+        when: ['installed elsewhere'],
+        text: 'Or let the loader take the sound one first, before Node starts: export LD_LIBRARY_PATH={folder}',
+      },
     ],
   },
   ROCBLAS_KERNELS_MISSING: {
@@ -50,6 +88,10 @@ export const runtimeReasons = {
     cause:
       "rocBLAS keeps its kernels in files by chip, and AMD's packages have those of a few chips only (none for gfx1031 to gfx1036 and gfx1103; none for gfx906 since ROCm 6.4). Without them it ends the process at the first matrix product.",
     advice: [
+      {
+        when: ['blank variable'],
+        text: 'Nothing has to be done; leave {variable} out to be rid of this note',
+      },
       {
         when: ['named kernels'],
         text: 'Unset ROCBLAS_TENSILE_LIBPATH, or let it name a folder with these files',
@@ -59,6 +101,10 @@ export const runtimeReasons = {
         text: 'Use the kernels of a similar chip: {overrideVariable}={override}',
       },
       { when: ['override'], text: 'Unset {variable} if rocBLAS has kernels for the chip itself' },
+      {
+        when: ['override', 'similar GPU'],
+        text: 'Or set it to a chip that rocBLAS has kernels for: {variable}={override}',
+      },
       {
         text: 'Install a rocBLAS with kernels for {chip}: those of Debian, Fedora and Arch have more chips, and since ROCm 7.14 there are packages by chip (amdrocm-blas-{chip})',
       },

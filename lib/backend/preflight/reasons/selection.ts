@@ -1,4 +1,5 @@
-import type { ReasonText } from '../advice.ts'
+import type { ReasonText } from '../reason-text.ts'
+import { BUILD_MODULE } from './build.ts'
 
 export const selectionReasons = {
   GPU_HIDDEN_BY_ENV: {
@@ -6,7 +7,11 @@ export const selectionReasons = {
     cause:
       '`ROCR_VISIBLE_DEVICES`, `HIP_VISIBLE_DEVICES`, `CUDA_VISIBLE_DEVICES` or `GPU_DEVICE_ORDINAL` is empty, `-1`, or names another GPU. `ROCR_VISIBLE_DEVICES` is applied first; the others count what it leaves.',
     advice: [
-      { text: 'Unset {variable}, or let it name the GPU' },
+      {
+        when: ['empty list'],
+        text: 'Unset {variable}: set to nothing it hides every GPU (a compose file sets it so with an empty default)',
+      },
+      { when: ['!empty list'], text: 'Unset {variable}, or let it name the GPU' },
       {
         when: ['several GPUs'],
         text: 'To choose a GPU, load the model with { device } instead of setting variables',
@@ -28,7 +33,11 @@ export const selectionReasons = {
     cause:
       'The variable makes ROCm take a GPU for another chip. Across families (another first number) the GPU gets instructions that it does not have, which can crash the kernel. It often is left over from another card, or is meant for one of several.',
     advice: [
-      { text: 'Unset {variable}' },
+      {
+        when: ['blank variable'],
+        text: 'Nothing has to be done; leave {variable} out to be rid of this note',
+      },
+      { when: ['!blank variable'], text: 'Unset {variable}' },
       {
         when: ['similar GPU'],
         text: 'Or set it to a chip with the same instructions: {overrideVariable}={override}',
@@ -45,11 +54,15 @@ export const selectionReasons = {
     advice: [
       { when: ['override not needed'], text: 'Unset {variable}: the module has code for the chip itself' },
       {
-        text: 'Build for this chip: WHISPER_HIP_TARGETS={chip} WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+        text: `Build for this chip: ${BUILD_MODULE} --targets {chip}`,
       },
       {
         when: ['similar GPU', '!override'],
         text: 'Or use the code of a similar chip: {overrideVariable}={override}',
+      },
+      {
+        when: ['similar GPU', 'override'],
+        text: 'Or set the variable to a chip that the module has code for: {variable}={override}',
       },
     ],
   },

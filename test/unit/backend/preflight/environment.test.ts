@@ -95,19 +95,17 @@ describe('gfxOverride', () => {
     expect(gfxOverride({}, gpu(1))).toBeNull()
   })
 
-  it.each([
-    '',
-    '10.3',
-    '10.3.0 ',
-    '10.3.0.0',
-    'gfx1030',
-    '9.0.a',
-    '64.0.0',
-    '10.256.0',
-    '-1.0.0',
-    '10.3.999',
-  ])('takes %j for malformed', (value) => {
-    expect(of(value)).toMatchObject({ variable: 'HSA_OVERRIDE_GFX_VERSION', value, gfx: null })
+  it.each(['10.3', '10.3.0 ', '10.3.0.0', 'gfx1030', '9.0.a', '64.0.0', '10.256.0', '-1.0.0', '10.3.999'])(
+    'takes %j for malformed',
+    (value) => {
+      expect(of(value)).toMatchObject({ variable: 'HSA_OVERRIDE_GFX_VERSION', value, gfx: null })
+    },
+  )
+
+  it.each(['', ' ', '\t\n'])('takes %j for not set', (value) => {
+    expect(of(value)).toBeNull()
+    const environment = { HSA_OVERRIDE_GFX_VERSION: '11.0.0', HSA_OVERRIDE_GFX_VERSION_1: value }
+    expect(gfxOverride(environment, gpu(1, 'gfx1103'))).toMatchObject({ gfx: 'gfx1100' })
   })
 
   it('prefers the variable of the node', () => {

@@ -78,10 +78,13 @@ describe('build and packaging', () => {
     const found = await look(machine, { module: null })
     expect(found.reason).toBe('NOT_COMPILED')
     expect(found.message).toBe('This build of whisper-hip has no HIP backend: ROCm was not found.')
-    expect(found.advice[0]).toContain('WHISPER_HIP_BUILD=hip npm rebuild whisper-hip')
+    expect(found.advice[0]).toContain('npx whisper-hip build --hip')
     expect(found.devices.map(({ reason }) => reason)).toEqual(['NOT_COMPILED', 'RENDER_NODE_DENIED'])
     expect(found.candidate).toBeNull()
-    expect((await look(emptyMachine(), { module: null })).notes).toMatchObject([{ reason: 'NO_AMD_GPU' }])
+    expect(await look(emptyMachine(), { module: null })).toMatchObject({
+      reason: 'NO_AMD_GPU',
+      notes: [{ reason: 'NOT_COMPILED' }],
+    })
   })
 
   it('BACKEND_LIBRARY_MISSING names the file and what is wrong with it', async () => {
@@ -433,7 +436,7 @@ describe('selection and environment', () => {
   })
 
   it('GFX_OVERRIDE_INVALID refuses what is malformed or of another family', async () => {
-    for (const value of ['', '11.0', 'gfx1100']) {
+    for (const value of ['0', '11.0', 'gfx1100']) {
       const found = await look(healthyMachine(), { environment: { HSA_OVERRIDE_GFX_VERSION: value } })
       expect(found.reason).toBe('GFX_OVERRIDE_INVALID')
       expect(found.message).toContain(`HSA_OVERRIDE_GFX_VERSION=${JSON.stringify(value)}`)
@@ -478,7 +481,7 @@ describe('selection and environment', () => {
       'The HIP module has code for gfx1100, gfx1030, not for gfx1103, the chip of Card (0000:03:00.0)',
     )
     expect(found.advice).toEqual([
-      'Build for this chip: WHISPER_HIP_TARGETS=gfx1103 WHISPER_HIP_BUILD=hip npm rebuild whisper-hip',
+      'Build for this chip: npx whisper-hip build --hip --targets gfx1103',
       'Or use the code of a similar chip: HSA_OVERRIDE_GFX_VERSION=11.0.0',
     ])
   })
@@ -519,7 +522,7 @@ describe('the ROCm runtime', () => {
     expect(debian.reason).toBe('HIP_RUNTIME_MISSING')
     expect(debian.message).toContain('libamdhip64.so.6, libhipblas.so.2')
     expect(debian.advice[0]).toBe('Install the libraries: sudo apt install libamdhip64-6 libhipblas2')
-    const fedora = await look(machine().file('/etc/os-release', 'ID=fedora\n'))
+    const fedora = await look(machine().file('/etc/os-release', 'ID=fedora\nVERSION_ID=43\n'))
     expect(fedora.advice[0]).toContain('sudo dnf install rocm-hip')
     const image = await look(machine().file('/.dockerenv'))
     expect(image.advice[0]).toContain('image')

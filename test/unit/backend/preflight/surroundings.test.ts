@@ -17,6 +17,8 @@ describe('readSurroundings', () => {
       rootless: false,
       wsl: null,
       selinux: false,
+      seccomp: false,
+      ownDevices: false,
       service: null,
     })
     expect(where(new Machine()).container).toBeNull()
@@ -80,12 +82,12 @@ describe('readDistribution', () => {
   it('names the packages', () => {
     const sonames = ['libamdhip64.so.7', 'libhipblas.so.3', 'librocblas.so.5', 'libnuma.so.1']
     const command = (family: 'debian' | 'fedora' | 'arch' | 'alpine') =>
-      installCommand({ family, name: '' }, sonames)
+      installCommand({ family, rocm: '7.1' }, sonames)
     expect(command('debian')).toBe('sudo apt install libamdhip64-7 libhipblas3 librocblas5')
     expect(command('fedora')).toBe('sudo dnf install rocm-hip rocblas hipblas')
     expect(command('arch')).toContain('pacman')
     expect(command('alpine')).toBeNull()
-    expect(installCommand({ family: 'debian', name: '' }, [])).toBeNull()
+    expect(installCommand({ family: 'debian', rocm: '7.1' }, [])).toBeNull()
   })
 })
 
@@ -109,7 +111,7 @@ describe('readIdentity', () => {
 })
 
 describe('explainDenial', () => {
-  const stat = (mode: number, gid: number, uid = 0): FileStat => ({ kind: 'device', mode, uid, gid })
+  const stat = (mode: number, gid: number, uid = 0): FileStat => ({ kind: 'device', mode, uid, gid, size: 0 })
   const explain = (errno: string, node: FileStat | null, rootless = false, machine = emptyMachine()) =>
     explainDenial({ path: '/dev/kfd', errno, stat: node }, readIdentity(rootOf(machine.user([1000])), {}), {
       rootless,
