@@ -82,7 +82,7 @@ function isMapped(map: string | null): boolean {
 }
 
 const OF_SANDBOXES =
-  /^(null|zero|full|u?random|tty|ptmx|pts|shm|mqueue|hugepages|log|fd|stdin|stdout|stderr|core|console|net|dri|snd|video\d*)$/
+  /^(null|zero|full|u?random|tty|ptmx|pts|shm|mqueue|hugepages|log|fd|stdin|stdout|stderr|core|console|net|dri|kfd|snd|video\d*)$/
 
 /** The real `/dev` has disks, memory and much more. */
 function hasOwnDevices(names: readonly string[]): boolean {

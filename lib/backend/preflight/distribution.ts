@@ -1,4 +1,4 @@
-import releases from './rocm-releases.json'
+import releases from './rocm-releases.json' with { type: 'json' }
 import { printable, type Sysroot } from './sysroot.ts'
 
 /** Distributions that name their packages alike. */

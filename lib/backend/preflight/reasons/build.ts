@@ -1,5 +1,5 @@
 import type { ReasonText } from '../reason-text.ts'
-import releases from '../rocm-releases.json'
+import releases from '../rocm-releases.json' with { type: 'json' }
 
 export const BUILD_MODULE = 'npx whisper-hip build --hip'
 const GUIDE = releases.guide

@@ -1,5 +1,5 @@
 import type { ReasonText } from '../reason-text.ts'
-import releases from '../rocm-releases.json'
+import releases from '../rocm-releases.json' with { type: 'json' }
 import { BUILD_MODULE } from './build.ts'
 
 const GUIDE = releases.guide
