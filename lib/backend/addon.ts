@@ -93,10 +93,7 @@ function locate(root: string): string {
 function missing(message: string, cause?: unknown): WhisperHipError {
   return new WhisperHipError('ERR_NATIVE_MISSING', message, {
     cause,
-    advice: [
-      'Build it here (needs a C++17 compiler and CMake 3.21): npm rebuild whisper-hip',
-      'If the package was installed with --ignore-scripts, install it again without that option',
-    ],
+    advice: ['Build it here (needs a C++17 compiler and CMake 3.21): npx whisper-hip build'],
   })
 }
 

@@ -70,7 +70,7 @@ export function readBuildReport(folder: string): BuildReport | null {
 
 function damaged(path: string, problem: string, cause?: unknown): WhisperHipError {
   return new WhisperHipError('ERR_NATIVE_MISSING', `The build report ${path} cannot be used: ${problem}`, {
-    advice: ['Build again: npm rebuild whisper-hip'],
+    advice: ['Build again: npx whisper-hip build'],
     cause,
   })
 }

@@ -1,5 +1,6 @@
 // @ts-check
 import { readFileSync } from 'node:fs'
+import { distributionIds, osReleaseFields } from '../../lib/backend/preflight/rocm-releases.mjs'
 
 /** @typedef {'apt' | 'dnf' | 'pacman' | 'zypper' | 'apk'} Manager a package manager */
 
@@ -29,18 +30,15 @@ export function readOsRelease(file = '/etc/os-release') {
 }
 
 /**
- * The ID of a distribution, then those that it is like.
+ * The ID of a distribution, then those that it is like, each also without what follows a hyphen.
  * @param {string} osRelease contents of /etc/os-release
  */
-export function distributionIds(osRelease) {
-  /** @param {string} key */
-  const words = (key) => osRelease.match(new RegExp(`^${key}="?([^"\n]*)"?$`, 'm'))?.[1]?.split(' ') ?? []
-  return [...words('ID'), ...words('ID_LIKE')].flatMap((id) => [id, id.split('-')[0] ?? id])
-}
+const namesOf = (osRelease) =>
+  distributionIds(osReleaseFields(osRelease)).flatMap((id) => [id, id.split('-')[0] ?? id])
 
 /** @param {string} osRelease @returns {Manager | null} */
 export function packageManager(osRelease) {
-  for (const id of distributionIds(osRelease))
+  for (const id of namesOf(osRelease))
     for (const [manager, names] of Object.entries(DISTRIBUTIONS))
       if (names.includes(id)) return /** @type {Manager} */ (manager)
   return null

@@ -7,7 +7,7 @@ import ts from 'typescript'
 
 /**
  * Imports a module of lib/ into a script. Node does not read TypeScript: the module and those that it imports by relative
- * paths are translated into a folder of their own first; JSON files go with them.
+ * paths are translated into a folder of their own first; scripts go with them.
  * @param {string} root a folder that holds them all
  * @param {string} entry path of the module
  * @returns {Promise<Record<string, any>>}
@@ -34,7 +34,7 @@ export async function importTypeScript(root, entry) {
       writeFileSync(target, outputText)
       for (const [, name = ''] of outputText.matchAll(/from ['"](\.[^'"]+)\.js['"]/g))
         translate(join(dirname(path), `${name}.ts`))
-      for (const [, name = ''] of outputText.matchAll(/from ['"](\.[^'"]+\.json)['"]/g))
+      for (const [, name = ''] of outputText.matchAll(/from ['"](\.[^'"]+\.mjs)['"]/g))
         cpSync(join(dirname(path), name), join(dirname(target), name))
     }
     translate(entry)

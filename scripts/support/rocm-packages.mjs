@@ -1,5 +1,12 @@
 // @ts-check
-import { distributionIds, installCommand, packageManager } from './distribution.mjs'
+import {
+  archiveRocm,
+  GUIDE,
+  isRecentRocm,
+  osReleaseFields,
+  takesEpel,
+} from '../../lib/backend/preflight/rocm-releases.mjs'
+import { installCommand, packageManager } from './distribution.mjs'
 
 /**
  * What the HIP module is compiled with.
@@ -56,9 +63,6 @@ const AMD = {
   devicelibs: 'rocm-device-libs',
 }
 
-/** Distributions whose users take AMD's packages, because their own repositories have no ROCm. */
-const WITHOUT_ROCM = ['rhel', 'centos', 'rocky', 'almalinux', 'ol', 'amzn', 'sles']
-
 /**
  * How to install what is missing, as sentences.
  * @param {Part[]} parts
@@ -70,10 +74,16 @@ export function rocmAdvice(parts, osRelease, root) {
   const amd = [...new Set(parts.map((part) => AMD[part]))].map((name) =>
     manager === 'dnf' || manager === 'zypper' ? name.replace(/-dev$/, '-devel') : name,
   )
-  const fromAmd = `of AMD's repositories: ${amd.join(' ')} (ROCm 7.2 and older) or amdrocm-core-sdk (7.14 and newer)`
-  const own = !WITHOUT_ROCM.includes(distributionIds(osRelease)[0] ?? '')
-  if (!manager || manager === 'apk' || !own) return `Install the packages ${fromAmd}.`
+  const fromAmd = `of AMD's repositories: ${amd.join(' ')} (ROCm 7.2 and older) or amdrocm-core-sdk (7.14 and newer), as AMD's page says: ${GUIDE}`
+  const fields = osReleaseFields(osRelease)
+  const archive = archiveRocm(fields)
+  if (!manager || manager === 'apk' || !isRecentRocm(archive)) {
+    const old =
+      archive === null ? '' : ` The packages of this distribution are ROCm ${archive}, which is too old.`
+    return `Install the packages ${fromAmd}.${old}`
+  }
   const names = DISTRIBUTION[manager]
   const command = installCommand(manager, [...new Set(parts.map((part) => names[part]))], root)
-  return `Install with: ${command}. Or the packages ${fromAmd}.`
+  const first = takesEpel(fields) ? `${installCommand(manager, ['epel-release'], root)} && ` : ''
+  return `Install with: ${first}${command}. Or the packages ${fromAmd}.`
 }

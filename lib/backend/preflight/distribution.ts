@@ -1,4 +1,4 @@
-import releases from './rocm-releases.json' with { type: 'json' }
+import { archiveRocm, distributionIds, isRecentRocm, osReleaseFields, takesEpel } from './rocm-releases.mjs'
 import { printable, type Sysroot } from './sysroot.ts'
 
 /** Distributions that name their packages alike. */
@@ -31,66 +31,20 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   alpine: 'alpine',
 }
 
-/** Those that take ROCm from Fedora's EPEL. Red Hat's own and Oracle's are set up with AMD's packages. */
-const WITH_EPEL = ['centos', 'rocky', 'almalinux']
-
-/** AMD's page on how to install ROCm, as a message names it. */
-export const GUIDE = releases.guide
-
-type Fields = ReadonlyMap<string, string>
-
 /** Reads `/etc/os-release`. */
 export function readDistribution(root: Sysroot): Distribution {
   const text = root.text('/etc/os-release') ?? root.text('/usr/lib/os-release') ?? ''
-  const fields = new Map<string, string>()
-  for (const line of text.split('\n')) {
-    const [, key, value] = /^([A-Z_]+)=(.*)$/.exec(line.trim()) ?? []
-    if (key !== undefined && value !== undefined) fields.set(key, value.replace(/^(["'])(.*)\1$/, '$2'))
-  }
-  const ids = idsOf(fields)
+  const fields = osReleaseFields(text)
+  const ids = distributionIds(fields)
   const families = ids.map((id) => FAMILIES[id] ?? FAMILIES[id.split('-', 1)[0] ?? ''])
+  const family = families.find((family) => family !== undefined) ?? 'other'
+  const rocm = archiveRocm(fields)
   return {
-    family: families.find((family) => family !== undefined) ?? 'other',
+    // What is like RHEL and Fedora, and has an archive without EPEL, is made of Fedora.
+    family: family === 'rhel' && rocm !== null && !takesEpel(fields) ? 'fedora' : family,
     name: printable(fields.get('PRETTY_NAME') ?? fields.get('NAME') ?? '') || 'this distribution',
-    rocm: rocmOf(ids, fields),
+    rocm,
   }
-}
-
-function idsOf(fields: Fields): string[] {
-  return [fields.get('ID') ?? '', ...(fields.get('ID_LIKE') ?? '').split(/\s+/)].filter(Boolean)
-}
-
-interface Archive {
-  releases: Readonly<Record<string, string | null>>
-  /** What a release has that is newer than those in the table, or has no number because it is always the newest. */
-  later: string
-}
-
-/** The table is by releases' numbers and code names; a derived distribution says with its code name which one it is made of. */
-function rocmOf(ids: readonly string[], fields: Fields): string | null {
-  const [own = ''] = ids
-  const table: Readonly<Record<string, Archive>> = releases.distributions
-  const id = WITH_EPEL.includes(own) ? 'epel' : ids.find((name) => Object.hasOwn(table, name))
-  const archive = table[id ?? '']
-  if (archive === undefined || (id === 'fedora' && FAMILIES[own] === 'rhel')) return null
-  const codenames = ['UBUNTU_CODENAME', 'DEBIAN_CODENAME', 'VERSION_CODENAME']
-  const number = id === own || id === 'epel' || id === 'fedora' ? fields.get('VERSION_ID') : undefined
-  const names = [...codenames.map((key) => fields.get(key)), number, number?.split('.', 1)[0]]
-  const known = names.find((name) => name !== undefined && Object.hasOwn(archive.releases, name))
-  if (known !== undefined) return archive.releases[known] ?? null
-  const numbers = Object.keys(archive.releases).map(Number).filter(Number.isFinite)
-  const isNewer = number === undefined || Number(number) > Math.max(...numbers)
-  // A derived distribution with a code name of its own can be of any age.
-  return isNewer && (id === own || numbers.length === 0) ? archive.later : null
-}
-
-/** Whether a release of ROCm is new enough for the HIP module. */
-export function isRecentRocm(version: string | null): version is string {
-  return version !== null && compareVersions(version, releases.minimum) >= 0
-}
-
-function compareVersions(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true })
 }
 
 /**

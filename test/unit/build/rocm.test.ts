@@ -115,11 +115,15 @@ it('sets ROCM_PATH for a folder of its own and removes it for that of the system
 
 describe('rocmAdvice', () => {
   const amd =
-    /AMD's repositories: (hip-dev|hip-devel) .*7\.2 and older\) or amdrocm-core-sdk \(7\.14 and newer\)\.$/
+    /AMD's repositories: (hip-dev|hip-devel) .*7\.2 and older\) or amdrocm-core-sdk \(7\.14 and newer\), as AMD's page says: "ROCm installation for Linux" \(https:\S+\)\.$/
   it.each([
-    ['Debian', 'ID=debian', 'apt-get install libamdhip64-dev librocblas-dev'],
-    ['Ubuntu', 'ID=ubuntu\nID_LIKE=debian', 'apt-get install libamdhip64-dev librocblas-dev'],
-    ['Fedora', 'ID=fedora', 'dnf install rocm-hip-devel rocblas-devel'],
+    ['Debian', 'ID=debian\nVERSION_CODENAME=forky', 'apt-get install libamdhip64-dev librocblas-dev'],
+    [
+      'Ubuntu',
+      'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="26.04"',
+      'apt-get install libamdhip64-dev librocblas-dev',
+    ],
+    ['Fedora', 'ID=fedora\nVERSION_ID=43', 'dnf install rocm-hip-devel rocblas-devel'],
     ['openSUSE', 'ID="opensuse-tumbleweed"', 'zypper install rocm-hip-devel rocblas-devel'],
     ['Arch', 'ID=arch', 'pacman -S hip-runtime-amd rocblas'],
   ])('names the packages of %s and of AMD', (_name, osRelease, command) => {
@@ -129,6 +133,8 @@ describe('rocmAdvice', () => {
   })
 
   it.each([
+    ['Debian 12', 'ID=debian\nVERSION_ID="12"', 'hip-dev rocblas-dev'],
+    ['Ubuntu 22.04', 'ID=ubuntu\nVERSION_ID="22.04"', 'hip-dev rocblas-dev'],
     ['RHEL', 'ID="rhel"\nID_LIKE="fedora"', 'hip-devel rocblas-devel'],
     ['SLES', 'ID="sles"\nID_LIKE="suse"', 'hip-devel rocblas-devel'],
     ['others', 'ID=void', 'hip-dev rocblas-dev'],

@@ -1,8 +1,7 @@
 import type { ReasonText } from '../reason-text.ts'
-import releases from '../rocm-releases.json' with { type: 'json' }
+import { GUIDE } from '../rocm-releases.mjs'
 
 export const BUILD_MODULE = 'npx whisper-hip build --hip'
-const GUIDE = releases.guide
 const USE_CPU = "To use the CPU on purpose and without this message, load the model with { backend: 'cpu' }"
 
 export const buildReasons = {

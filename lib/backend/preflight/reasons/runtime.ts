@@ -1,8 +1,6 @@
 import type { ReasonText } from '../reason-text.ts'
-import releases from '../rocm-releases.json' with { type: 'json' }
+import { GUIDE } from '../rocm-releases.mjs'
 import { BUILD_MODULE } from './build.ts'
-
-const GUIDE = releases.guide
 
 export const runtimeReasons = {
   HIP_RUNTIME_MISSING: {
