@@ -1,6 +1,13 @@
 export { assertGpu } from './backend/assert-gpu.ts'
 export { type BackendInfoOptions, backendInfo } from './backend/info.ts'
-export type { BackendInfo, BackendNote, BackendReason, GpuDevice, ProbeStage } from './backend/types.ts'
+export type {
+  BackendInfo,
+  BackendNote,
+  BackendReason,
+  GpuDevice,
+  ProbeStage,
+  RocmInstallation,
+} from './backend/types.ts'
 export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
 export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'
 export type { WeightType } from './model/conversions.ts'

@@ -3,8 +3,8 @@ import type { BackendReason } from './backend/types.ts'
 /** Something that looks like success and is not what was hoped for. */
 export interface Warning {
   reason: BackendReason
+  /** One sentence, without a full stop. */
   text: string
-  advice: readonly string[]
 }
 
 const given = new Set<BackendReason>()
@@ -22,10 +22,12 @@ export function redirectWarnings(to: (warning: Warning) => void): void {
   deliver = to
 }
 
-function emit({ text, advice }: Warning): void {
-  process.emitWarning(text, {
+/** One line: a warning is read in the middle of other output. What to do is long, and depends on more than one reason. */
+function emit({ text }: Warning): void {
+  const sentence = text.trim().replace(/\s*[\r\n]+\s*/g, ' ')
+  const end = /[.!?…]$/.test(sentence) ? '' : '.'
+  process.emitWarning(`${sentence}${end} Run \`npx whisper-hip doctor\` for what to do.`, {
     type: 'WhisperHipWarning',
     code: 'WHISPER_HIP_CPU',
-    detail: advice.map((line) => `- ${line}`).join('\n'),
   })
 }

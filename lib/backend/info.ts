@@ -79,6 +79,7 @@ function describe(
         }
       : null,
     rocm: found.rocm,
+    installations: found.installations,
     libraries: {
       addon: loaded?.path ?? null,
       cpu: backends?.cpu.path ?? null,

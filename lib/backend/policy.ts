@@ -63,7 +63,7 @@ function onCpu(policy: Policy, refusal: Refusal): Choice {
       advice,
     })
   }
-  warnOnce({ reason, text: `whisper-hip runs on the CPU (${reason}): ${message}`, advice })
+  warnOnce({ reason, text: `whisper-hip runs on the CPU (${reason}): ${message}` })
   return { active: 'cpu', reason, message, ordinal: 0 }
 }
 
@@ -77,6 +77,5 @@ export function warnOfPartialRun(operations: readonly string[]): void {
   warnOnce({
     reason: 'OPS_ON_CPU',
     text: `whisper-hip ran a part of the model on the CPU (OPS_ON_CPU): ${operations.join(', ')}`,
-    advice: ["Load the model with { backend: 'hip' } to have this refused"],
   })
 }

@@ -143,6 +143,22 @@ export interface ProbeStage {
   problem?: string
 }
 
+/** A ROCm that is installed in this machine. */
+export interface RocmInstallation {
+  /** Absolute path, e.g. `/opt/rocm-7.0.2`, or `/usr` for that of the distribution. */
+  folder: string
+  /** E.g. `7.0.2`; null when it does not tell. */
+  version: string | null
+  /** Path of its HIP runtime (`libamdhip64`), or null. */
+  runtime: string | null
+  /** Whether it is the one whose runtime the loader gives to the HIP module, or to any program where there is no module. */
+  chosen: boolean
+  /** Whether the HIP module can be given it as the machine is. */
+  usable: boolean
+  /** Why it is not usable, or null. */
+  problem: string | null
+}
+
 /** What a model loaded now would run on, and why. */
 export interface BackendInfo {
   active: 'hip' | 'cpu'
@@ -169,6 +185,8 @@ export interface BackendInfo {
   } | null
   /** The ROCm runtime that the loader finds for the HIP module, its version when it tells one; null without the module or the runtime. */
   rocm: { runtimeVersion: string | null; libraries: readonly { soname: string; path: string }[] } | null
+  /** Every ROCm in the machine, usable or not. */
+  installations: readonly RocmInstallation[]
   /** Absolute paths of what is loaded. Of HIP, which is not loaded before a model, until then what the trial has loaded. */
   libraries: { addon: string | null; cpu: string | null; hip: string | null }
   /** The environment variables that change the outcome, as they are set. */

@@ -31,18 +31,12 @@ export function tellError(error: unknown): 1 | 2 {
   return 1
 }
 
-/** Warnings of the library in the form of all other messages; of others, e.g. deprecations, the message alone. */
+/** Warnings in the form of all other messages: the message alone, without the name and code that Node puts before it. */
 export function tellWarnings(): void {
   // None: the user has switched them off, by NODE_NO_WARNINGS or --no-warnings.
   if (process.listenerCount('warning') === 0) return
   process.removeAllListeners('warning')
-  process.on('warning', ({ message, ...warning }) => {
-    const { detail } = warning as { detail?: string }
-    tell(
-      message.replace(/^whisper-hip /, ''),
-      detail?.split('\n').map((line) => line.replace(/^- /, '')),
-    )
-  })
+  process.on('warning', ({ message }) => tell(message.replace(/^whisper-hip /, '')))
 }
 
 /** A message with a line for each piece of advice. */

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { BackendReason, GpuDevice } from '../types.ts'
+import type { BackendReason, GpuDevice, RocmInstallation } from '../types.ts'
 import { advise, generalAdvice } from './advice.ts'
 import { meantEnvironment } from './blank-variables.ts'
 import { checkKernelFiles, checkLibraries } from './checks/damage.ts'
@@ -21,6 +21,7 @@ import { readDistribution } from './distribution.ts'
 import { relevantEnvironment } from './environment.ts'
 import type { Finding } from './finding.ts'
 import type { Gpu } from './gpus.ts'
+import { findInstallations } from './installations.ts'
 import { finding, label, type Machine, readMachine } from './machine.ts'
 import { type HipBuild, type HipModule, modulePath, notCompiled, readModule } from './module.ts'
 import type { Fact } from './reason-text.ts'
@@ -60,6 +61,8 @@ export interface Preflight {
   candidate: Candidate | null
   /** What the loader would give the module, or null. */
   rocm: { runtimeVersion: string | null; libraries: readonly { soname: string; path: string }[] } | null
+  /** Every ROCm in the machine, whether the module can use it or not. */
+  installations: readonly RocmInstallation[]
   /** The HIP module and the chips that it has code for, or null. */
   module: { path: string; targets: readonly string[] | null } | null
   environment: Readonly<Record<string, string>>
@@ -104,6 +107,7 @@ export async function preflight(input: PreflightInput): Promise<Preflight> {
       devices: [],
       candidate: null,
       rocm: null,
+      installations: [],
       module: null,
       environment: relevantEnvironment(environment),
       adviceFor: generalAdvice,
@@ -133,6 +137,7 @@ async function examine(
   return {
     ...verdict,
     rocm: libraries.length === 0 ? null : { runtimeVersion: machine.runtime?.version ?? null, libraries },
+    installations: findInstallations(root, environment, arch, readable?.library ?? null),
     module: readable && { path: readable.library.path, targets: readable.targets },
     environment: relevantEnvironment(given),
     adviceFor: (reason) => finding(machine, reason, '', [], factsOf(verdict.candidate)).advice,

@@ -122,7 +122,7 @@ export function findAnywhere(
 }
 
 /** The version file of the installation that a library is part of, else the numbers in its full name. */
-function rocmVersion(root: Sysroot, path: string): string | null {
+export function rocmVersion(root: Sysroot, path: string): string | null {
   const real = root.realpath(path) ?? path
   for (const place of [real, path]) {
     const version = root.line(join(dirname(dirname(place)), '.info', 'version'))
