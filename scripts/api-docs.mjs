@@ -86,6 +86,7 @@ const SECTIONS = [
       'BackendNote',
       'GpuDevice',
       'ProbeStage',
+      'RocmInstallation',
       'assertGpu',
     ],
   },

@@ -93,7 +93,10 @@ function locate(root: string): string {
 function missing(message: string, cause?: unknown): WhisperHipError {
   return new WhisperHipError('ERR_NATIVE_MISSING', message, {
     cause,
-    advice: ['Build it here (needs a C++17 compiler and CMake 3.21): npx whisper-hip build'],
+    advice: [
+      'Build it here (needs a C++17 compiler and CMake 3.21): npx whisper-hip build',
+      'Or let the package manager run the install script of whisper-hip: pnpm approve-builds, or bun pm trust whisper-hip',
+    ],
   })
 }
 

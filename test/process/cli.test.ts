@@ -163,7 +163,9 @@ describe('transcribe', () => {
     const env = { WHISPER_HIP_SYSROOT: join(folder, 'empty root') }
     const ended = await runCli(args, { env })
     expect(ended).toMatchObject({ code: 0, stdout: `${text}\n` })
-    expect(ended.stderr).toMatch(/^whisper-hip: runs on the CPU \([A-Z_]+\): .*\n( {2}- .*\n)+$/)
+    expect(ended.stderr).toMatch(
+      /^whisper-hip: runs on the CPU \([A-Z_]+\): .*\. Run `npx whisper-hip doctor` for what to do\.\n$/,
+    )
     const silent = await runCli(args, { env: { ...env, NODE_NO_WARNINGS: '1' } })
     expect(silent).toMatchObject({ code: 0, stderr: '' })
   })
@@ -246,7 +248,7 @@ describe('doctor', () => {
     const ended = await runCli(['doctor'], { env })
     expect(ended).toMatchObject({ code: 0, stderr: '' })
     expect(ended.stdout).toMatch(
-      /^The GPU is not used: transcriptions run on the CPU\n[A-Z_]+: .+\n\nWhat to do\n {2}1\. /,
+      /^The GPU is not used: transcriptions run on the CPU\n[A-Z_]+: [\s\S]+?\n\nTo use the GPU\n {2}1\. /,
     )
     expect(await runCli(['doctor', '--require-gpu'], { env })).toMatchObject({
       code: 1,
@@ -293,6 +295,7 @@ describe('doctor', () => {
     const ended = await runCli(['doctor'], { program: join(copy, 'dist/cli.js'), cwd: copy })
     expect(ended).toMatchObject({ code: 1, stderr: '' })
     expect(ended.stdout).toMatch(/^whisper-hip does not work here: .*\nNATIVE_MISSING: /)
+    expect(ended.stdout).toMatch(/^To use the GPU\n {2}1\. .*: npx whisper-hip build/m)
   })
 })
 

@@ -21,5 +21,5 @@ describe('the snippets of the documentation', () => {
 
 /** The one warning that a machine without a usable GPU gives. */
 function withoutWarning(stderr: string): string {
-  return stderr.replace(/^\(node:\d+\) \[WHISPER_HIP_CPU\].*\n(- .*\n)*\(Use `node --trace-warnings.*\n/m, '')
+  return stderr.replace(/^\(node:\d+\) \[WHISPER_HIP_CPU\].*\n\(Use `node --trace-warnings.*\n/m, '')
 }

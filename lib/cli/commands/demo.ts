@@ -1,12 +1,9 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command } from 'commander'
-import { packageRoot } from '../../backend/package-root.ts'
 import { backendInfo, loadModel } from '../../index.ts'
 import type { CommandContext } from '../context.ts'
-import { UsageError } from '../failures.ts'
 import { showLoading } from '../load-progress.ts'
 import { Progress } from '../progress.ts'
+import { ownRecording } from '../recording.ts'
 
 /** `whisper-hip demo` */
 export function demoCommand(context: CommandContext): Command {
@@ -16,13 +13,9 @@ export function demoCommand(context: CommandContext): Command {
       'Fetches the model base (about 150 MB, once), transcribes 11 seconds of speech, and says what did the work.',
     )
     .argument('[recording]', 'another recording than the one in the package')
-    .action((recording: string | undefined) => demo(recording ?? ownRecording(), context))
-}
-
-function ownRecording(): string {
-  const path = join(packageRoot(), 'vendor/whisper.cpp/bindings/go/samples/jfk.wav')
-  if (existsSync(path)) return path
-  throw new UsageError(`The recording ${path} is not there`, ['Name one: whisper-hip demo RECORDING'])
+    .action((recording: string | undefined) =>
+      demo(recording ?? ownRecording('Name one: whisper-hip demo RECORDING'), context),
+    )
 }
 
 async function demo(recording: string, { signal }: CommandContext): Promise<void> {

@@ -1,28 +1,25 @@
-import type { BackendInfo, GpuDevice, ProbeStage } from '../../index.ts'
+import type { BackendInfo, GpuDevice, ProbeStage, RocmInstallation } from '../../index.ts'
+import type { Firmware } from './firmware.ts'
+import { list } from './layout.ts'
+import type { DeviceNode, Group, Machine } from './machine.ts'
+import type { Run } from './run.ts'
+import { runSection, stagesTable } from './run-facts.ts'
+import type { Section } from './section.ts'
+import { stepsOf } from './steps.ts'
 
-/** Versions of what the library runs in. */
-export interface Surroundings {
-  /** Of this package. */
-  version: string
-  node: string
-  /** Operating system, kernel and processor. */
-  system: string
-}
-
-/** A heading of the report and what stands below it. */
-export interface Section {
-  title: string
-  /** The first row is the head of the table. */
-  table?: readonly (readonly string[])[]
-  lines?: readonly string[]
-  /** What to do, most likely first. */
-  steps?: readonly string[]
+/** All that a report is made from. */
+export interface Findings {
+  info: BackendInfo
+  machine: Machine
+  /** With `--run`. */
+  run: Run | null
 }
 
 /** The answer to the question that the command is asked, in a sentence. */
-export function verdict({ active, reason, device }: BackendInfo): string {
+export function verdict({ info: { active, reason, device }, run }: Findings): string {
   if (reason === 'NATIVE_MISSING') return 'whisper-hip does not work here: its addon cannot be loaded'
   if (active === 'cpu') return 'The GPU is not used: transcriptions run on the CPU'
+  if (run !== null && !run.works) return 'The GPU passed its trial, and failed at a transcription'
   if (reason !== 'OK') return 'The GPU works in part: transcriptions run on it and on the CPU'
   return device === null
     ? 'The GPU works: transcriptions run on it'
@@ -30,47 +27,39 @@ export function verdict({ active, reason, device }: BackendInfo): string {
 }
 
 /** Everything that was found, in the order in which a human needs it. Nothing is shown that was not looked at. */
-export function sections(info: BackendInfo, surroundings: Surroundings): Section[] {
+export function sections({ info, machine, run }: Findings): Section[] {
+  const steps = stepsOf(info)
   return [
-    ...(info.advice.length === 0 ? [] : [{ title: 'What to do', steps: info.advice }]),
+    ...(steps.length === 0 ? [] : [{ title: 'To use the GPU', steps }]),
+    ...(run === null ? [] : [runSection(run)]),
     gpus(info.devices),
-    ...probe(info.probe),
-    ...notes(info),
+    ...trial(info.probe, run !== null),
+    ...notes(info, steps.length > 0),
     rocm(info),
+    kernel(machine),
     parts(info),
     build(info),
-    environment(info.environment),
-    {
-      title: 'Versions',
-      lines: [`whisper-hip ${surroundings.version}, Node ${surroundings.node}`, surroundings.system],
-    },
+    { title: 'Environment', lines: environment(machine) },
+    { title: 'System', lines: system(machine) },
   ]
 }
 
 function gpus(devices: BackendInfo['devices']): Section {
-  if (devices.length === 0) return { title: 'AMD GPUs', lines: ['none in this machine'] }
-  const head = ['#', 'name', 'chip', 'PCI address', 'memory', 'free', 'kind', 'reason']
-  return { title: 'AMD GPUs', table: [head, ...devices.map(gpu)] }
+  return { title: 'AMD GPUs', lines: devices.length === 0 ? ['none in this machine'] : devices.flatMap(gpu) }
 }
 
 function gpu(device: GpuDevice): string[] {
   const { index, name, pciId, memoryTotal, memoryFree, integrated, reason } = device
-  const kind = integrated === null ? '?' : integrated ? 'integrated' : 'discrete'
+  const kind = integrated === null ? [] : [integrated ? 'integrated' : 'discrete']
   return [
-    String(index),
-    name,
-    chip(device),
-    pciId,
-    gigabytes(memoryTotal),
-    gigabytes(memoryFree),
-    kind,
-    reason,
+    `${index}: ${name}, ${reason}`,
+    `   ${[chip(device), pciId, ...kind, `${gigabytes(memoryTotal)}, ${gigabytes(memoryFree)} free`].join(', ')}`,
   ]
 }
 
 /** What the chip is, and what ROCm takes it for where that differs. */
 function chip({ gfx, gfxEffective }: GpuDevice): string {
-  if (gfx === null) return gfxEffective === null ? '?' : `? as ${gfxEffective}`
+  if (gfx === null) return gfxEffective === null ? 'unknown chip' : `unknown chip as ${gfxEffective}`
   return gfxEffective === null || gfxEffective === gfx ? gfx : `${gfx} as ${gfxEffective}`
 }
 
@@ -78,7 +67,8 @@ function gigabytes(bytes: number | null): string {
   return bytes === null ? '?' : `${(bytes / 2 ** 30).toFixed(1)} GiB`
 }
 
-function probe(found: BackendInfo['probe']): Section[] {
+/** @param whole every stage with its error and time */
+function trial(found: BackendInfo['probe'], whole: boolean): Section[] {
   if (found === null) return []
   const { stages, cached, exit, stderr } = found
   const passed = stages.filter(({ ok, unsupported }) => ok && !unsupported)
@@ -88,8 +78,9 @@ function probe(found: BackendInfo['probe']): Section[] {
   return [
     {
       title: 'Trial of the GPU',
+      ...(whole && stages.length > 0 ? { table: stagesTable(stages) } : {}),
       lines: [
-        ...wrap(passedStages(passed)),
+        ...(whole ? [] : list(passedStages(passed))),
         ...(errors.length === 0
           ? []
           : [`largest error against the CPU: ${Math.max(...errors).toPrecision(2)}`]),
@@ -126,51 +117,75 @@ function passedStages(passed: readonly ProbeStage[]): string[] {
   ]
 }
 
-/** Items with commas, broken into lines. */
-function wrap(items: readonly string[]): string[] {
-  const lines: string[] = []
-  for (const item of items) {
-    const last = lines.at(-1)
-    if (last === undefined || last.length + item.length > 90) lines.push(item)
-    else lines[lines.length - 1] = `${last}, ${item}`
-  }
-  return lines
-}
-
 /** The end of what the trial wrote: a report is for one screen. */
 function lastLines(text: string): string[] {
   const lines = text.split('\n').filter((line) => line.trim() !== '')
   return lines.slice(-10).map((line) => `  ${line}`)
 }
 
-function notes({ notes: found }: BackendInfo): Section[] {
+/** @param told whether the advice is among the steps already */
+function notes({ notes: found }: BackendInfo, told: boolean): Section[] {
   if (found.length === 0) return []
   return [
     {
       title: 'Also found',
       lines: found.flatMap(({ reason, message, advice }) => [
         `${reason}: ${message}`,
-        ...advice.map((line) => `  - ${line}`),
+        ...(told ? [] : advice.map((line) => `  - ${line}`)),
       ]),
     },
   ]
 }
 
-function rocm({ rocm: found, build: report, environment: { WHISPER_HIP_LIBRARY } }: BackendInfo): Section {
-  if (found === null) {
-    const none = !report?.hip && WHISPER_HIP_LIBRARY === undefined
-    return {
-      title: 'ROCm',
-      lines: [none ? 'not looked for: there is no HIP module' : 'no runtime was found for the HIP module'],
-    }
-  }
+function rocm({ rocm: found, installations }: BackendInfo): Section {
   return {
     title: 'ROCm',
     lines: [
-      `version ${found.runtimeVersion ?? 'unknown'}`,
-      ...found.libraries.map(({ soname, path }) => `${soname} is ${path}`),
+      ...(installations.length === 0 ? ['not found'] : installations.map(installation)),
+      ...(found === null ? [] : list(found.libraries.map(({ soname }) => soname))),
     ],
   }
+}
+
+function installation({ folder, version, chosen, usable, problem }: RocmInstallation): string {
+  const state = usable ? 'usable' : `not usable: ${problem}`
+  return `${version ?? 'unknown version'} in ${folder}, ${chosen ? 'the one that the loader finds, ' : ''}${state}`
+}
+
+function kernel({ driver, firmware, deviceNodes, user, container, rootless, wsl }: Machine): Section {
+  const version = driver.version === null ? 'of the kernel' : `version ${driver.version}`
+  return {
+    title: 'Driver and devices',
+    lines: [
+      driver.loaded ? `driver amdgpu ${version}` : 'the driver amdgpu is not loaded',
+      ...firmware.flatMap(firmwareOf),
+      ...deviceNodes.map(node),
+      `user ${user.name ?? user.uid}, groups ${user.groups.map(nameOf).join(', ')}`,
+      ...(container === null && !rootless
+        ? []
+        : [`container: ${container ?? 'none'}${rootless ? ', in a user namespace' : ''}`]),
+      ...(wsl === null ? [] : [`Windows Subsystem for Linux ${wsl}`]),
+    ],
+  }
+}
+
+/** The parts that decide about computing; `--json` has all. */
+const COMPUTING = /^(mec2?|mes(_kiq)?|rlc|sdma2?|smc|sos)$/
+
+function firmwareOf({ pciId, vbios, versions }: Firmware): string[] {
+  const parts = Object.entries(versions).flatMap(([part, version]) =>
+    COMPUTING.test(part) ? [`${part} ${version}`] : [],
+  )
+  return list([`firmware of ${pciId}: VBIOS ${vbios ?? 'unknown'}`, ...parts])
+}
+
+function node({ path, mode, owner, group, member }: DeviceNode): string {
+  if (mode === null || group === null) return `${path} does not exist`
+  return `${path} ${mode}, ${owner}:${nameOf(group)}, which this process is ${member ? '' : 'not '}in`
+}
+
+function nameOf({ gid, name }: Group): string {
+  return name ?? String(gid)
 }
 
 function parts({ components, libraries }: BackendInfo): Section {
@@ -199,7 +214,15 @@ function build({ build: report }: BackendInfo): Section {
   }
 }
 
-function environment(variables: BackendInfo['environment']): Section {
+function environment({ variables }: Machine): string[] {
   const set = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
-  return { title: 'Environment', lines: set.length === 0 ? ['no variable that matters is set'] : set }
+  return set.length === 0 ? ['no variable that matters is set'] : set
+}
+
+function system({ os, kernel, architecture, node, packages, cache }: Machine): string[] {
+  return [
+    `${os.name ?? 'unknown system'}, Linux ${kernel ?? 'of unknown version'}, ${architecture}`,
+    `whisper-hip ${packages['whisper-hip']}, Node ${node}`,
+    `cache ${cache.folder ?? 'unknown'}, ${cache.writable ? 'writable' : `NOT WRITABLE: ${cache.problem}`}`,
+  ]
 }

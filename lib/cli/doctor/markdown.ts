@@ -1,26 +1,33 @@
-import type { BackendInfo } from '../../index.ts'
-import { type Section, type Surroundings, sections, verdict } from './facts.ts'
+import { type Findings, sections, verdict } from './facts.ts'
+import type { Section } from './section.ts'
+import type { Step } from './steps.ts'
 
 /**
  * The report for a bug report.
  * @param home folder of the user, which is shortened to `~` so that no name is made public; empty: none
  */
-export function markdownReport(info: BackendInfo, surroundings: Surroundings, home: string): string {
+export function markdownReport(findings: Findings, home: string): string {
+  const { reason, message } = findings.info
   const blocks = [
-    `**${escapeMarkup(verdict(info))}.**`,
-    `\`${info.reason}\`: ${escapeMarkup(info.message)}`,
-    ...sections(info, surroundings).flatMap(describe),
+    `**${escapeMarkup(verdict(findings))}.**`,
+    `\`${reason}\`: ${escapeMarkup(message)}`,
+    ...sections(findings).flatMap(describe),
   ]
   return shortenHome(`${blocks.join('\n\n')}\n`, home)
 }
 
 function describe({ title, table: rows, lines = [], steps = [] }: Section): string[] {
   const blocks = [`### ${title}`]
-  if (steps.length > 0) blocks.push(steps.map((step, i) => `${i + 1}. ${escapeMarkup(step)}`).join('\n'))
+  if (steps.length > 0) blocks.push(steps.map(numbered).join('\n'))
   if (rows !== undefined) blocks.push(markdownTable(rows))
   // Paths, versions and variables are quoted as they are.
   if (lines.length > 0) blocks.push(`\`\`\`text\n${lines.join('\n').replaceAll('```', "'''")}\n\`\`\``)
   return blocks
+}
+
+function numbered({ text, alternatives }: Step, index: number): string {
+  const others = alternatives.map((line) => `   - ${escapeMarkup(line)}`)
+  return [`${index + 1}. ${escapeMarkup(text)}`, ...others].join('\n')
 }
 
 function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {

@@ -44,7 +44,7 @@ describe.concurrent('in the trial', () => {
     expect(second.seconds).toBeLessThan(15)
     expect(second.came[0]?.value).toMatchObject({ active: 'cpu', reason: 'PROBE_TIMEOUT' })
     expect(second.warnings).toMatchObject([
-      { code: 'WHISPER_HIP_CPU', detail: expect.stringMatching(/earlier trial/) },
+      { code: 'WHISPER_HIP_CPU', message: expect.stringMatching(/npx whisper-hip doctor/) },
     ])
   })
 })

@@ -1,0 +1,50 @@
+/** Columns that a report is made for. */
+const WIDTH = 80
+/** Where a command begins in a piece of advice: after a colon. */
+const COMMAND =
+  /: (?=(?:sudo|npx|npm|pnpm|bun|yarn|export|echo|lspci|rocminfo|lxc|flatpak|nix-shell|sh|wsl|dnf|apt|zypper|pacman|[A-Z_]+=\S+ \S+|--\w)\b)/
+
+/**
+ * A text as lines of at most 80 columns, but for words that are longer, such as paths.
+ * @param first what stands before the first line
+ * @param hanging columns by which the others are indented
+ */
+export function fold(text: string, first = '', hanging = first.length): string[] {
+  return foldWords(text.split(' '), first, hanging)
+}
+
+/** The same for a piece of advice: a command after a colon is never broken, so that it can be copied. */
+export function foldAdvice(text: string, first: string): string[] {
+  const at = text.search(COMMAND)
+  const words = at === -1 ? text.split(' ') : [...text.slice(0, at + 1).split(' '), text.slice(at + 2)]
+  return foldWords(words, first, first.length)
+}
+
+function foldWords(words: readonly string[], first: string, hanging: number): string[] {
+  const lines: string[] = []
+  let line = first
+  let isEmpty = true
+  for (const word of words) {
+    if (!isEmpty && line.length + 1 + word.length > WIDTH) {
+      lines.push(line)
+      line = ' '.repeat(hanging)
+      isEmpty = true
+    }
+    line += isEmpty ? word : ` ${word}`
+    isEmpty = false
+  }
+  return [...lines, line]
+}
+
+/** Items with commas, broken into lines between them. */
+export function list(items: readonly string[]): string[] {
+  const lines: string[] = []
+  for (const item of items) {
+    const last = lines.at(-1)
+    if (last === undefined || last.length + 2 + item.length > WIDTH - 4) {
+      if (last !== undefined) lines[lines.length - 1] = `${last},`
+      lines.push(item)
+    } else lines[lines.length - 1] = `${last}, ${item}`
+  }
+  return lines
+}
