@@ -28,10 +28,10 @@ ARG PACKAGE=whisper-hip-0.1.0.tgz
 COPY ${PACKAGE} /tmp/whisper-hip.tgz
 # No GPU is there while an image is built: the chips must be named.
 ARG GPU_TARGETS=gfx1030;gfx1100;gfx1101;gfx1102;gfx1200;gfx1201
-# hip: the build fails where it could not make the HIP module.
+# --hip: the build fails where it could not make the HIP module.
 RUN npm init --yes > /dev/null \
-  && WHISPER_HIP_BUILD=hip WHISPER_HIP_TARGETS="${GPU_TARGETS}" WHISPER_HIP_PORTABLE=1 \
-     npm install --no-audit --no-fund /tmp/whisper-hip.tgz \
+  && npm install --no-audit --no-fund --ignore-scripts /tmp/whisper-hip.tgz \
+  && WHISPER_HIP_PORTABLE=1 npx whisper-hip build --hip --targets "${GPU_TARGETS}" \
   && find node_modules/whisper-hip/build -mindepth 1 -maxdepth 1 ! -name Release -exec rm -r {} +
 
 # The runtime libraries alone. They must be of the release that the module was compiled with.

@@ -3,7 +3,8 @@
 /**
  * Tests what users get: packs the package and installs the tarball into an empty app (in a path with a space), where
  * PATH has neither a compiler nor CMake, then transcribes there by `require` and by `import`. Also without the
- * prebuild: the install must fail with advice where there is no compiler, and compile where there is one.
+ * prebuild, as after an install that ran no script: `whisper-hip doctor` must say what to do, and `whisper-hip build`, which
+ * needs no install script, must fail with advice where there is no compiler, and compile where there is one.
  *
  * Needs `npm run prebuild` and a model: WHISPER_HIP_TEST_MODEL=PATH, or `base` in the cache.
  */
@@ -131,12 +132,22 @@ async function testTarball(folder) {
   await transcribe(app, poor, model, `${prebuild}/whisper-hip.node`)
 
   await rm(join(installed, 'prebuilds'), { recursive: true })
-  const failure = await execute('npm', ['rebuild', 'whisper-hip'], app, poor).catch((error) => error)
-  assert.notEqual(failure.code ?? 0, 0, 'the install passed with nothing to run')
-  assert.match(failure.stderr, /No C\+\+ compiler was found in PATH.*cmake was not found in PATH/)
-  log('without prebuild and compiler the install fails and says what is missing')
+  const program = join(app, 'node_modules/.bin/whisper-hip')
+  /** @param {...string} args */
+  const refused = async (...args) => {
+    const failure = await execute(program, args, app, poor).catch((error) => error)
+    assert.equal(failure.code, 1, `whisper-hip ${args.join(' ')} passed with nothing to run`)
+    return failure
+  }
+  assert.match((await refused('doctor')).stdout, /NATIVE_MISSING: [\s\S]*1\. .*npx whisper-hip build/)
+  assert.match(
+    (await refused('build', '--cpu')).stderr,
+    /No C\+\+ compiler was found in PATH.*cmake was not found in PATH/,
+  )
+  assert.match((await refused('build', '--hip')).stderr, /HIP module cannot be built/)
+  log('without prebuild and compiler, doctor and build say what is missing')
 
-  await execute('npm', ['rebuild', 'whisper-hip'], app, { ...userEnvironment, WHISPER_HIP_BUILD: 'cpu' })
+  await execute(program, ['build', '--cpu'], app, userEnvironment)
   assert.deepEqual(checkFolder(join(installed, 'build/Release')), [])
   await transcribe(app, poor, model, 'build/Release/whisper_hip.node')
   log('compiled from the sources in the package')

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { healthyMachine, type MadeMachine } from '../fixtures/sysroot.ts'
 import { buildDoubles, fakeGpu } from '../hip/build.mjs'
 import { buildWav } from '../native/wav.ts'
@@ -66,6 +66,43 @@ it('is not kept waiting by a trial that hangs when it is interrupted', async () 
   })
   expect(ended).toMatchObject({ code: 130, stdout: '', stderr: '' })
   expect(ended.seconds).toBeLessThan(5)
+})
+
+describe('doctor --run', () => {
+  const args = ['doctor', '--run', '--model', materials.SMALL_MODEL, '--audio', hum]
+
+  it('transcribes on both and compares', async () => {
+    const ended = await runCli([...args, '--json'], { env: environment('') })
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    const { active, run } = JSON.parse(ended.stdout)
+    expect(active).toBe('hip')
+    expect(run).toMatchObject({
+      works: true,
+      problem: null,
+      recording: hum,
+      gpu: { text: 'This is number 0.', stats: { backend: 'hip', cpuNodes: 0 } },
+      cpu: { text: 'This is number 0.', stats: { backend: 'cpu', gpuNodes: 0 } },
+      comparison: { verdict: 'same', wordErrorRate: 0, differences: [] },
+    })
+    expect(run.comparison.largestProbabilityDifference).toBeLessThan(0.01)
+  })
+
+  it('says of a recording that cannot be read that it is no fault of the GPU', async () => {
+    const missing = join(folder, 'missing.wav')
+    const ended = await runCli([...args.slice(0, 4), '--audio', missing], { env: environment('') })
+    expect(ended).toMatchObject({ code: 1, stdout: '' })
+    expect(ended.stderr).toContain(missing)
+    expect(ended.stderr).toContain('ERR_AUDIO_DECODE')
+  })
+
+  it('is cancelled by Ctrl-C, and leaves no process', async () => {
+    const ended = await runCli(
+      ['doctor', '--run', '--model', materials.SLOW_MODEL, '--audio', materials.LONG_AUDIO],
+      { env: environment(''), signal: 'SIGINT', after: 4 },
+    )
+    expect(ended).toMatchObject({ code: 130, stdout: '', stderr: '' })
+    expect(ended.seconds).toBeLessThan(5)
+  })
 })
 
 it('transcribes on it, and says so', async () => {

@@ -55,6 +55,8 @@ describe('usage', () => {
     [['transcribe', 'x.wav', '--json', '--format', 'srt'], 'cannot be used with'],
     [['doctor', '--json', '--markdown'], 'cannot be used with'],
     [['doctor', 'extra'], 'too many arguments'],
+    [['doctor', '--model', 'base'], '--model is of use with --run only'],
+    [['doctor', '--audio', 'x.wav'], '--audio is of use with --run only'],
     [['build', '--hip', '--cpu'], 'cannot be used with'],
     [['models'], 'Usage: whisper-hip models'],
     [['models', 'lst'], 'Did you mean list?'],
@@ -265,7 +267,26 @@ describe('doctor', () => {
       devices: [],
       environment: env,
       components: { encoder: 'cpu' },
+      installations: [],
+      machine: {
+        os: { name: null, id: null, version: null },
+        architecture: process.arch,
+        node: process.version,
+        packages: { 'whisper-hip': expect.any(String), 'whisper.cpp': expect.any(String) },
+        variables: expect.objectContaining(env),
+      },
     })
+    expect(JSON.parse(ended.stdout)).not.toHaveProperty('run')
+  })
+
+  it('has nothing to run without a GPU, and says so', async () => {
+    const ended = await runCli(['doctor', '--run'], { env })
+    expect(ended).toMatchObject({ code: 1, stderr: '' })
+    expect(ended.stdout).toMatch(/^The GPU is not used: [\s\S]+\nTo use the GPU\n {2}1\. /)
+    expect(ended.stdout).toContain('Nothing was transcribed: the GPU cannot be used.')
+    const json = await runCli(['doctor', '--run', '--json'], { env })
+    expect(json).toMatchObject({ code: 1, stderr: '' })
+    expect(JSON.parse(json.stdout).run).toMatchObject({ works: false, gpu: null, cpu: null })
   })
 
   it('writes a report that does not name the home folder', async () => {

@@ -25,9 +25,11 @@ export interface CliOptions {
   /** Closes the reading end of its stdout at the first output. */
   leave?: boolean
   program?: string
+  /** After so many it is killed; absent: 60. */
+  seconds?: number
 }
 
-/** Runs the command line to its end; after 60 seconds it is killed. */
+/** Runs the command line to its end. */
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<Ended> {
   const { cwd = packageRoot(), env = {}, input, before = '', signal, when, after, leave = false } = options
   const command = [process.execPath, options.program ?? cli, ...args]
@@ -37,7 +39,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
     })
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000)
+    const timer = setTimeout(() => child.kill('SIGKILL'), 1000 * (options.seconds ?? 60))
     const ended = { stdout: '', stderr: '' }
     let since = performance.now()
     let acted = false
