@@ -10,13 +10,20 @@ import { runCli } from './cli.ts'
 /** The command line with a GPU: a made machine, and a backend that computes on the CPU in the place of HIP. */
 let machine: MadeMachine
 const hum = join(folder, 'hum.wav')
+const longHum = join(folder, 'long hum.wav')
+const silence = join(folder, 'silence.wav')
 
 beforeAll(() => {
   buildDoubles()
   makeMaterials()
   machine = healthyMachine()
   const samples = Int16Array.from({ length: 48_000 }, (_, i) => 9000 * Math.sin(i / 7))
-  writeFileSync(hum, buildWav({ format: 1, bits: 16, data: new Uint8Array(samples.buffer) }))
+  const wav = (data: ArrayBuffer) => buildWav({ format: 1, bits: 16, data: new Uint8Array(data) })
+  writeFileSync(hum, wav(samples.buffer))
+  writeFileSync(silence, wav(new ArrayBuffer(96_000)))
+  const minutes = new Int16Array(300 * 16_000)
+  for (let i = 0; i < minutes.length; i += samples.length) minutes.set(samples, i)
+  writeFileSync(longHum, wav(minutes.buffer))
 })
 afterAll(() => machine.dispose())
 
@@ -95,11 +102,19 @@ describe('doctor --run', () => {
     expect(ended.stderr).toContain('ERR_AUDIO_DECODE')
   })
 
+  it('does not take silence for a proof, nor for a fault', async () => {
+    const ended = await runCli([...args.slice(0, 4), '--audio', silence], { env: environment('') })
+    expect(ended).toMatchObject({ code: 1, stderr: '' })
+    expect(ended.stdout).toMatch(/^The GPU passed its trial, and had nothing to transcribe\n/)
+    expect(ended.stdout).toContain('- Name a recording of speech with --audio')
+  })
+
   it('is cancelled by Ctrl-C, and leaves no process', async () => {
-    const ended = await runCli(
-      ['doctor', '--run', '--model', materials.SLOW_MODEL, '--audio', materials.LONG_AUDIO],
-      { env: environment(''), signal: 'SIGINT', after: 4 },
-    )
+    const ended = await runCli(['doctor', '--run', '--model', materials.SLOW_MODEL, '--audio', longHum], {
+      env: environment(''),
+      signal: 'SIGINT',
+      after: 4,
+    })
     expect(ended).toMatchObject({ code: 130, stdout: '', stderr: '' })
     expect(ended.seconds).toBeLessThan(5)
   })

@@ -19,7 +19,9 @@ export interface Findings {
 export function verdict({ info: { active, reason, device }, run }: Findings): string {
   if (reason === 'NATIVE_MISSING') return 'whisper-hip does not work here: its addon cannot be loaded'
   if (active === 'cpu') return 'The GPU is not used: transcriptions run on the CPU'
-  if (run !== null && !run.works) return 'The GPU passed its trial, and failed at a transcription'
+  if (run?.problem?.reason === 'NO_GPU_WORK_DONE')
+    return 'The GPU passed its trial, and had nothing to transcribe'
+  if (run?.works === false) return 'The GPU passed its trial, and failed at a transcription'
   if (reason !== 'OK') return 'The GPU works in part: transcriptions run on it and on the CPU'
   return device === null
     ? 'The GPU works: transcriptions run on it'
@@ -29,8 +31,9 @@ export function verdict({ info: { active, reason, device }, run }: Findings): st
 /** Everything that was found, in the order in which a human needs it. Nothing is shown that was not looked at. */
 export function sections({ info, machine, run }: Findings): Section[] {
   const steps = stepsOf(info)
+  const title = info.reason === 'NATIVE_MISSING' ? 'To use whisper-hip' : 'To use the GPU'
   return [
-    ...(steps.length === 0 ? [] : [{ title: 'To use the GPU', steps }]),
+    ...(steps.length === 0 ? [] : [{ title, steps }]),
     ...(run === null ? [] : [runSection(run)]),
     gpus(info.devices),
     ...trial(info.probe, run !== null),
