@@ -73,20 +73,22 @@ function load(): LoadedAddon {
 }
 
 function locate(root: string): string {
-  const failures: string[] = []
+  const failures: unknown[] = []
   try {
     // `bindings` looks through the build folders and lists them all when none has the file.
     return require('bindings')({ bindings: 'whisper_hip', module_root: root, path: true })
   } catch (error) {
-    failures.push(messageOf(error))
+    failures.push(error)
   }
   try {
     return require('node-gyp-build').resolve(root)
   } catch (error) {
-    failures.push(messageOf(error))
+    failures.push(error)
   }
+  const system = `${process.platform}-${process.arch}`
   throw missing(
-    `whisper-hip has neither a local build nor a prebuild for ${process.platform}-${process.arch}: ${failures.join('; ')}`,
+    `whisper-hip has neither a local build nor a prebuild for ${system}: there is nothing to load in ${join(root, 'build')} and ${join(root, 'prebuilds')}`,
+    new AggregateError(failures, failures.map(messageOf).join('; ')),
   )
 }
 

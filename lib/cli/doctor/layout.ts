@@ -10,7 +10,7 @@ const COMMAND =
  * @param hanging columns by which the others are indented
  */
 export function fold(text: string, first = '', hanging = first.length): string[] {
-  return foldWords(text.split(' '), first, hanging)
+  return foldWords(text.split(/\s+/), first, hanging)
 }
 
 /** The same for a piece of advice: a command after a colon is never broken, so that it can be copied. */

@@ -1,4 +1,5 @@
 import { type Findings, sections, verdict } from './facts.ts'
+import type { Machine } from './machine.ts'
 import type { Section } from './section.ts'
 import type { Step } from './steps.ts'
 
@@ -7,13 +8,20 @@ import type { Step } from './steps.ts'
  * @param home folder of the user, which is shortened to `~` so that no name is made public; empty: none
  */
 export function markdownReport(findings: Findings, home: string): string {
-  const { reason, message } = findings.info
+  const { info, machine } = findings
   const blocks = [
     `**${escapeMarkup(verdict(findings))}.**`,
-    `\`${reason}\`: ${escapeMarkup(message)}`,
-    ...sections(findings).flatMap(describe),
+    `\`${info.reason}\`: ${escapeMarkup(info.message)}`,
+    ...sections({ ...findings, machine: withoutName(machine) }).flatMap(describe),
   ]
   return shortenHome(`${blocks.join('\n\n')}\n`, home)
+}
+
+/** Numbers say as much of users and groups. */
+function withoutName(machine: Machine): Machine {
+  const { user } = machine
+  const groups = user.groups.map(({ gid, name }) => ({ gid, name: name === user.name ? null : name }))
+  return { ...machine, user: { ...user, name: null, groups } }
 }
 
 function describe({ title, table: rows, lines = [], steps = [] }: Section): string[] {

@@ -49,6 +49,9 @@ const HOPELESS: readonly string[] = ['UNSUPPORTED_PLATFORM', 'NO_AMD_GPU', 'UNSU
 const HARMLESS: readonly string[] = ['OTHER_GPU_WITHOUT_CODE_OBJECT']
 const MOST_ALTERNATIVES = 3
 
+/** What a piece of advice says of the step after it. */
+const BUILD_AFTER = /[,;.:]*\s+(?:and\s+|then:?\s+)*(?:build\b|compile\b|npx whisper-hip build).*$/i
+
 const COMPILE = 'Compile the GPU module: npx whisper-hip build --hip'
 
 /** All that has to be done until transcriptions run on the GPU, in order; nothing where they do. */
@@ -92,7 +95,7 @@ function stepsFor({ reason, advice }: BackendNote, { installations }: BackendInf
 function installStep(advice: readonly string[]): Step {
   const line =
     advice.find((line) => /^Install\b/.test(line)) ?? 'Install ROCm 6.1 or newer with its development files'
-  return { text: line.replace(/,? (and |then )+(build|compile)\b.*$/, ''), alternatives: [] }
+  return { text: line.replace(BUILD_AFTER, ''), alternatives: [] }
 }
 
 /** The same thing helps against several problems, most often a group. */

@@ -134,6 +134,19 @@ describe('the steps', () => {
     ])
   })
 
+  it.each([
+    'Install ROCm 6.1 or newer: sudo apt install x, then build again: npx whisper-hip build --hip',
+    'Install ROCm 6.1 or newer: sudo apt install x, then: npx whisper-hip build --hip',
+    'Install ROCm 6.1 or newer: sudo apt install x; then compile: npx whisper-hip build --hip',
+    'Install ROCm 6.1 or newer: sudo apt install x',
+  ])('say each thing once: %s', (line) => {
+    expect(stepsOf(infoOf({ reason: 'NOT_COMPILED', advice: [line] })).map(({ text }) => text)).toEqual([
+      'Install ROCm 6.1 or newer: sudo apt install x',
+      COMPILE,
+      LAST,
+    ])
+  })
+
   it('know reasons that they have no place for', () => {
     expect(stepsOf(infoOf({ reason: 'UNKNOWN', advice: ['Report it'] })).map(({ text }) => text)).toEqual([
       'Report it',

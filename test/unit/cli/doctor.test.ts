@@ -312,6 +312,8 @@ describe('the report for a bug report', () => {
     expect(text).toContain('/home/annabel/x and ~')
     expect(text).toContain('/home/anna/cpu.so')
     expect(text).not.toMatch(/\/home\/ann(?!a)/)
+    expect(text).toContain('user 1000, groups 1000')
+    expect(text).not.toMatch(/\bann\b/)
   })
 
   it('leaves paths alone where the home folder is none', () => {
