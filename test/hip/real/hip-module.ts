@@ -13,3 +13,8 @@ export function hipModule(): string {
     )
   return module
 }
+
+/** The chips that the module of the build is for, e.g. `gfx1100`. */
+export function builtTargets(): readonly string[] {
+  return addon().report.hip.gpuTargets
+}
