@@ -12,37 +12,48 @@ function(ggml_cuda_sources variable)
   set(${variable} ${paths} PARENT_SCOPE)
 endfunction()
 
+# Compiles the sources in the list `variable` as if they began with one of our headers.
+function(begin_with header variable)
+  set(path "${KERNELS_DIR}/${header}")
+  set(options -include "${path}" ${ARGN})
+  set_source_files_properties(${${variable}} TARGET_DIRECTORY ggml-hip
+    PROPERTIES COMPILE_OPTIONS "${options}" OBJECT_DEPENDS "${path}")
+endfunction()
+
 function(choose_hip_kernels)
   set(quantised q2_k q3_k q4_0 q4_1 q4_k q5_0 q5_1 q5_k q6_k q8_0)
   list(TRANSFORM quantised PREPEND "template-instances/mmq-instance-")
-  foreach(columns RANGE 1 16)
+  foreach(columns RANGE 1 8)
     list(APPEND few_columns "template-instances/mmf-instance-ncols_${columns}")
+  endforeach()
+  foreach(columns RANGE 9 16)
+    list(APPEND many_columns "template-instances/mmf-instance-ncols_${columns}")
   endforeach()
   ggml_cuda_sources(mmq_instances ${quantised})
   ggml_cuda_sources(mmf_instances ${few_columns})
+  ggml_cuda_sources(mmf_instances_of_many ${many_columns})
   # In step with has_kernels() in binding/kernels/module.cpp.
-  ggml_cuda_sources(kept binbcast concat convert cpy fattn-tile ggml-cuda im2col mmvf mmvq norm quantize scale
-    softmax unary template-instances/fattn-tile-instance-dkq64-dv64)
-  set(units fattn_mma_unit fattn_unit fattn_vec_unit getrows_unit mmf_unit mmq_unit)
+  ggml_cuda_sources(kept concat convert cpy fattn-tile ggml-cuda im2col norm quantize scale unary)
+  set(units binbcast_unit fattn_mma_unit fattn_tile_unit fattn_unit fattn_vec_unit getrows_unit mmf_unit mmq_unit
+    mmvf_unit mmvq_unit softmax_unit)
   list(TRANSFORM units REPLACE "^(.+)$" "${KERNELS_DIR}/\\1.cu")
 
-  set(sources ${kept} ${mmq_instances} ${mmf_instances} ${units})
+  set(sources ${kept} ${mmq_instances} ${mmf_instances} ${mmf_instances_of_many} ${units})
   set_target_properties(ggml-hip PROPERTIES SOURCES "${sources};${KERNELS_DIR}/left_out.cpp")
   set_source_files_properties(${sources} TARGET_DIRECTORY ggml-hip PROPERTIES LANGUAGE HIP)
-  foreach(pair mmq_instances=mmq_tiles.h mmf_instances=mmf_f16.h)
-    string(REGEX MATCH "^(.+)=(.+)$" _ "${pair}")
-    set(header "${KERNELS_DIR}/${CMAKE_MATCH_2}")
-    set_source_files_properties(${${CMAKE_MATCH_1}} TARGET_DIRECTORY ggml-hip
-      PROPERTIES COMPILE_OPTIONS "-include;${header}" OBJECT_DEPENDS "${header}")
-  endforeach()
+  begin_with(mmq_tiles.h mmq_instances)
+  begin_with(mmf_f16.h mmf_instances)
+  begin_with(mmf_f16.h mmf_instances_of_many -DWHISPER_HIP_MANY_COLUMNS)
+  target_compile_options(ggml-hip PRIVATE
+    "$<$<COMPILE_LANGUAGE:HIP>:SHELL:-include \"${KERNELS_DIR}/no_device_code.h\">")
 endfunction()
 
 function(add_all_hip_kernels)
   get_target_property(sources ggml-hip SOURCES)
-  list(FILTER sources EXCLUDE REGEX "/getrows\\.cu$")
-  set(unit "${KERNELS_DIR}/getrows_unit.cu")
-  set_target_properties(ggml-hip PROPERTIES SOURCES "${sources};${unit}")
-  set_source_files_properties("${unit}" TARGET_DIRECTORY ggml-hip PROPERTIES LANGUAGE HIP)
+  list(FILTER sources EXCLUDE REGEX "/(getrows|softmax)\\.cu$")
+  set(units "${KERNELS_DIR}/getrows_unit.cu" "${KERNELS_DIR}/softmax_unit.cu")
+  set_target_properties(ggml-hip PROPERTIES SOURCES "${sources};${units}")
+  set_source_files_properties(${units} TARGET_DIRECTORY ggml-hip PROPERTIES LANGUAGE HIP)
   target_compile_definitions(ggml-hip PRIVATE WHISPER_HIP_ALL_KERNELS)
 endfunction()
 
@@ -63,9 +74,12 @@ if(WHISPER_HIP_HIP)
   # module.cpp has the entry.
   set_source_files_properties("${GGML_CUDA_DIR}/ggml-cuda.cu" TARGET_DIRECTORY ggml-hip
     PROPERTIES COMPILE_OPTIONS -UGGML_BACKEND_DL)
-  check_compiler_flag(HIP --offload-compress HAVE_OFFLOAD_COMPRESS) # not in every compiler
-  if(HAVE_OFFLOAD_COMPRESS)
-    target_compile_options(ggml-hip PRIVATE $<$<COMPILE_LANGUAGE:HIP>:--offload-compress>)
+  # See docs/decisions/0021-uncompressed-code-objects.md. A compiler that knows the flag may compress by default.
+  check_compiler_flag(HIP --no-offload-compress HAVE_NO_OFFLOAD_COMPRESS)
+  if(HAVE_NO_OFFLOAD_COMPRESS)
+    target_compile_options(ggml-hip PRIVATE $<$<COMPILE_LANGUAGE:HIP>:--no-offload-compress>)
   endif()
+  # Each code object's own symbol table, which HIP does not read: a fifth of the module.
+  target_compile_options(ggml-hip PRIVATE "$<$<COMPILE_LANGUAGE:HIP>:SHELL:-Xoffload-linker --strip-all>")
   target_link_options(ggml-hip PRIVATE LINKER:-z,defs) # a kernel that is neither there nor in left_out.cpp
 endif()

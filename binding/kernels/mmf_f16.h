@@ -1,8 +1,19 @@
 // Products of weights with at most 16 columns on matrix cores, for F16 weights only: what ggml-cuda/mmf.cu
 // and its instances are compiled with (-include). Upstream makes three kernels of each, two of them for a
 // choice among experts, and has them for F32 and BF16 too; those products go to hipBLAS here (see
-// mmf_unit.cu).
+// mmf_unit.cu). Chips that upstream chooses other kernels for (ggml_cuda_should_use_mmf) get no code: CDNA 1
+// and 2, and RDNA 3.0 for more than 8 columns (WHISPER_HIP_MANY_COLUMNS).
 #pragma once
+
+#include "ggml-cuda/common.cuh"
+
+#if defined(__HIP_DEVICE_COMPILE__)
+#if defined(CDNA1) || defined(CDNA2)
+#undef AMD_MFMA_AVAILABLE
+#elif defined(RDNA3_0) && defined(WHISPER_HIP_MANY_COLUMNS)
+#undef AMD_WMMA_AVAILABLE
+#endif
+#endif
 
 #include "ggml-cuda/mmf.cuh"
 

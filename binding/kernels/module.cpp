@@ -52,26 +52,29 @@ bool has_kernels(const ggml_tensor* op) {
   case GGML_OP_DUP:
   case GGML_OP_GET_ROWS:
   case GGML_OP_CONCAT:
-  case GGML_OP_ADD:
-  case GGML_OP_SUB:
-  case GGML_OP_MUL:
-  case GGML_OP_DIV:
-  case GGML_OP_REPEAT:
   case GGML_OP_SCALE:
   case GGML_OP_NORM:
   case GGML_OP_SOFT_MAX:
   case GGML_OP_UNARY:
   case GGML_OP_IM2COL:
     return true;
+  case GGML_OP_ADD:
+  case GGML_OP_SUB:
+  case GGML_OP_MUL:
+  case GGML_OP_DIV:
+  case GGML_OP_REPEAT:
+    return op->src[0]->type == GGML_TYPE_F32 && op->type == GGML_TYPE_F32;
   case GGML_OP_MUL_MAT:
     return is_weight_type(op->src[0]->type);
   case GGML_OP_FLASH_ATTN_EXT: {
     const ggml_tensor* q = op->src[0];
     const ggml_tensor* k = op->src[1];
     const ggml_tensor* v = op->src[2];
-    // As many key heads as query heads: the matrix core kernels for fewer are missing.
+    float soft_cap;
+    std::memcpy(&soft_cap, op->op_params + 2, sizeof soft_cap);
+    // As many key heads as query heads: the kernels for fewer are missing.
     return k->ne[0] == 64 && v->ne[0] == 64 && k->type == GGML_TYPE_F16 && v->type == GGML_TYPE_F16 &&
-           q->ne[2] == k->ne[2];
+           q->ne[2] == k->ne[2] && soft_cap == 0.0f;
   }
   default:
     return false;

@@ -184,12 +184,15 @@ std::map<std::string, ggml_tensor*> operations(ggml_context* c) {
   const auto tensor = [c](ggml_type type, int64_t a, int64_t b, int64_t d = 1) {
     return ggml_new_tensor_3d(c, type, a, b, d);
   };
-  const auto attention = [&](int64_t size, ggml_type type, int64_t heads, int64_t key_heads) {
+  const auto attention = [&](int64_t size, ggml_type type, int64_t heads, int64_t key_heads,
+                             float soft_cap = 0.0f) {
     ggml_tensor* q = tensor(GGML_TYPE_F32, size, 32, heads);
     ggml_tensor* k = tensor(type, size, 256, key_heads);
-    return ggml_flash_attn_ext(c, q, k, tensor(type, size, 256, key_heads), nullptr, 1.0f, 0.0f, 0.0f);
+    return ggml_flash_attn_ext(c, q, k, tensor(type, size, 256, key_heads), nullptr, 1.0f, 0.0f, soft_cap);
   };
   ggml_tensor* x = tensor(GGML_TYPE_F32, 512, 8);
+  ggml_tensor* column = tensor(GGML_TYPE_F32, 512, 1);
+  ggml_tensor* half = tensor(GGML_TYPE_F16, 512, 8);
   ggml_tensor* wide = tensor(GGML_TYPE_F32, 512, 64);
   ggml_tensor* ids = tensor(GGML_TYPE_I32, 8, 1);
   std::map<std::string, ggml_tensor*> all = {
@@ -205,7 +208,14 @@ std::map<std::string, ggml_tensor*> operations(ggml_context* c) {
       {"attention 128", attention(128, GGML_TYPE_F16, 8, 8)},
       {"attention 64 q8_0", attention(64, GGML_TYPE_Q8_0, 8, 8)},
       {"attention 64 grouped", attention(64, GGML_TYPE_F16, 8, 2)},
+      {"attention 64 capped", attention(64, GGML_TYPE_F16, 8, 8, 30.0f)},
       {"attention 64", attention(64, GGML_TYPE_F16, 8, 8)},
+      {"add f16", ggml_add(c, half, half)},
+      {"add f16 f32", ggml_add(c, half, x)},
+      {"repeat f16", ggml_repeat(c, tensor(GGML_TYPE_F16, 512, 1), half)},
+      {"mul_mat iq2_xs", ggml_mul_mat(c, tensor(GGML_TYPE_IQ2_XS, 512, 512), column)},
+      {"add", ggml_add(c, x, x)},
+      {"repeat", ggml_repeat(c, column, x)},
       {"mul_mat q4_K", ggml_mul_mat(c, tensor(GGML_TYPE_Q4_K, 512, 512), x)},
       {"get_rows q4_K", ggml_get_rows(c, tensor(GGML_TYPE_Q4_K, 512, 512), ids)},
       {"norm", ggml_norm(c, x, 1e-5f)},

@@ -58,17 +58,11 @@ describe.each([
 })
 
 describe('the claims of the module', () => {
-  const HAS = ['attention 64', 'gelu', 'get_rows q4_K', 'mul_mat q4_K', 'norm']
+  const HAS = ['add', 'attention 64', 'gelu', 'get_rows q4_K', 'mul_mat q4_K', 'norm', 'repeat']
   const LACKS = [
-    ...[
-      'argsort',
-      'attention 128',
-      'attention 64 grouped',
-      'attention 64 q8_0',
-      'group_norm',
-      'mul_mat iq4_nl',
-    ],
-    ...['mul_mat mxfp4', 'mul_mat_id', 'rms_norm', 'rope', 'sum_rows'],
+    ...['add f16', 'add f16 f32', 'argsort', 'attention 128', 'attention 64 capped', 'attention 64 grouped'],
+    ...['attention 64 q8_0', 'group_norm', 'mul_mat iq2_xs', 'mul_mat iq4_nl', 'mul_mat mxfp4', 'mul_mat_id'],
+    ...['repeat f16', 'rms_norm', 'rope', 'sum_rows'],
   ]
 
   it('are of what it was built with, and of nothing else', async () => {
@@ -85,7 +79,11 @@ describe('the claims of the module', () => {
     ['rope', 'ggml_cuda_op_rope'],
     ['argsort', 'ggml_cuda_op_argsort'],
     ['mul_mat iq4_nl', 'mul_mat_q<iq4_nl>'],
+    ['mul_mat iq2_xs', 'mul_mat_vec_q<iq2_xs>'],
     ['attention 128', 'flash_attn_ext_tile<128, 128>'],
+    ['attention 64 capped', 'flash_attn_tile<64, 64, *, 1, true>'],
+    ['add f16', 'k_bin_bcast<f16>'],
+    ['repeat f16', 'k_bin_bcast<f16>'],
   ])('a kernel that is not there ends with its name: %s', async (operation, kernel) => {
     const { stderr, signal } = await runGraphs('gfx1030', 'call', operation)
     expect(signal).toBe('SIGABRT')
