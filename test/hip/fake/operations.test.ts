@@ -104,12 +104,12 @@ describe('an operation that is not offered', () => {
 })
 
 describe('a trial that is passed', () => {
-  it('has computed all of them, in little time', async () => {
+  it('has computed all of them', async () => {
     const info = await tried('')
     expect(info).toMatchObject({ active: 'hip', reason: 'OK' })
     const stages = info.probe?.stages ?? []
     const computed = stages.filter(({ error }) => error !== undefined)
     expect(computed.map(({ name }) => name)).toEqual(operations)
-    expect(Math.max(...computed.map(({ error }) => error ?? Number.NaN))).toBeLessThan(1e-6)
+    expect(Math.max(...computed.map(({ error }) => error ?? Number.NaN))).toBeLessThan(1e-4)
   })
 })
