@@ -142,8 +142,8 @@ describe('what a job on the GPU leaves behind', () => {
     ['oom=kv', 'a load without room for caches'],
     ['oom=compute', 'a load without room for graphs'],
     ['wrong=MUL_MAT:nan', 'results that are not numbers'],
-    ['oom=#9', 'a cache that cannot grow'],
-    ['oom=#10', 'what comes after it'],
+    ['oom=#9', 'a load without room for the last graph'],
+    ['oom=#10', 'a cache that cannot grow'],
   ])('%s: %s leaks nothing', async (fault) => {
     const { observation, made, freed, left } = await streamsOf(fault, (model) => [
       ['load', model],
@@ -202,7 +202,7 @@ describe('what a job on the GPU leaves behind', () => {
   })
 
   it('a failure while a cache grows is one of the GPU', async () => {
-    const scene = open('abort=alloc@9')
+    const scene = open('abort=alloc@10')
     const observation = await scene.observe([['load', scene.model], ['transcribe', null, many], TRANSCRIBE])
     expect(errorOf(observation, 'transcribe')).toMatchObject({ reason: 'CONTEXT_POISONED' })
     expect(errorOf(observation, 'transcribe', 1)).toMatchObject({ reason: 'CONTEXT_POISONED' })

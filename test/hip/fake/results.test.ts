@@ -39,8 +39,8 @@ describe.concurrent('values that are not numbers', () => {
     ['words', ['transcribe', null, { language: 'en', timestamps: 'word', beamSize: 1, temperature: 0 }]],
     ['language of a job', ['transcribe', null, { beamSize: 1, temperature: 0 }]],
     ['language', ['detect']],
-    ['live', ['live', 4, { language: 'en', sampleRate: 16_000, format: 'f32le' }]],
-    ['live, with its language', ['live', 4, { sampleRate: 16_000, format: 'f32le' }]],
+    ['live', ['live', 4, { language: 'en', vad: false, sampleRate: 16_000, format: 'f32le' }]],
+    ['live, with its language', ['live', 4, { vad: false, sampleRate: 16_000, format: 'f32le' }]],
   ]
 
   it.each(JOBS)('%s: name the GPU', async (_, job) => {
@@ -77,7 +77,7 @@ describe.concurrent('values that are not numbers', () => {
     const observation = await observe('wrong=SOFT_MAX:nan', (model) => [
       ['load', model],
       ['transcribe', null, { language: 'en', timestamps: 'word', beamSize: 1, temperature: 0 }],
-      ['live', 4, { language: 'en', sampleRate: 16_000, format: 'f32le' }],
+      ['live', 4, { language: 'en', vad: false, sampleRate: 16_000, format: 'f32le' }],
     ])
     expect(errorsOf(observation)).toMatchObject([INVALID, INVALID])
   })
