@@ -22,6 +22,7 @@ import { buildOptions, planHip } from './support/options.mjs'
 import { packageRoot, packageVersion } from './support/package.mjs'
 import { withProgress } from './support/progress.mjs'
 import { BUILD_REPORT_FILE, makeReport, missingOutputs, readReport } from './support/report.mjs'
+import { unseenFolders } from './support/rocm.mjs'
 import { BuildError, isMain, log, run } from './support/script.mjs'
 import { hashSources } from './support/sources-hash.mjs'
 import { requireToolchain } from './support/toolchain.mjs'
@@ -43,13 +44,15 @@ const load = createRequire(import.meta.url)
 export function planBuild(root, env, portable) {
   const options = buildOptions(env, portable)
   const hip = planHip(options, env)
+  const unseen = hip.rocm ? unseenFolders(hip.rocm.root) : []
   const sourcesHash = hashSources(root, {
     ...options,
     hip,
+    unseen,
     version: packageVersion(root),
     napi: load('node-addon-api/package.json').version,
   })
-  return { portable: options.portable, hip, sourcesHash }
+  return { portable: options.portable, hip, unseen, sourcesHash }
 }
 
 /**
@@ -62,7 +65,7 @@ export function planBuild(root, env, portable) {
  * @returns {Promise<BuildReport>}
  */
 export async function build({ root, out, portable: wanted, env = process.env, tell = () => {} }) {
-  const { portable, hip, sourcesHash } = planBuild(root, env, wanted)
+  const { portable, hip, unseen, sourcesHash } = planBuild(root, env, wanted)
   const outputs = join(out, 'Release')
 
   await mkdir(out, { recursive: true })
@@ -75,7 +78,7 @@ export async function build({ root, out, portable: wanted, env = process.env, te
     }
     tell(hip.rocm ? hipAnnouncement(hip) : `without HIP: ${hip.message}`)
     const toolchain = requireToolchain(env)
-    await compile({ root, out, env, toolchain, hip, portable })
+    await compile({ root, out, env, toolchain, hip, unseen, portable })
 
     const configuration = JSON.parse(await readFile(join(out, 'configuration.json'), 'utf8'))
     const report = makeReport({ root, configuration, toolchain, hip, portable, sourcesHash })
@@ -99,9 +102,9 @@ function hipAnnouncement({ gpuTargets, rocm, kernels }) {
 
 /**
  * Configures and compiles once. cmake-js's own `compile` would answer an error with a second build from nothing.
- * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, portable: boolean }} request
+ * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, unseen: string[], portable: boolean }} request
  */
-async function compile({ root, out, env, toolchain, hip, portable }) {
+async function compile({ root, out, env, toolchain, hip, unseen, portable }) {
   await forgetOtherConfiguration(root, out, toolchain, hip)
   // Objects are the same wherever the package lies: ccache may use those of another checkout.
   process.env.CCACHE_BASEDIR ??= root
@@ -126,6 +129,7 @@ async function compile({ root, out, env, toolchain, hip, portable }) {
       WHISPER_HIP_PORTABLE: portable ? 'ON' : 'OFF',
       WHISPER_HIP_ALL_KERNELS: hip.kernels === 'all' ? 'ON' : 'OFF',
       GPU_TARGETS: hip.gpuTargets.join(';'),
+      WHISPER_HIP_ROCM_LIBRARIES: unseen.join(';'),
       ...(hip.rocm ? { CMAKE_PREFIX_PATH: hip.rocm.root } : {}),
     },
   })

@@ -31,6 +31,8 @@ export interface BuildReport {
     gpuTargets: string[]
     /** Which of ggml's GPU kernels are in the module: those that Whisper runs, or all; null without a module. */
     kernels: 'whisper' | 'all' | null
+    /** Folder of the ROCm that the module was compiled with; left out without a module, and by version 0.1. */
+    rocm?: string
   }
   /** First line of the compiler's `--version`. */
   compiler: string
@@ -85,6 +87,7 @@ const isFile: Check = (value) => typeof value === 'string' && /^[\w.+-]+$/.test(
 const isFiles: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isFile)
 const isFileOrNull: Check = (value) => value === null || isFile(value)
 const isKernels: Check = (value) => value === null || value === 'whisper' || value === 'all'
+const isTextIfAny: Check = (value) => value === undefined || isText(value)
 const isReason: Check = (value) => value === 'OK' || value === 'NOT_COMPILED'
 
 const FIELDS: Record<string, Check> = {
@@ -101,6 +104,7 @@ const FIELDS: Record<string, Check> = {
   'hip.hipVersion': isTextOrNull,
   'hip.gpuTargets': isTexts,
   'hip.kernels': isKernels,
+  'hip.rocm': isTextIfAny,
   compiler: isText,
   cmake: isText,
   flags: isText,

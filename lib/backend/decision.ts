@@ -130,5 +130,6 @@ function hipBuild({ hip, built }: BuildReport, addonPath: string): HipBuild {
     module: built.hip === null ? null : join(dirname(addonPath), built.hip),
     hipVersion: hip.hipVersion,
     gpuTargets: hip.gpuTargets,
+    rocm: hip.rocm ?? null,
   }
 }

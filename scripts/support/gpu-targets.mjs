@@ -55,14 +55,18 @@ export function namedTargets(env) {
   return names
 }
 
+/** Chips before Vega, which no ROCm from 6.1 on supports. */
+const TOO_OLD = /^gfx[678]\d\d$/
+
 /**
- * The architectures of the GPUs in this machine.
+ * The architectures of the GPUs in this machine that ROCm supports.
  * @param {string} nodes folder of the kernel's GPU topology
  * @returns {string[]}
  */
 export function cardTargets(nodes = KFD_NODES) {
   const found = readFolder(nodes).map((node) => gfxName(join(nodes, node, 'properties')))
-  return [...new Set(found.filter((name) => name !== null))].sort()
+  const names = found.filter((name) => name !== null)
+  return [...new Set(names.filter((name) => !TOO_OLD.test(name)))].sort()
 }
 
 /**

@@ -78,7 +78,7 @@ export function planHip({ mode }, env, { find = findRocm, cards = cardTargets } 
   const wanted = wantedTargets(named, cards, mode)
   if (!wanted)
     return refuse(
-      `ROCm ${rocm.version} is in ${rocm.root}, but this machine has no AMD GPU: set WHISPER_HIP_TARGETS to compile for ` +
+      `ROCm ${rocm.version} is in ${rocm.root}, but this machine has no AMD GPU that it supports: set WHISPER_HIP_TARGETS to compile for ` +
         'others, e.g. gfx1100, or WHISPER_HIP_BUILD=hip to compile for all common ones.',
     )
   const known = knownTargets(wanted, rocm, env)

@@ -43,6 +43,7 @@ export function makeReport({ root, configuration, toolchain, hip, portable, sour
       hipVersion: configuration.hipVersion || null,
       gpuTargets: hip.gpuTargets,
       kernels: hip.kernels,
+      ...(hipModule !== null && hip.rocm && { rocm: hip.rocm.root }),
     },
     compiler: toolchain.compiler,
     cmake: toolchain.cmakeVersion,

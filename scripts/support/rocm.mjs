@@ -1,7 +1,13 @@
 // @ts-check
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import {
+  isWheel,
+  systemPrefixes,
+  userPrefixes,
+  withSiblings,
+} from '../../lib/backend/preflight/rocm-folders.mjs'
 import { readOsRelease } from './distribution.mjs'
 import { rocmEnvironment, tryCompiler } from './hip-compiler.mjs'
 import { PARTS, rocmAdvice } from './rocm-packages.mjs'
@@ -15,9 +21,24 @@ const MIN_HIP = '6.1'
  * @typedef {{ folder: string, missing: Part[], faults: string[], rocm: Rocm | null }} Finding of one folder
  */
 
+/** The file system as it is. */
+const FILES = {
+  list: readFolder,
+  exists: existsSync,
+  /** @param {string} path */
+  realpath(path) {
+    try {
+      return realpathSync(path)
+    } catch {
+      return null
+    }
+  },
+}
+
 /**
- * Looks for a ROCm installation that can compile the HIP module: `ROCM_PATH` and nothing else when it is set, else
- * /opt/rocm, /opt/rocm/core-*, /opt/rocm-*, /usr, and the folder that `hipconfig` in PATH names.
+ * Looks for a ROCm installation that can compile the HIP module: `ROCM_PATH` and nothing else when it is set, else `HIP_PATH`,
+ * /opt/rocm, /opt/rocm/core-*, /opt/rocm-*, /usr, the folder that `hipconfig` in PATH names, Python packages, and archives
+ * unpacked in the home folder. A folder of one of ROCm's Python packages stands for all of them.
  * @param {NodeJS.ProcessEnv} env
  * @param {string} [opt] where ROCm's folders are
  * @param {string} [usr] the system's own folder
@@ -34,27 +55,42 @@ export function findRocm(env = process.env, opt = '/opt', usr = '/usr') {
   }
   const nearest = findings.sort((a, b) => a.missing.length - b.missing.length)[0]
   const development = /** @type {const} */ (['headers', 'rocblas', 'hipblas'])
-  if (!nearest || development.every((part) => nearest.missing.includes(part)))
-    return { problem: nothingFound(folders, env) }
-  return { problem: describe(nearest) }
+  const isNear = nearest !== undefined && !development.every((part) => nearest.missing.includes(part))
+  if (isNear && !isWheel(nearest.folder)) return { problem: describe(nearest, advice(nearest.missing)) }
+  const wheel = findings.find(({ folder }) => isWheel(folder) && existsSync(folder))
+  return { problem: wheel ? describeWheels(wheel.folder, findings) : nothingFound(folders, env) }
 }
 
 /** @param {string[]} folders @param {NodeJS.ProcessEnv} env */
 function nothingFound(folders, env) {
   const all = /** @type {Part[]} */ (Object.keys(PARTS))
-  const where = env.ROCM_PATH ? `${folders[0]} (from ROCM_PATH)` : folders.join(', ')
-  return `ROCm was not found in ${where}. ${advice(all)}`
+  const named = folderIn(env.ROCM_PATH)
+  if (named) return `ROCm was not found in ${named} (from ROCM_PATH). ${advice(all)}`
+  return `ROCm was not found. ${advice(all)} Looked for in ${folders.join(', ')}.`
 }
 
-/** @param {Finding} finding */
-function describe({ folder, missing, faults }) {
+/**
+ * ROCm from Python packages, of which the development files are one, unpacked by a command of their own.
+ * @param {string} wheel
+ * @param {Finding[]} findings
+ */
+function describeWheels(wheel, findings) {
+  const packages = dirname(wheel)
+  const packed = ['_devel.tar.xz', '_devel.tar'].some((name) =>
+    existsSync(join(packages, 'rocm_sdk_devel', name)),
+  )
+  if (packed) return `The development files of ROCm in ${packages} are not unpacked yet. Run: rocm-sdk init`
+  const how = 'Install with: pip install "rocm[libraries,devel]" && rocm-sdk init'
+  const devel = findings.find(({ folder }) => basename(folder).startsWith('_rocm_sdk_devel'))
+  return devel ? describe(devel, how) : `The ROCm in ${wheel} is without development files. ${how}`
+}
+
+/** @param {Finding} finding @param {string} how what brings the missing parts */
+function describe({ folder, missing, faults }, how) {
   const sentences = [...faults]
   if (missing.length > 0) {
     const parts = missing.map((part) => PARTS[part])
-    sentences.push(
-      `ROCm in ${folder} lacks ${parts.join(', ').replace(/, ([^,]*)$/, ' and $1')}.`,
-      advice(missing),
-    )
+    sentences.push(`ROCm in ${folder} lacks ${parts.join(', ').replace(/, ([^,]*)$/, ' and $1')}.`, how)
   }
   return sentences.join(' ')
 }
@@ -64,19 +100,23 @@ const advice = (parts) => rocmAdvice(parts, readOsRelease(), process.getuid?.() 
 
 /** @param {NodeJS.ProcessEnv} env @param {string} opt @param {string} usr */
 function rocmFolders(env, opt, usr) {
-  if (env.ROCM_PATH) return [env.ROCM_PATH.replace(/(.)\/+$/, '$1')]
-  /** @param {string} folder @param {string} prefix newest version first */
-  const versions = (folder, prefix) =>
-    readFolder(folder)
-      .filter((name) => name.startsWith(prefix))
-      .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
-      .map((name) => join(folder, name))
-  const rocm = join(opt, 'rocm')
-  const folders = [rocm, ...versions(rocm, 'core-'), ...versions(opt, 'rocm-'), usr]
+  const named = folderIn(env.ROCM_PATH)
+  if (named) return withSiblings(FILES, named)
+  const hip = folderIn(env.HIP_PATH)
   const hipconfig = findProgram('hipconfig', env)
-  const named = hipconfig && firstLine(hipconfig, ['--rocmpath'], env)
-  return named && !folders.includes(named) ? [...folders, named] : folders
+  const told = hipconfig && firstLine(hipconfig, ['--rocmpath'], env)
+  const folders = [
+    ...(hip && existsSync(hip) ? withSiblings(FILES, hip) : []),
+    ...systemPrefixes(FILES, opt),
+    usr,
+    ...(told ? withSiblings(FILES, told) : []),
+    ...userPrefixes(FILES, env),
+  ]
+  return [...new Set(folders)]
 }
+
+/** @param {string | undefined} value of a variable; a blank one counts as not set */
+const folderIn = (value) => value?.trim().replace(/(.)\/+$/, '$1') || null
 
 /**
  * @param {string} folder
@@ -98,7 +138,7 @@ function examine(folder, env) {
   const compiler = findCompiler(folder, env)
   if (!compiler) {
     missing.push('compiler')
-    if (env.HIPCXX) faults.push(`HIPCXX names ${env.HIPCXX}, which is not a program.`)
+    if (env.HIPCXX?.trim()) faults.push(`HIPCXX names ${env.HIPCXX}, which is not a program.`)
   } else if (!missing.includes('headers')) {
     const { verdict, message } = tryCompiler({ root: folder, compiler }, env)
     if (verdict === 'devicelibs' || verdict === 'headers') missing.push(verdict)
@@ -121,7 +161,7 @@ function examine(folder, env) {
 
 /** @param {string} folder @param {NodeJS.ProcessEnv} env */
 function findCompiler(folder, env) {
-  if (env.HIPCXX) return findProgram(env.HIPCXX, env)
+  if (env.HIPCXX?.trim()) return findProgram(env.HIPCXX.trim(), env)
   const hipconfig = findProgram(join(folder, 'bin', 'hipconfig'), env)
   const named = hipconfig && firstLine(hipconfig, ['--hipclangpath'], rocmEnvironment(folder, env))
   const inside = ['lib/llvm/bin/clang++', 'llvm/bin/clang++', 'bin/amdclang++'].map((path) =>
@@ -150,6 +190,30 @@ function hipVersion(folder, env) {
   const hipconfig = findProgram(join(folder, 'bin/hipconfig'), env)
   const told = hipconfig && firstLine(hipconfig, ['--version'], rocmEnvironment(folder, env))
   return told?.match(/\d+\.\d+(\.\d+)?/)?.[0] ?? null
+}
+
+const LIBRARY = /^lib(amdhip64|rocblas|hipblas)\.so/
+const OF_THE_LOADER = /^(\/usr)?\/lib(64)?(\/[\w-]+-linux-gnu)?$/
+
+/**
+ * Folders of a ROCm's libraries in which the loader does not look: the HIP module has to remember them.
+ * @param {string} root
+ * @param {string} [cache] the loader's cache
+ */
+export function unseenFolders(root, cache = '/etc/ld.so.cache') {
+  const known = existsSync(cache) ? readFileSync(cache, 'latin1') : ''
+  /** @param {string} folder */
+  const isSeen = (folder) => OF_THE_LOADER.test(folder) || known.includes(`${folder}/libamdhip64.so`)
+  const folders = [root, ...withSiblings(FILES, root)].flatMap((prefix) => [
+    join(prefix, 'lib'),
+    join(prefix, 'lib64'),
+  ])
+  return [...new Set(folders)].filter(
+    (folder) =>
+      readFolder(folder).some((name) => LIBRARY.test(name)) &&
+      !isSeen(folder) &&
+      !isSeen(FILES.realpath(folder) ?? folder),
+  )
 }
 
 /** @param {string} program @param {string[]} args @param {NodeJS.ProcessEnv} env */

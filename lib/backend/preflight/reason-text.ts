@@ -53,6 +53,8 @@ export type Situation =
   | 'blocked at boot'
   | 'blocked in modprobe.d'
   | 'not by hand'
+  | 'installed in part'
+  | 'Python packages'
   | 'old archive'
   | 'other archive'
   | 'unreadable'

@@ -2,7 +2,7 @@ import { basename, dirname, join } from 'node:path'
 import { readSymbols } from './elf.ts'
 import { isFailure } from './failure.ts'
 import { type BadFile, type Library, Loader } from './loader.ts'
-import { candidateFolders } from './rocm-folders.ts'
+import { candidateFolders } from './rocm-folders.mjs'
 import type { Sysroot } from './sysroot.ts'
 
 /** A library that the loader would not find. */
@@ -86,7 +86,7 @@ export function findRuntime(
     }
   }
 
-  const candidates = candidateFolders(root, environment, built)
+  const candidates = byContent(root, candidateFolders(root, environment, built), absent)
   const all = absent.map((library) => describeAbsent(loader, candidates, library))
   const hip = [...found].find(([soname]) => soname.startsWith('libamdhip64.'))?.[1]
   return {
@@ -137,6 +137,13 @@ interface Absent {
   soname: string
   by: Library
   bad: readonly BadFile[]
+}
+
+/** Folders that have most of what is missing first: one folder is easier to show to the loader than two. */
+function byContent(root: Sysroot, folders: readonly string[], absent: readonly Absent[]): string[] {
+  const count = (folder: string) => absent.filter(({ soname }) => root.exists(join(folder, soname))).length
+  const counts = new Map(folders.map((folder) => [folder, count(folder)]))
+  return [...folders].sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0))
 }
 
 /** Damaged is what the loader met, and else what lies where ROCm is installed to. */

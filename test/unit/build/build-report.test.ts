@@ -68,7 +68,7 @@ describe('readBuildReport', () => {
     write(withHip)
     expect(readBuildReport(folder)).toMatchObject({
       built: { hip: 'libggml-hip.so' },
-      hip: { built: true, reason: 'OK', gpuTargets: ['gfx1100'], kernels: 'whisper' },
+      hip: { built: true, reason: 'OK', gpuTargets: ['gfx1100'], kernels: 'whisper', rocm: '/opt/rocm' },
     })
   })
 

@@ -141,7 +141,7 @@ describe('without a module', () => {
     expect(plan('auto', {})).toMatchObject({
       build: false,
       message: expect.stringMatching(
-        /^ROCm 6\.4\.43484 is in .*, but this machine has no AMD GPU: set WHISPER_HIP_TARGETS/,
+        /^ROCm 6\.4\.43484 is in .*, but this machine has no AMD GPU that it supports: set WHISPER_HIP_TARGETS/,
       ),
     })
   })

@@ -66,7 +66,7 @@ describe('findRocm', () => {
 
   it('names all places and what to install when there is nothing', () => {
     expect(problem()).toMatch(
-      /^ROCm was not found in .*opt\/rocm, .*usr\. Install .*rocblas.*amdrocm-core-sdk/,
+      /^ROCm was not found\. Install .*rocblas.*amdrocm-core-sdk.* Looked for in .*opt\/rocm, .*usr\.$/,
     )
   })
 

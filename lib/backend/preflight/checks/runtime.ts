@@ -4,6 +4,7 @@ import type { Finding } from '../finding.ts'
 import type { Gpu } from '../gpus.ts'
 import { finding, label, type Machine } from '../machine.ts'
 import type { Situation } from '../reason-text.ts'
+import { isWheel } from '../rocm-folders.mjs'
 import { isRecentRocm } from '../rocm-releases.mjs'
 import type { MissingLibrary, Mixture } from '../runtime.ts'
 import { hasKernels, listKernels } from '../tensile.ts'
@@ -48,13 +49,23 @@ function missingFinding(first: MissingLibrary, machine: Machine): Finding {
   const names = runtime?.missing.map(({ soname }) => soname).join(', ')
   const by = first.neededBy === module?.library.path ? 'the HIP module' : first.neededBy
   if (first.elsewhere !== null) {
-    const folder = dirname(first.elsewhere)
+    const place = dirname(first.elsewhere)
+    const folders = new Set(
+      runtime?.missing.flatMap(({ elsewhere }) => (elsewhere ? dirname(elsewhere) : [])),
+    )
+    const nowhere =
+      runtime?.missing.flatMap(({ soname, elsewhere }) => (elsewhere === null ? soname : [])) ?? []
+    const rest = nowhere.length === 0 ? '' : `; nowhere is ${nowhere.join(', ')}`
+    const situations: Situation[] = ['installed elsewhere']
+    if (runtime?.cacheIsOld) situations.push('cache is old')
+    if (nowhere.length > 0) situations.push('installed in part')
+    if (isWheel(dirname(place))) situations.push('Python packages')
     return finding(
       machine,
       'HIP_RUNTIME_MISSING',
-      `The loader does not find ${first.soname}, which ${by} needs, although it is in ${folder}`,
-      ['installed elsewhere', ...(runtime?.cacheIsOld ? (['cache is old'] as const) : [])],
-      { folder },
+      `The loader does not find ${first.soname}, which ${by} needs, although it is in ${place}${rest}`,
+      situations,
+      { folder: [...folders].join(':') },
     )
   }
   const install = installCommand(distribution, runtime?.wanted ?? [])

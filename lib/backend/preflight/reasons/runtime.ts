@@ -9,6 +9,14 @@ export const runtimeReasons = {
       'ROCm is not installed, is installed in part, or is in a folder where the loader does not look, such as `/opt/rocm/core-7.14/lib`.',
     advice: [
       {
+        when: ['installed in part', 'Python packages'],
+        text: 'Install the libraries of that ROCm too: pip install "rocm[libraries]"',
+      },
+      {
+        when: ['installed in part', '!Python packages'],
+        text: 'Install the rest of that ROCm too: rocBLAS and hipBLAS',
+      },
+      {
         when: ['installed elsewhere', 'cache is old'],
         text: "The folder is in /etc/ld.so.conf: bring the loader's cache up to date with: sudo ldconfig",
       },
@@ -17,8 +25,12 @@ export const runtimeReasons = {
         text: 'Show the loader the folder, before Node starts: export LD_LIBRARY_PATH={folder}',
       },
       {
-        when: ['installed elsewhere', '!cache is old'],
+        when: ['installed elsewhere', '!cache is old', '!Python packages'],
         text: 'Or for all programs: echo {folder} | sudo tee /etc/ld.so.conf.d/rocm.conf && sudo ldconfig',
+      },
+      {
+        when: ['installed elsewhere', '!cache is old'],
+        text: `Or compile the module again, which then remembers the folder: ${BUILD_MODULE}`,
       },
       { when: ['!installed elsewhere', '!container'], text: 'Install the libraries: {install}' },
       { when: ['!installed elsewhere', 'container'], text: 'Put the libraries into the image: {install}' },
