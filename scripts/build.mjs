@@ -21,7 +21,14 @@ import { withLock } from './support/lock.mjs'
 import { buildOptions, planHip } from './support/options.mjs'
 import { packageRoot, packageVersion } from './support/package.mjs'
 import { withProgress } from './support/progress.mjs'
-import { BUILD_REPORT_FILE, makeReport, missingOutputs, readReport } from './support/report.mjs'
+import {
+  BUILD_REPORT_FILE,
+  damagedOutputs,
+  hashOutputs,
+  makeReport,
+  missingOutputs,
+  readReport,
+} from './support/report.mjs'
 import { unseenFolders } from './support/rocm.mjs'
 import { BuildError, isMain, log, run } from './support/script.mjs'
 import { hashSources } from './support/sources-hash.mjs'
@@ -72,9 +79,16 @@ export async function build({ root, out, portable: wanted, env = process.env, te
   const onWait = () => tell(`another process is building in ${out}; waiting for it`)
   return withLock(out, onWait, async () => {
     const previous = await readReport(outputs)
-    if (previous?.sourcesHash === sourcesHash && missingOutputs(outputs, previous).length === 0) {
+    const damaged = previous === null ? [] : damagedOutputs(outputs, previous)
+    const isWhole = previous !== null && damaged.length + missingOutputs(outputs, previous).length === 0
+    if (isWhole && previous.sourcesHash === sourcesHash) {
       tell(`${outputs} is up to date`)
       return previous
+    }
+    // A file that is newer than its sources would be taken for whole.
+    for (const name of damaged) {
+      tell(`${join(outputs, name)} is damaged; making it again`)
+      await rm(join(outputs, name))
     }
     tell(hip.rocm ? hipAnnouncement(hip) : `without HIP: ${hip.message}`)
     const toolchain = requireToolchain(env)
@@ -88,6 +102,7 @@ export async function build({ root, out, portable: wanted, env = process.env, te
     if (missing.length > 0)
       throw new BuildError(`The build ended without ${missing.join(', ')} in ${outputs}.`)
     await removeOthers(outputs, report)
+    report.sha256 = hashOutputs(outputs, report)
     await writeReport(outputs, report)
     return report
   })

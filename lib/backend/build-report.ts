@@ -42,6 +42,8 @@ export interface BuildReport {
   portable: boolean
   /** sha256 over the sources and options of the build. */
   sourcesHash: string
+  /** sha256 of each file that was built; left out by version 0.1. */
+  sha256?: Record<string, string>
 }
 
 /**

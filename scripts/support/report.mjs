@@ -1,5 +1,6 @@
 // @ts-check
-import { existsSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { packageVersion } from './package.mjs'
@@ -65,12 +66,35 @@ export async function readReport(folder) {
   }
 }
 
+/** @param {BuildReport} report names of the outputs */
+const outputsOf = ({ built }) => [built.addon, built.base, ...built.cpu, ...(built.hip ? [built.hip] : [])]
+
 /**
  * @param {string} folder
  * @param {BuildReport} report
  * @returns {string[]} outputs that the report names and the folder lacks
  */
-export function missingOutputs(folder, { built }) {
-  const names = [built.addon, built.base, ...built.cpu, ...(built.hip ? [built.hip] : [])]
-  return names.filter((name) => !existsSync(join(folder, name)))
-}
+export const missingOutputs = (folder, report) =>
+  outputsOf(report).filter((name) => !existsSync(join(folder, name)))
+
+/**
+ * sha256 of the outputs by their names, to know them again.
+ * @param {string} folder
+ * @param {BuildReport} report
+ * @returns {Record<string, string>}
+ */
+export const hashOutputs = (folder, report) =>
+  Object.fromEntries(outputsOf(report).map((name) => [name, sha256(join(folder, name))]))
+
+/**
+ * @param {string} folder
+ * @param {BuildReport} report
+ * @returns {string[]} outputs that are not what was built: damaged, or of another build
+ */
+export const damagedOutputs = (folder, report) =>
+  Object.entries(report.sha256 ?? {}).flatMap(([name, hash]) =>
+    existsSync(join(folder, name)) && sha256(join(folder, name)) !== hash ? [name] : [],
+  )
+
+/** @param {string} path */
+const sha256 = (path) => createHash('sha256').update(readFileSync(path)).digest('hex')

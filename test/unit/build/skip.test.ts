@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { build, planBuild } from '../../../scripts/build.mjs'
+import { hashOutputs } from '../../../scripts/support/report.mjs'
 
 /** A package with nothing to compile; PATH is empty, so that a build that does not skip says what it misses. */
 let root: string
@@ -59,6 +60,22 @@ describe('a second build', () => {
     pretendBuilt()
     change()
     await expect(run()).rejects.toThrow(/No C\+\+ compiler was found/)
+  })
+
+  it.each([
+    ['cut short', ''],
+    ['another one of the same size', 'other'],
+  ])('makes an output again that is %s', async (_kind, content) => {
+    pretendBuilt()
+    const path = join(outputs(), 'libggml-cpu.so')
+    writeFileSync(path, 'whole')
+    const report = JSON.parse(readFileSync(join(outputs(), 'build-report.json'), 'utf8'))
+    report.sha256 = hashOutputs(outputs(), report)
+    writeFileSync(join(outputs(), 'build-report.json'), JSON.stringify(report))
+    await run()
+    writeFileSync(path, content)
+    await expect(run()).rejects.toThrow(/No C\+\+ compiler was found/)
+    expect(existsSync(path)).toBe(false)
   })
 
   it.each([{ CXXFLAGS: '-O1' }, { WHISPER_HIP_PORTABLE: '1' }, { WHISPER_HIP_BUILD: 'auto' }])(

@@ -16,7 +16,7 @@ export const buildReasons = {
       'ROCm was not found when the addon was built, or the build was for the CPU (`WHISPER_HIP_BUILD=cpu`). The build report beside the addon says which; `backendInfo().message` repeats it.',
     advice: [
       {
-        text: `Install ROCm 6.1 or newer with its development files (AMD's page ${GUIDE}), then compile the module: ${BUILD_MODULE}`,
+        text: `Install ROCm 6.1 or newer with its development files, as AMD's page ${GUIDE} says, then compile the module: ${BUILD_MODULE}`,
       },
       { text: USE_CPU },
     ],
