@@ -91,7 +91,7 @@ describe('doctor --run', () => {
       cpu: { text: 'This is number 0.', stats: { backend: 'cpu', gpuNodes: 0 } },
       comparison: { verdict: 'same', wordErrorRate: 0, differences: [] },
     })
-    expect(run.comparison.largestProbabilityDifference).toBeLessThan(0.01)
+    expect(run.comparison.probabilityDifference).toBeLessThan(0.01)
   })
 
   it('says of a recording that cannot be read that it is no fault of the GPU', async () => {

@@ -22,7 +22,8 @@ const BOUND = 1 / 20
 export function compareTexts(gpu: string, cpu: string): Comparison {
   const [ours, right] = [gpu.trim(), cpu.trim()]
   if (ours === right) return { verdict: 'same', wordErrorRate: 0, differences: [] }
-  const edits = align(wordsOf(ours), wordsOf(right))
+  const pairs = align(wordsOf(ours), wordsOf(right), (our, right) => our === right)
+  const edits = pairs.map(([gpu, cpu]) => ({ gpu: gpu ?? '', cpu: cpu ?? '' }))
   const wordErrorRate =
     edits.filter((edit) => edit.gpu !== edit.cpu).length / Math.max(1, wordsOf(right).length)
   const differs = wordErrorRate > BOUND || ours === '' || right === ''
@@ -35,29 +36,35 @@ function wordsOf(text: string): string[] {
   return [...segments].flatMap(({ segment, isWordLike }) => (isWordLike ? segment.toLowerCase() : []))
 }
 
-/** The least edits, as pairs of words; '' stands for none. */
-function align(gpu: readonly string[], cpu: readonly string[]): Difference[] {
-  const columns = cpu.length + 1
-  const costs = new Uint32Array((gpu.length + 1) * columns)
+/**
+ * Brings two sequences together with the least edits (Levenshtein).
+ * @returns pairs in order; null stands for nothing on that side
+ */
+export function align<Ours, Right>(
+  ours: readonly Ours[],
+  right: readonly Right[],
+  isEqual: (our: Ours, right: Right) => boolean,
+): [Ours | null, Right | null][] {
+  const columns = right.length + 1
+  const costs = new Uint32Array((ours.length + 1) * columns)
   const cost = (row: number, column: number) => costs[row * columns + column] as number
+  const differ = (row: number, column: number) =>
+    Number(!isEqual(ours[row - 1] as Ours, right[column - 1] as Right))
   const ways = (row: number, column: number) => [
-    row > 0 && column > 0 ? cost(row - 1, column - 1) + Number(gpu[row - 1] !== cpu[column - 1]) : Infinity,
+    row > 0 && column > 0 ? cost(row - 1, column - 1) + differ(row, column) : Infinity,
     row > 0 ? cost(row - 1, column) + 1 : Infinity,
     column > 0 ? cost(row, column - 1) + 1 : Infinity,
   ]
-  for (let row = 0; row <= gpu.length; row++)
+  for (let row = 0; row <= ours.length; row++)
     for (let column = 0; column < columns; column++)
       if (row + column > 0) costs[row * columns + column] = Math.min(...ways(row, column))
 
-  const edits: Difference[] = []
-  for (let row = gpu.length, column = cpu.length; row + column > 0; ) {
+  const pairs: [Ours | null, Right | null][] = []
+  for (let row = ours.length, column = right.length; row + column > 0; ) {
     const way = ways(row, column).indexOf(cost(row, column))
-    edits.push({
-      gpu: way === 2 ? '' : (gpu[--row] as string),
-      cpu: way === 1 ? '' : (cpu[--column] as string),
-    })
+    pairs.push([way === 2 ? null : (ours[--row] as Ours), way === 1 ? null : (right[--column] as Right)])
   }
-  return edits.reverse()
+  return pairs.reverse()
 }
 
 /** Neighbouring edits as one difference, so that it reads as people would say it. */

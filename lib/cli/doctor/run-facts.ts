@@ -21,7 +21,7 @@ export function runSection({ message, problem, model, recording, gpu, cpu, compa
   if (gpu !== null) lines.push(...half('GPU', gpu))
   if (cpu !== null) lines.push(...half('CPU', cpu))
   if (comparison !== null) {
-    const { differences, wordErrorRate, largestProbabilityDifference: difference } = comparison
+    const { differences, wordErrorRate, probabilityDifference: difference } = comparison
     if (differences.length > 0)
       lines.push(`words that differ: ${(100 * wordErrorRate).toFixed(1)} % (5 % are allowed)`)
     for (const { gpu, cpu } of differences.slice(0, MOST_DIFFERENCES))
@@ -29,7 +29,7 @@ export function runSection({ message, problem, model, recording, gpu, cpu, compa
     if (differences.length > MOST_DIFFERENCES)
       lines.push(`  and ${differences.length - MOST_DIFFERENCES} more`)
     if (difference !== null)
-      lines.push(`probabilities of the tokens differ by ${difference.toPrecision(2)} at most`)
+      lines.push(`probabilities of the tokens differ by ${difference.toPrecision(2)} on average`)
   }
   lines.push(...advice.map((line) => `- ${line}`))
   return { title: 'A transcription on the GPU and on the CPU', lines }

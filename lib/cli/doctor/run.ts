@@ -11,7 +11,7 @@ import {
 } from '../../index.ts'
 import { showLoading } from '../load-progress.ts'
 import type { Progress } from '../progress.ts'
-import { type Comparison, compareTexts } from './compare-words.ts'
+import { align, type Comparison, compareTexts } from './compare-words.ts'
 
 /** A recording transcribed on the GPU and on the CPU, and what came of it. */
 export interface Run {
@@ -25,7 +25,7 @@ export interface Run {
   model: { name: string; parameters: number; weightType: string; weightBytes: number } | null
   gpu: Half | null
   cpu: Half | null
-  comparison: (Comparison & { largestProbabilityDifference: number | null }) | null
+  comparison: (Comparison & { probabilityDifference: number | null }) | null
 }
 
 /** What came of one of the two. */
@@ -80,7 +80,7 @@ export async function runOnBoth(request: RunRequest): Promise<Run> {
   }
   const comparison = {
     ...compareTexts(ours.half.text, right.half.text),
-    largestProbabilityDifference: largestDifference(ours.result, right.result),
+    probabilityDifference: probabilityDifference(ours.result, right.result),
   }
   return { ...known, gpu: ours.half, comparison, ...judge(ours.half, right.half, comparison) }
 }
@@ -157,10 +157,14 @@ function judge(ours: Half, right: Half, { verdict, wordErrorRate }: Comparison):
   ])
 }
 
-/** Of tokens that both chose. Null where the tokens are others. */
-function largestDifference(ours: TranscriptionResult, right: TranscriptionResult): number | null {
+/** Mean of the tokens that both chose, in the same place. Null where there are none. */
+function probabilityDifference(ours: TranscriptionResult, right: TranscriptionResult): number | null {
   const tokens = ({ segments }: TranscriptionResult) => segments.flatMap(({ tokens }) => tokens)
-  const [a, b] = [tokens(ours), tokens(right)]
-  if (a.length !== b.length || a.length === 0 || a.some(({ id }, i) => id !== b[i]?.id)) return null
-  return Math.max(...a.map(({ probability }, i) => Math.abs(probability - (b[i]?.probability ?? 0))))
+  const pairs = align(tokens(ours), tokens(right), (a, b) => a.id === b.id)
+  const differences = pairs.flatMap(([a, b]) =>
+    a === null || b === null || a.id !== b.id ? [] : [Math.abs(a.probability - b.probability)],
+  )
+  return differences.length === 0
+    ? null
+    : differences.reduce((sum, difference) => sum + difference) / differences.length
 }
