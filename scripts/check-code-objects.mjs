@@ -4,7 +4,7 @@
  * Checks the HIP module against the ROCm runtime of this system: `node scripts/check-code-objects.mjs [MODULE TARGET…]`
  * (default: what is built here). Every bundle of device code that the module registers is unpacked by the libamd_comgr
  * that the runtime would load, with comgr's cache on and empty, for every target. What comes out must be what is in the
- * file, with the kernels that the host code launches. Needs no GPU, but the module's libraries, comgr's header and a C++
+ * file, with the kernels that the host code launches where the runtime looks for them. Needs no GPU, but the module's libraries, comgr's header and a C++
  * compiler.
  */
 import { spawnSync } from 'node:child_process'

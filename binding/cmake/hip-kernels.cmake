@@ -79,7 +79,8 @@ if(WHISPER_HIP_HIP)
   if(HAVE_NO_OFFLOAD_COMPRESS)
     target_compile_options(ggml-hip PRIVATE $<$<COMPILE_LANGUAGE:HIP>:--no-offload-compress>)
   endif()
-  # Each code object's own symbol table, which HIP does not read: a fifth of the module.
-  target_compile_options(ggml-hip PRIVATE "$<$<COMPILE_LANGUAGE:HIP>:SHELL:-Xoffload-linker --strip-all>")
+  # Nine local symbols for each kernel, which tell the linker of its registers. The others stay: ROCr finds the kernels by
+  # the symbol table of a code object, not by its dynamic one.
+  target_compile_options(ggml-hip PRIVATE "$<$<COMPILE_LANGUAGE:HIP>:SHELL:-Xoffload-linker --discard-all>")
   target_link_options(ggml-hip PRIVATE LINKER:-z,defs) # a kernel that is neither there nor in left_out.cpp
 endif()

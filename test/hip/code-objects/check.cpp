@@ -14,6 +14,7 @@
 
 #include "bundle.h"
 #include "comgr.h"
+#include "kernels.h"
 #include "registered.h"
 
 namespace {
@@ -73,7 +74,7 @@ class Check {
     }
     if (unpacked.empty())
       return problem("gives no code for " + target);
-    const std::vector<std::string> missing = comgr_.missing_kernels(unpacked, kernels);
+    const std::vector<std::string> missing = missing_kernels(unpacked, kernels);
     if (!missing.empty())
       problem("is unpacked for " + target + " without the kernel " + demangled(missing.front()) + " and " +
               std::to_string(missing.size() - 1) + " more of " + std::to_string(kernels.size()));

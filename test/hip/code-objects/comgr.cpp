@@ -103,18 +103,3 @@ Bytes Comgr::look_up(Bytes bundle, const std::string& target) const {
     return {bundle.data, 0};
   return {bundle.data + info.offset, info.size};
 }
-
-std::vector<std::string> Comgr::missing_kernels(const std::vector<char>& code_object,
-                                                const std::vector<std::string>& kernels) const {
-  amd_comgr_data_t data;
-  require(COMGR(create_data)(AMD_COMGR_DATA_KIND_EXECUTABLE, &data), "make data");
-  require(COMGR(set_data)(data, code_object.size(), code_object.data()), "take a code object");
-  std::vector<std::string> missing;
-  for (const std::string& kernel : kernels) {
-    amd_comgr_symbol_t symbol;
-    if (COMGR(symbol_lookup)(data, (kernel + ".kd").c_str(), &symbol) != AMD_COMGR_STATUS_SUCCESS)
-      missing.push_back(kernel);
-  }
-  COMGR(release_data)(data);
-  return missing;
-}

@@ -17,10 +17,6 @@ class Comgr {
   // Where a target's code object is, as HIP asks for uncompressed bundles. No bytes when there is none.
   Bytes look_up(Bytes bundle, const std::string& target) const;
 
-  // Which of these kernels a code object does not have.
-  std::vector<std::string> missing_kernels(const std::vector<char>& code_object,
-                                           const std::vector<std::string>& kernels) const;
-
   // Path of the library.
   std::string path() const;
 

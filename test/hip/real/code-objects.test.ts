@@ -29,7 +29,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function library(name: string, flag: string): string {
+function library(name: string, ...flags: string[]): string {
   const rocm = findRocm()
   if ('problem' in rocm) throw new Error(rocm.problem)
   const compile = (...args: string[]) =>
@@ -38,7 +38,7 @@ function library(name: string, flag: string): string {
     const path = join(folder, `${name}-${index}`)
     writeFileSync(`${path}.hip`, `#include <hip/hip_runtime.h>\n${source}\n`)
     const architectures = TARGETS.map((target) => `--offload-arch=${target}`)
-    compile('-x', 'hip', ...architectures, '-O1', '-fPIC', flag, '-c', `${path}.hip`, '-o', `${path}.o`)
+    compile('-x', 'hip', ...architectures, '-O1', '-fPIC', ...flags, '-c', `${path}.hip`, '-o', `${path}.o`)
     return `${path}.o`
   })
   const path = join(folder, `lib${name}.so`)
@@ -68,6 +68,16 @@ describe('the check of code objects', () => {
     expect(problems).toEqual([
       'bundle 1 (doubled) has no code for gfx1201',
       'bundle 2 (shifted) has no code for gfx1201',
+    ])
+  })
+
+  it('names the kernels that are not in the symbol table, where the ROCm runtime looks for them', () => {
+    const stripped = library('stripped', '--no-offload-compress', '-Xoffload-linker', '--strip-all')
+    expect(checkCodeObjects(stripped, TARGETS).problems).toEqual([
+      'bundle 1 (doubled) is unpacked for gfx1100 without the kernel doubled and 0 more of 1',
+      'bundle 1 (doubled) is unpacked for gfx90a without the kernel doubled and 0 more of 1',
+      'bundle 2 (shifted) is unpacked for gfx1100 without the kernel shifted and 1 more of 2',
+      'bundle 2 (shifted) is unpacked for gfx90a without the kernel shifted and 1 more of 2',
     ])
   })
 
