@@ -156,11 +156,10 @@ function installation({ folder, version, chosen, usable, problem }: RocmInstalla
 }
 
 function kernel({ driver, firmware, deviceNodes, user, container, rootless, wsl }: Machine): Section {
-  const version = driver.version === null ? 'of the kernel' : `version ${driver.version}`
   return {
     title: 'Driver and devices',
     lines: [
-      driver.loaded ? `driver amdgpu ${version}` : 'the driver amdgpu is not loaded',
+      driver === null ? 'the driver amdgpu is not loaded' : driverOf(driver),
       ...firmware.flatMap(firmwareOf),
       ...deviceNodes.map(node),
       `user ${user.name ?? user.uid}, groups ${user.groups.map(nameOf).join(', ')}`,
@@ -170,6 +169,10 @@ function kernel({ driver, firmware, deviceNodes, user, container, rootless, wsl 
       ...(wsl === null ? [] : [`Windows Subsystem for Linux ${wsl}`]),
     ],
   }
+}
+
+function driverOf({ version, origin }: NonNullable<Machine['driver']>): string {
+  return `driver amdgpu ${origin === 'kernel' ? 'of the kernel ' : ''}${version ?? 'of unknown version'}`
 }
 
 /** The parts that decide about computing; `--json` has all. */

@@ -25,8 +25,8 @@ export interface Machine {
   wsl: 1 | 2 | null
   user: { name: string | null; uid: number; groups: readonly Group[] }
   deviceNodes: readonly DeviceNode[]
-  /** The kernel's driver for GPUs of AMD; the version is null for the one that is part of the kernel. */
-  driver: { loaded: boolean; version: string | null }
+  /** The driver amdgpu: one that was installed beside the kernel has a version of its own, else it is the kernel's; null: not loaded. */
+  driver: { version: string | null; origin: 'kernel' | 'package' } | null
   firmware: readonly Firmware[]
   cache: { folder: string | null; writable: boolean; problem: string | null }
   /** Variables of this library, of ROCm and of the loader, as they are set. */
@@ -85,7 +85,7 @@ export function readMachine(info: BackendInfo, environment: NodeJS.ProcessEnv): 
         member: stat !== null && identity.groups.has(stat.gid),
       }
     }),
-    driver: { loaded: root.exists('/sys/module/amdgpu'), version: root.line('/sys/module/amdgpu/version') },
+    driver: readDriver(root),
     firmware: readFirmware(
       root,
       info.devices.map(({ pciId }) => pciId),
@@ -116,6 +116,12 @@ function kernelOf(root: Sysroot): string | null {
     /^Linux version (\S+)/.exec(root.line('/proc/version') ?? '')?.[1] ??
     (root.isMade ? null : release())
   )
+}
+
+function readDriver(root: Sysroot): Machine['driver'] {
+  const own = root.line('/sys/module/amdgpu/version')
+  if (own !== null) return { version: own, origin: 'package' }
+  return root.exists('/sys/module/amdgpu') ? { version: kernelOf(root), origin: 'kernel' } : null
 }
 
 /** The device of computing, also where it is missing, and all that are there of the cards. */

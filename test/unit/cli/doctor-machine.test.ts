@@ -70,11 +70,11 @@ describe('the machine of a report', () => {
   })
 
   it('has the driver, of the kernel or from elsewhere', () => {
-    expect(read().driver).toEqual({ loaded: true, version: null })
+    expect(read().driver).toEqual({ version: '6.12.0-amd64', origin: 'kernel' })
     machine.file('/sys/module/amdgpu/version', '6.10.5\n')
-    expect(read().driver).toEqual({ loaded: true, version: '6.10.5' })
+    expect(read().driver).toEqual({ version: '6.10.5', origin: 'package' })
     machine.remove('/sys/module/amdgpu')
-    expect(read().driver).toEqual({ loaded: false, version: null })
+    expect(read().driver).toBeNull()
   })
 
   it('has the firmware of each card, from where it can be read', () => {
