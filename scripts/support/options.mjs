@@ -15,6 +15,8 @@ import { BuildError } from './script.mjs'
  * @property {'whisper' | 'all' | null} kernels which of ggml's GPU kernels are compiled
  */
 
+const FOR_OTHERS = 'To compile for the GPUs of other machines: npx whisper-hip build --hip'
+
 const VARIABLES = ['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'HIPCXX']
 const CPU_FEATURES = /^(sse4_2|avx.*|bmi2|fma|f16c)$/
 
@@ -74,12 +76,14 @@ export function planHip({ mode }, env, { find = findRocm, cards = cardTargets } 
     return without(problem)
   }
   const rocm = find(env)
+  // Most machines without ROCm have no use for it: they are not told how to install it.
+  if ('problem' in rocm && mode === 'auto' && wantedTargets(named, cards, mode) === null)
+    return without(`No AMD GPU and no ROCm were found when this was built. ${FOR_OTHERS}`)
   if ('problem' in rocm) return refuse(rocm.problem)
   const wanted = wantedTargets(named, cards, mode)
   if (!wanted)
     return refuse(
-      `ROCm ${rocm.version} is in ${rocm.root}, but this machine has no AMD GPU that it supports: set WHISPER_HIP_TARGETS to compile for ` +
-        'others, e.g. gfx1100, or WHISPER_HIP_BUILD=hip to compile for all common ones.',
+      `ROCm ${rocm.version} is in ${rocm.root}, but this machine has no AMD GPU that it supports. ${FOR_OTHERS}`,
     )
   const known = knownTargets(wanted, rocm, env)
   if ('problem' in known) return refuse(known.problem)

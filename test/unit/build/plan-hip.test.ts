@@ -141,9 +141,19 @@ describe('without a module', () => {
     expect(plan('auto', {})).toMatchObject({
       build: false,
       message: expect.stringMatching(
-        /^ROCm 6\.4\.43484 is in .*, but this machine has no AMD GPU that it supports: set WHISPER_HIP_TARGETS/,
+        /^ROCm 6\.4\.43484 is in .*, but this machine has no AMD GPU that it supports\. .*: npx whisper-hip build --hip$/,
       ),
     })
+  })
+
+  it('nobody is told to install ROCm who has no AMD GPU and did not ask for it', () => {
+    expect(plan('auto', {}, { rocm: null })).toMatchObject({
+      build: false,
+      message:
+        'No AMD GPU and no ROCm were found when this was built. To compile for the GPUs of other machines: npx whisper-hip build --hip',
+    })
+    expect(() => plan('hip', {}, { rocm: null })).toThrow(/ROCm was not found/)
+    expect(plan('auto', {}, { rocm: null, cards: ['gfx1100'] }).message).toContain('ROCm was not found')
   })
 
   it('nothing is looked for when the CPU was asked for', () => {
