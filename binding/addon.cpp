@@ -38,6 +38,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("loadBackends", Napi::Function::New<load_backends>(env, "loadBackends"));
   exports.Set("loadHip", Napi::Function::New<load_hip>(env, "loadHip"));
   exports.Set("hipState", Napi::Function::New<hip_state>(env, "hipState"));
+  exports.Set("setVariables", Napi::Function::New<set_variables>(env, "setVariables"));
   exports.Set("gpuMemory", Napi::Function::New<gpu_memory>(env, "gpuMemory"));
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("trialOperations", Napi::Function::New<trial_operations>(env, "trialOperations"));

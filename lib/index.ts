@@ -7,6 +7,7 @@ export type {
   GpuDevice,
   ProbeStage,
   RocmInstallation,
+  TrialProgress,
 } from './backend/types.ts'
 export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
 export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'

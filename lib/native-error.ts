@@ -1,4 +1,5 @@
 import { generalAdvice } from './backend/preflight/advice.ts'
+import { distrustAfter } from './backend/trust.ts'
 import type { BackendReason } from './backend/types.ts'
 import { type ErrorCode, WhisperHipError } from './errors.ts'
 
@@ -11,11 +12,12 @@ export function captureCaller(below: CallableFunction | NewableFunction): { stac
 
 /**
  * Makes what a job rejected with an error of this library: a native error gets the class, and either gets the frames of
- * the caller below its own. Anything else, such as an abort reason or what a callback threw, is returned as it is.
+ * the caller below its own. One that shows that the GPU is not sound costs the GPU its good verdict. Anything else, such as an abort reason or what a callback threw, is returned as it is.
  */
 export function toLibraryError(error: unknown, caller: { stack?: string }): unknown {
   const known = error instanceof WhisperHipError ? error : fromNative(error)
   if (known === undefined) return error
+  distrustAfter(known)
   const frames = caller.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
   known.stack = [known.stack ?? String(known), ...frames].join('\n')
   return known

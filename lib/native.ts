@@ -13,12 +13,18 @@ export interface NativeAddon {
    */
   loadBackends(cpuModules: string[]): Promise<NativeBackends>
   /**
-   * Sets environment variables, or unsets those that are null, then loads a HIP module by absolute path, once per process: later
-   * calls get the same answer, and reject when they ask for something else. Rejects with what the loader or HIP says.
+   * Loads a HIP module by absolute path, once per process: later calls get the same answer, and reject when they ask for another
+   * module or GPU. Rejects with what the loader or HIP says.
+   * @param gpu PCI address of the GPU that the variables leave, or an empty text
    */
-  loadHip(path: string, variables: Record<string, string | null>): Promise<NativeHip>
-  /** The HIP module of this process, the variables that were set for it as they were before, and the failure after which the GPU is not used. */
-  hipState(): { path: string | null; replaced: Record<string, string | null>; failure: string | null }
+  loadHip(path: string, gpu: string): Promise<NativeHip>
+  /** The HIP module of this process, the GPU that it was loaded for, and the failure after which the GPU is not used. */
+  hipState(): { path: string | null; gpu: string | null; failure: string | null }
+  /**
+   * Sets variables of the process, or unsets them (null), and returns them as they were. `process.env` of a worker is a copy that
+   * nothing native reads.
+   */
+  setVariables(variables: Record<string, string | null>): Record<string, string | null>
   /** Memory of a GPU now, in bytes. @param device place in {@link NativeHip.devices} */
   gpuMemory(device: number): Promise<{ free: number; total: number }>
   /**

@@ -87,6 +87,7 @@ const SECTIONS = [
       'GpuDevice',
       'ProbeStage',
       'RocmInstallation',
+      'TrialProgress',
       'assertGpu',
     ],
   },

@@ -1,6 +1,5 @@
 #include "backend/backends_object.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,17 +55,9 @@ Napi::Object to_js(Napi::Env env, const HipModule& module) {
 Napi::Value load_hip(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string path = info[0].As<Napi::String>();
-  const auto object = info[1].As<Napi::Object>();
-  Variables variables;
-  for (const auto& entry : object) {
-    const Napi::Value value = entry.second;
-    std::optional<std::string> text;
-    if (!value.IsNull())
-      text = value.ToString();
-    variables.emplace_back(entry.first.ToString(), text);
-  }
-  Napi::Object task = Environment::of(env).run(env, [path, variables](const std::atomic<bool>&) -> Settle {
-    const HipModule& module = load_hip_module(path, variables);
+  const std::string gpu = info[1].As<Napi::String>();
+  Napi::Object task = Environment::of(env).run(env, [path, gpu](const std::atomic<bool>&) -> Settle {
+    const HipModule& module = load_hip_module(path, gpu);
     return [&module](Napi::Env done) -> Napi::Value { return to_js(done, module); };
   });
   return task.Get("result");
@@ -76,16 +67,25 @@ Napi::Value hip_state(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const HipModule* module = loaded_hip_module();
   const std::string failure = gpu_failure();
-  Napi::Object replaced = Napi::Object::New(env);
-  if (module != nullptr) {
-    for (const auto& [name, before] : module->replaced)
-      replaced.Set(name, before.second ? Napi::String::New(env, before.first) : env.Null());
-  }
   Napi::Object state = Napi::Object::New(env);
-  state.Set("replaced", replaced);
   state.Set("path", module == nullptr ? env.Null() : Napi::String::New(env, module->path));
+  state.Set("gpu", module == nullptr ? env.Null() : Napi::String::New(env, module->gpu));
   state.Set("failure", failure.empty() ? env.Null() : Napi::String::New(env, failure));
   return state;
+}
+
+Napi::Value set_variables(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Variables variables;
+  for (const auto& entry : info[0].As<Napi::Object>()) {
+    const Napi::Value value = entry.second;
+    variables.emplace_back(entry.first.ToString(),
+                           value.IsString() ? std::optional<std::string>(value.ToString()) : std::nullopt);
+  }
+  Napi::Object before = Napi::Object::New(env);
+  for (const auto& [name, value] : set_variables(variables))
+    before.Set(name, value ? Napi::String::New(env, *value) : env.Null());
+  return before;
 }
 
 Napi::Value gpu_memory(const Napi::CallbackInfo& info) {

@@ -10,11 +10,14 @@ Napi::Object build_constants(Napi::Env env);
 // loadBackends(cpuModules) of lib/native.ts.
 Napi::Value load_backends(const Napi::CallbackInfo& info);
 
-// loadHip(path, variables) of lib/native.ts.
+// loadHip(path, gpu) of lib/native.ts.
 Napi::Value load_hip(const Napi::CallbackInfo& info);
 
 // hipState() of lib/native.ts.
 Napi::Value hip_state(const Napi::CallbackInfo& info);
+
+// setVariables(variables) of lib/native.ts.
+Napi::Value set_variables(const Napi::CallbackInfo& info);
 
 // gpuMemory(device) of lib/native.ts.
 Napi::Value gpu_memory(const Napi::CallbackInfo& info);

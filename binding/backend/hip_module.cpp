@@ -21,7 +21,6 @@ namespace {
 std::timed_mutex load_mutex;
 // Readable while another thread loads, and perhaps never comes back from it.
 std::atomic<const HipModule*> loaded{nullptr};
-Variables loaded_variables;
 std::pair<std::string, std::string> no_devices; // path and message
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -44,49 +43,14 @@ HipDevice describe(ggml_backend_dev_t device) {
           props.memory_total};
 }
 
-void set_variable(const std::string& name, const std::optional<std::string>& value) {
-  if (value)
-    setenv(name.c_str(), value->c_str(), 1);
-  else
-    unsetenv(name.c_str());
-}
-
-// Environment variables that are set or unset while the object lives, or for good.
-class Pinned {
- public:
-  using Values = decltype(HipModule::replaced);
-
-  Pinned(const Variables& variables, Values& replaced) : replaced_(replaced) {
-    for (const auto& [name, value] : variables) {
-      const char* before = std::getenv(name.c_str());
-      replaced.push_back({name, {before != nullptr ? before : "", before != nullptr}});
-      set_variable(name, value);
-    }
-  }
-  ~Pinned() {
-    if (kept_)
-      return;
-    for (const auto& [name, before] : replaced_)
-      set_variable(name, before.second ? std::optional(before.first) : std::nullopt);
-  }
-  Pinned(const Pinned&) = delete;
-  Pinned& operator=(const Pinned&) = delete;
-
-  void keep() { kept_ = true; }
-
- private:
-  const Values& replaced_;
-  bool kept_ = false;
-};
-
 } // namespace
 
-const HipModule& load_hip_module(const std::string& path, const Variables& variables) {
+const HipModule& load_hip_module(const std::string& path, const std::string& gpu) {
   std::unique_lock<std::timed_mutex> lock(load_mutex, std::defer_lock);
   while (!lock.try_lock_for(std::chrono::milliseconds(100)))
     require_sound_gpu(); // the thread that loads may have been given up
   if (const HipModule* module = loaded) {
-    if (module->path == path && loaded_variables == variables)
+    if (module->path == path && module->gpu == gpu)
       return *module;
     throw Error("ERR_BACKEND_UNAVAILABLE",
                 "This process has already started HIP with " + module->path +
@@ -97,8 +61,7 @@ const HipModule& load_hip_module(const std::string& path, const Variables& varia
     refuse(no_devices.second);
   auto module = std::make_unique<HipModule>();
   module->path = path;
-  // A failed attempt leaves the variables as they were.
-  Pinned pinned(variables, module->replaced);
+  module->gpu = gpu;
 
   const GpuScope waiting(true);
   open_library(path);
@@ -113,8 +76,6 @@ const HipModule& load_hip_module(const std::string& path, const Variables& varia
     no_devices = {path, logged_errors().empty() ? "HIP offers no device" : logged_errors()};
     refuse(no_devices.second);
   }
-  pinned.keep();
-  loaded_variables = variables;
   loaded = module.get();
   return *module.release();
 }
@@ -133,6 +94,19 @@ HipMemory hip_memory(size_t place) {
     std::rethrow_exception(note_gpu_failure());
   }
   return memory;
+}
+
+Variables set_variables(const Variables& variables) {
+  Variables before;
+  for (const auto& [name, value] : variables) {
+    const char* old = std::getenv(name.c_str());
+    before.emplace_back(name, old != nullptr ? std::optional<std::string>(old) : std::nullopt);
+    if (value)
+      setenv(name.c_str(), value->c_str(), 1);
+    else
+      unsetenv(name.c_str());
+  }
+  return before;
 }
 
 const HipModule* loaded_hip_module() {

@@ -20,18 +20,20 @@ struct HipDevice {
 
 struct HipModule {
   std::string path;
-  // The variables that were set for it as they were before; `second` is false for one that was not set.
-  std::vector<std::pair<std::string, std::pair<std::string, bool>>> replaced;
+  std::string gpu;                // that it was loaded for: a PCI address, or empty
   std::vector<HipDevice> devices; // in the order of ggml's GPU ordinals
 };
 
-// A variable without a value is unset.
+// Loads the module by absolute path and registers it with ggml. The first success decides: later calls return
+// the same module, and throw when they ask for another one or for another GPU. Which GPU HIP sees,
+// environment variables say. Throws Error(ERR_BACKEND_UNAVAILABLE) with what the loader or HIP says.
+const HipModule& load_hip_module(const std::string& path, const std::string& gpu);
+
+// Environment variables, by name; no value for one that is not set.
 using Variables = std::vector<std::pair<std::string, std::optional<std::string>>>;
 
-// Sets and unsets the variables, loads the module by absolute path and registers it with ggml. The first
-// success decides: later calls return the same module, and throw when they ask for another one or other
-// variables. Throws Error(ERR_BACKEND_UNAVAILABLE) with what the loader or HIP says.
-const HipModule& load_hip_module(const std::string& path, const Variables& variables);
+// Sets or unsets the variables, and returns them as they were. JS thread: it is there that Node reads them.
+Variables set_variables(const Variables& variables);
 
 struct HipMemory { // bytes
   size_t free;

@@ -312,8 +312,7 @@ void run_probe(const std::vector<std::string>& cpu_modules, const std::string& h
   });
   ok = ok && report.stage("library", [&] { return open_module(hip_module); });
   ok = ok && report.stage("devices", [&]() -> Outcome {
-    const Variables none; // named, because g++ takes the result for a part of a temporary
-    const HipModule& module = load_hip_module(hip_module, none);
+    const HipModule& module = load_hip_module(hip_module, pci_id);
     device = device_of(module, pci_id);
     return {"", describe(module)};
   });

@@ -1,12 +1,14 @@
 import { dirname, join } from 'node:path'
 import { cpuModulePaths, type LoadedAddon } from './addon.ts'
 import type { BuildReport } from './build-report.ts'
+import { type Limits, readLimits } from './limits.ts'
+import { unpinned } from './pinned.ts'
 import { type HipBuild, modulePath } from './preflight/module.ts'
-import { type Preflight, preflight, withoutModule } from './preflight/preflight.ts'
+import { type Candidate, type Preflight, preflight, withoutModule } from './preflight/preflight.ts'
 import type { Pin } from './preflight/visible-devices.ts'
 import { probe, type Verdict } from './probe/index.ts'
 import { listed } from './probe/judge.ts'
-import type { BackendReason, GpuDevice, ProbeStage } from './types.ts'
+import type { BackendNote, BackendReason, GpuDevice, ProbeStage, TrialProgress } from './types.ts'
 
 /** Whether and why the GPU would be used, with what to do about it. */
 export interface Decision {
@@ -28,6 +30,15 @@ export interface GpuChoice {
   pin: Pin
   /** Whether it does all of the work of a model with weights of this type, as `ModelInfo.weightType` has it; null for any type. */
   answerFor: (weightType: string | null) => Answer
+  /** Name of the verdict that says so. */
+  verdict: string
+}
+
+/** A GPU that was tried. */
+export interface TriedGpu {
+  /** Null in WSL. */
+  candidate: Candidate | null
+  verdict: Verdict
 }
 
 type Answer = Pick<Decision, 'reason' | 'message' | 'advice'>
@@ -36,69 +47,125 @@ type Answer = Pick<Decision, 'reason' | 'message' | 'advice'>
 export interface Examination {
   decision: Decision
   found: Preflight
-  verdict: Verdict | null
+  /** The GPU that the decision is about, when it came to a trial. */
+  decisive: TriedGpu | null
+  /** Others that were tried. */
+  others: readonly TriedGpu[]
+  limits: Limits
+}
+
+/** How to decide. */
+export interface DecideOptions {
+  /** The option of `loadModel()`. */
+  device?: number | string | undefined
+  /** Try the GPU again, whatever is known. */
+  refresh?: boolean
+  /** Is told what a trial does. Must not throw. */
+  onTrial?: ((progress: TrialProgress) => void) | undefined
+  /** Ends the waiting for a trial, which goes on without. */
+  signal?: AbortSignal | undefined
 }
 
 /**
  * What a model would run on. Loads nothing of HIP into this process: the GPU is tried in another one, unless the answer is known.
- * @param device the option of `loadModel()`
+ * @throws `signal.reason`
  */
-export async function decide(addon: LoadedAddon, device?: number | string): Promise<Decision> {
+export async function decide(addon: LoadedAddon, options: DecideOptions = {}): Promise<Decision> {
   const build = hipBuild(addon.report, addon.path)
   if (modulePath(build, process.env) === null)
     return { active: 'cpu', ...withoutModule(build, process.env), gpu: null }
-  return (await examine(addon, { device })).decision
+  return (await examine(addon, options)).decision
 }
 
 /** As {@link decide}, and looks at the machine even when there is no HIP module. */
-export async function examine(
-  addon: LoadedAddon,
-  { device, refresh = false }: { device?: number | string | undefined; refresh?: boolean },
-): Promise<Examination> {
-  const { replaced, failure } = addon.native.hipState()
-  const build = hipBuild(addon.report, addon.path)
-  const environment = environmentBefore(replaced)
-  const found = await preflight({ build, device, environment })
-  const { reason, message, advice, candidate, module } = found
-  const onCpu = (
-    decision: Omit<Decision, 'active' | 'gpu'>,
-    verdict: Verdict | null = null,
-  ): Examination => ({
-    decision: { ...decision, active: 'cpu', gpu: null },
-    found,
-    verdict,
+export async function examine(addon: LoadedAddon, options: DecideOptions = {}): Promise<Examination> {
+  const { failure, gpu: started } = addon.native.hipState()
+  const environment = unpinned(process.env)
+  const limits = readLimits(environment)
+  const found = await preflight({
+    build: hipBuild(addon.report, addon.path),
+    device: options.device,
+    environment,
   })
-  if (reason !== 'OK' || module === null) return onCpu({ reason, message, advice })
+  const { reason, message, advice, module } = found
+  const withoutTrial = (answer: Omit<Decision, 'active' | 'gpu'>): Examination => ({
+    decision: { ...answer, active: 'cpu', gpu: null },
+    found,
+    decisive: null,
+    others: [],
+    limits,
+  })
+  if (reason !== 'OK' || module === null) return withoutTrial({ reason, message, advice })
   if (failure !== null) {
-    return onCpu({
+    return withoutTrial({
       reason: 'CONTEXT_POISONED',
       message: `An earlier failure left the GPU unusable for this process: ${failure}`,
       advice: found.adviceFor('CONTEXT_POISONED'),
     })
   }
-  const gpu =
-    candidate === null ? 'the GPU of Windows' : `${candidate.device.name} (${candidate.device.pciId})`
-  const verdict = await probe(addon, cpuModulePaths(addon), { ...found, module }, environment, gpu, refresh)
-  if (verdict.reason !== 'OK') {
-    const advice = [...found.adviceFor(verdict.reason), ...(verdict.cached ? [AGAIN] : [])]
-    return onCpu({ reason: verdict.reason, message: verdict.message, advice }, verdict)
+  const tried: TriedGpu[] = []
+  for (const candidate of inOrder(found, started)) {
+    const gpu = nameOf(candidate)
+    const onStep = (step: string) => options.onTrial?.({ stage: 'trial', progress: 0, gpu, step })
+    const verdict = await probe({
+      addon,
+      cpuModules: cpuModulePaths(addon),
+      found: { ...found, module },
+      candidate,
+      environment,
+      gpu,
+      refresh: options.refresh ?? false,
+      seconds: limits.trialSeconds,
+      signal: options.signal,
+      onStep,
+    })
+    const step = verdict.outcome.stages.at(-1)?.name ?? 'start'
+    if (!verdict.cached) options.onTrial?.({ stage: 'trial', progress: 1, gpu, step })
+    tried.push({ candidate, verdict })
+    if (verdict.reason === 'OK') break
   }
+  const decisive = tried.find(({ verdict }) => verdict.reason === 'OK') ?? (tried[0] as TriedGpu)
+  const others = tried.filter((gpu) => gpu !== decisive)
+  return { decision: conclude(decisive, others, found, module), found, decisive, others, limits }
+}
+
+/** HIP starts once in a process: where any GPU may be used, the one that it was started for comes first. */
+function inOrder({ candidate, others }: Preflight, started: string | null): (Candidate | null)[] {
+  const isStarted = (gpu: Candidate) => Number(gpu.device.pciId === started)
+  return candidate === null ? [null] : [candidate, ...others].sort((a, b) => isStarted(b) - isStarted(a))
+}
+
+function conclude(
+  { candidate, verdict }: TriedGpu,
+  others: readonly TriedGpu[],
+  found: Preflight,
+  module: { path: string },
+): Decision {
+  const gpu = nameOf(candidate)
+  if (verdict.reason !== 'OK')
+    return {
+      active: 'cpu',
+      reason: verdict.reason,
+      message: verdict.message,
+      advice: adviceOn(verdict, found),
+      gpu: null,
+    }
+  const inPlaceOf = others.map(
+    (other) => `, and is used in place of ${nameOf(other.candidate)} (${other.verdict.reason})`,
+  )
   const answerFor = (weightType: string | null): Answer => {
     const missing = missingOperations(verdict.outcome.stages, weightType)
-    if (missing.length === 0) return { reason: 'OK', message: verdict.message, advice: [] }
+    if (missing.length === 0)
+      return { reason: 'OK', message: `${verdict.message}${inPlaceOf.join('')}`, advice: [] }
     return {
       reason: 'OPS_ON_CPU',
       message: `${gpu} does not support ${listed(missing)}, which would run on the CPU`,
       advice: found.adviceFor('OPS_ON_CPU'),
     }
   }
-  const choice = {
-    module: module.path,
-    device: candidate?.device ?? null,
-    pin: candidate?.pin ?? {},
-    answerFor,
-  }
-  return { decision: { active: 'hip', ...answerFor(null), gpu: choice }, found, verdict }
+  const { device = null, pin = {} } = candidate ?? {}
+  const choice = { module: module.path, device, pin, answerFor, verdict: verdict.name }
+  return { active: 'hip', ...answerFor(null), gpu: choice }
 }
 
 /** Names of the operations that the GPU does not offer, of those that a model has. */
@@ -111,17 +178,29 @@ function missingOperations(stages: readonly ProbeStage[], weightType: string | n
     .map(({ name }) => name)
 }
 
-const AGAIN =
-  'This is the answer of an earlier trial. Try again when something has changed: whisper-hip doctor --refresh, or backendInfo({ refresh: true })'
+/** What to say of a GPU that failed its trial when another one is used, or has failed before it. */
+export function noteOn({ verdict }: TriedGpu, found: Preflight): BackendNote {
+  return { reason: verdict.reason, message: verdict.message, advice: adviceOn(verdict, found) }
+}
 
-/** The variables as the user set them: starting HIP has set some to leave one GPU visible. */
-export function environmentBefore(replaced: Readonly<Record<string, string | null>>): NodeJS.ProcessEnv {
-  const environment = { ...process.env }
-  for (const [name, value] of Object.entries(replaced)) {
-    if (value === null) delete environment[name]
-    else environment[name] = value
-  }
-  return environment
+function adviceOn({ reason, cached, again }: Verdict, found: Preflight): string[] {
+  const advice = [...found.adviceFor(reason)]
+  if (!cached) return advice
+  const next =
+    again === null
+      ? '. Try again when something has changed'
+      : `; the GPU is tried again by itself in ${duration(again)}. To try it at once`
+  const how = 'npx whisper-hip doctor --refresh, or backendInfo({ refresh: true })'
+  return [...advice, `This is the answer of an earlier trial${next}: ${how}`]
+}
+
+function duration(milliseconds: number): string {
+  const minutes = Math.ceil(milliseconds / 60_000)
+  return minutes < 90 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`
+}
+
+function nameOf(candidate: Candidate | null): string {
+  return candidate === null ? 'the GPU of Windows' : `${candidate.device.name} (${candidate.device.pciId})`
 }
 
 function hipBuild({ hip, built }: BuildReport, addonPath: string): HipBuild {

@@ -1,12 +1,16 @@
-import { checkBoolean, checkOptions } from '../check.ts'
+import { checkBoolean, checkFunction, checkOptions, checkSignal } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
+import { guardCallback } from '../guard-callback.ts'
 import type { NativeBackends } from '../native.ts'
 import { addon, type LoadedAddon, loadBackends } from './addon.ts'
-import { type Decision, type Examination, examine } from './decision.ts'
-import { preflight } from './preflight/preflight.ts'
+import { type Decision, type Examination, examine, noteOn } from './decision.ts'
+import { readLimits } from './limits.ts'
+import { unpinned } from './pinned.ts'
+import { type Candidate, type Preflight, preflight } from './preflight/preflight.ts'
 import { REASONS } from './preflight/reasons.ts'
 import type { Verdict } from './probe/index.ts'
-import type { BackendInfo } from './types.ts'
+import { endedFromOutside } from './probe/judge.ts'
+import type { BackendInfo, BackendNote, BackendReason, GpuDevice, TrialProgress } from './types.ts'
 
 /** Options of {@link backendInfo}. */
 export interface BackendInfoOptions {
@@ -15,22 +19,37 @@ export interface BackendInfoOptions {
    * @defaultValue `false`
    */
   refresh?: boolean
+  /** Is told what the trial of a GPU does, when there is one. What it throws, `backendInfo()` rejects with. */
+  onProgress?: (progress: TrialProgress) => void
+  /**
+   * Ends the waiting for a trial: `backendInfo()` rejects with `signal.reason`. The trial goes on for its answer, but does not keep
+   * the process alive.
+   */
+  signal?: AbortSignal
 }
 
 /**
  * What a model loaded now would run on, why, and what to do about it.
  *
  * Looks at the machine without loading anything of ROCm. Only when nothing speaks against the GPU, it is tried in a child process,
- * which takes a second or a few, at most 30 s for one stage; the answer is kept on disk until the machine starts again, or the
- * module, ROCm, the GPUs or the environment change.
+ * which takes a second or a few, at most 60 s (`WHISPER_HIP_TRIAL_SECONDS`), of which one stage may take half. The answer is kept on disk
+ * until the machine starts again, or the module, ROCm, the GPUs or the environment change. What was not the GPU's doing, such as a
+ * signal from outside, is not kept; a limit of time that was missed is tried again after 5 minutes, half an hour, and 6 hours. A GPU that
+ * fails is followed by the next best.
  *
  * Never rejects for what it finds: a failure is part of the answer.
  *
- * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for a wrong option
+ * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for a wrong option; or `signal.reason`
  */
 export async function backendInfo(options: BackendInfoOptions = {}): Promise<BackendInfo> {
-  const given = checkOptions(options, ['refresh'], [], 'backendInfo()')
+  const given = checkOptions(options, ['refresh', 'onProgress', 'signal'], [], 'backendInfo()')
   const refresh = checkBoolean(given.refresh ?? false, 'refresh')
+  const onProgress =
+    given.onProgress === undefined
+      ? undefined
+      : checkFunction<(progress: TrialProgress) => void>(given.onProgress, 'onProgress')
+  const signal = given.signal === undefined ? undefined : checkSignal(given.signal, 'signal')
+  signal?.throwIfAborted()
   let loaded: LoadedAddon | null = null
   let backends: NativeBackends | null = null
   try {
@@ -39,34 +58,47 @@ export async function backendInfo(options: BackendInfoOptions = {}): Promise<Bac
   } catch (error) {
     return describe(await withoutAddon(error), loaded, null)
   }
-  return describe(await examine(loaded, { refresh }), loaded, backends)
+  const told = guardCallback<TrialProgress>(onProgress, signal)
+  return describe(
+    await examine(loaded, { refresh, onTrial: told.call, signal: told.signal }),
+    loaded,
+    backends,
+  )
 }
 
 /** The machine is looked at all the same. */
 async function withoutAddon(error: unknown): Promise<Examination> {
-  return { decision: nativeMissing(error), found: await preflight({ build: null }), verdict: null }
+  const environment = unpinned(process.env)
+  return {
+    decision: nativeMissing(error),
+    found: await preflight({ build: null, environment }),
+    decisive: null,
+    others: [],
+    limits: readLimits(environment),
+  }
 }
 
 function describe(
-  { decision, found, verdict }: Examination,
+  { decision, found, decisive, others, limits }: Examination,
   loaded: LoadedAddon | null,
   backends: NativeBackends | null,
 ): BackendInfo {
   const { gpu, ...answer } = decision
   const report = loaded?.report
   const onGpu = decision.active
+  const verdict = decisive?.verdict ?? null
+  const tried = decisive === null ? [] : [decisive, ...others]
   return {
     ...answer,
-    notes: [...found.notes, ...notesOf(verdict)],
+    notes: [
+      ...others.map((gpu) => noteOn(gpu, found)),
+      ...notesFor(found, decisive?.candidate ?? null),
+      ...notesOf(verdict),
+      ...tried.flatMap(({ verdict: { unkept } }) => (unkept === null ? [] : [notKept(unkept)])).slice(0, 1),
+      ...limits.notes,
+    ],
     device: gpu?.device ?? null,
-    devices: found.devices.map((device) => ({
-      ...device,
-      // Nothing spoke against it before the trial.
-      reason:
-        device.reason === 'OK' && device.pciId === found.candidate?.device.pciId
-          ? decision.reason
-          : device.reason,
-    })),
+    devices: found.devices.map((device) => ({ ...device, reason: reasonOf(device) })),
     build: report
       ? {
           hip: report.hip.built,
@@ -94,6 +126,26 @@ function describe(
     },
     components: { encoder: onGpu, decoder: onGpu, vad: 'cpu', mel: 'cpu' },
   }
+
+  function reasonOf({ pciId, reason }: GpuDevice): BackendReason {
+    const isDecisive = (decisive?.candidate ?? found.candidate)?.device.pciId === pciId
+    if (reason === 'OK' && isDecisive) return decision.reason
+    return others.find(({ candidate }) => candidate?.device.pciId === pciId)?.verdict.reason ?? reason
+  }
+}
+
+/** What is worth knowing when this GPU is used and not the best one. */
+function notesFor({ notes, candidate: best }: Preflight, used: Candidate | null): BackendInfo['notes'] {
+  if (best === null || used === null) return notes
+  return [...notes.filter((note) => !best.notes.includes(note)), ...used.notes]
+}
+
+function notKept(problem: string): BackendNote {
+  return {
+    reason: 'UNKNOWN',
+    message: `The answer of the trial cannot be kept on disk, only for this process: ${problem}`,
+    advice: ['Set WHISPER_HIP_CACHE to a folder that this user can write to'],
+  }
 }
 
 function exitOf({ outcome: { exit } }: Verdict): string {
@@ -112,9 +164,9 @@ function exitOf({ outcome: { exit } }: Verdict): string {
 /** What a trial that was passed has shown beside. */
 function notesOf(verdict: Verdict | null): BackendInfo['notes'] {
   if (verdict === null || verdict.reason !== 'OK') return []
-  const { exit } = verdict.outcome
+  const { exit, stderr } = verdict.outcome
   return [
-    ...(exit.kind === 'code' && exit.code === 0
+    ...((exit.kind === 'code' && exit.code === 0) || endedFromOutside(exit, stderr)
       ? []
       : [
           {

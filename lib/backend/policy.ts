@@ -1,7 +1,7 @@
 import { WhisperHipError } from '../errors.ts'
 import { warnOnce } from '../warn.ts'
 import { addon } from './addon.ts'
-import { type Decision, decide, type GpuChoice } from './decision.ts'
+import { type DecideOptions, type Decision, decide, type GpuChoice } from './decision.ts'
 import { startGpu } from './start-gpu.ts'
 import type { BackendReason } from './types.ts'
 
@@ -22,13 +22,18 @@ type Refusal = Pick<Decision, 'reason' | 'message' | 'advice'>
 /**
  * What a model that is loaded with this policy runs on. Starts HIP when that is the GPU.
  * @param device the GPU that was asked for
- * @throws {@link WhisperHipError} `ERR_BACKEND_UNAVAILABLE` when the GPU is required and cannot be used
+ * @throws {@link WhisperHipError} `ERR_BACKEND_UNAVAILABLE` when the GPU is required and cannot be used; `signal.reason`
  */
-export async function applyPolicy(policy: Policy, device?: number | string): Promise<Choice> {
+export async function applyPolicy(
+  policy: Policy,
+  device?: number | string,
+  waiting: Pick<DecideOptions, 'onTrial' | 'signal'> = {},
+): Promise<Choice> {
   if (policy === 'cpu')
     return { active: 'cpu', reason: 'GPU_DISABLED_BY_OPTION', message: 'The CPU was asked for', ordinal: 0 }
   const loaded = addon()
-  const { gpu, reason, message, advice } = await decide(loaded, device)
+  const { gpu, reason, message, advice } = await decide(loaded, { device, ...waiting })
+  waiting.signal?.throwIfAborted()
   if (gpu === null) return onCpu(policy, { reason, message, advice })
   try {
     const ordinal = await startGpu(loaded, gpu)

@@ -74,6 +74,8 @@ export type BackendReason =
   | 'PROBE_CRASHED'
   /** The process that tried the GPU did not end in time. */
   | 'PROBE_TIMEOUT'
+  /** The process that tried the GPU was ended from outside. */
+  | 'PROBE_INTERRUPTED'
   /** The GPU computed wrong numbers. */
   | 'NUMERIC_MISMATCH'
   // A model or a run
@@ -85,10 +87,10 @@ export type BackendReason =
   | 'OPS_ON_CPU'
   /** Nothing was computed: there was no speech or no audio. */
   | 'NO_GPU_WORK_DONE'
+  /** A run on the GPU gave values that are not numbers. */
+  | 'GPU_RESULT_INVALID'
   /** An earlier failure left the GPU in an unknown state for this process. */
   | 'CONTEXT_POISONED'
-  /** The GPU gave values that are not numbers. */
-  | 'GPU_RESULT_INVALID'
   /** None of the other reasons. */
   | 'UNKNOWN'
 
@@ -157,6 +159,17 @@ export interface RocmInstallation {
   usable: boolean
   /** Why it is not usable, or null. */
   problem: string | null
+}
+
+/** What the trial of a GPU does. */
+export interface TrialProgress {
+  stage: 'trial'
+  /** 0 while the trial runs, 1 when it has ended. */
+  progress: number
+  /** Name and PCI address of the GPU. */
+  gpu: string
+  /** The stage that runs or has ended last, e.g. `mul_mat f16`; `start` before the first one. See {@link ProbeStage}. */
+  step: string
 }
 
 /** What a model loaded now would run on, and why. */

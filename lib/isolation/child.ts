@@ -4,10 +4,13 @@
  */
 import { addon } from '../backend/addon.ts'
 import { applyPolicy } from '../backend/policy.ts'
+import { rememberVerdict, shareVerdicts } from '../backend/probe/verdict-cache.ts'
+import { distrustAfter } from '../backend/trust.ts'
 import { setLogger } from '../log.ts'
 import { loadHere } from '../model/load.ts'
 import type { LoadedModel } from '../model/model.ts'
 import { openFileSource } from '../model/sources.ts'
+import type { LoadProgress } from '../model/types.ts'
 import type { NativeAudioSource, NativeByteStore, NativeTask } from '../native.ts'
 import { redirectWarnings } from '../warn.ts'
 import { packError } from './pack-error.ts'
@@ -38,6 +41,7 @@ async function perform(job: number, request: Request): Promise<void> {
   try {
     send({ type: 'done', job, value: await answer(job, request) })
   } catch (error) {
+    distrustAfter(error)
     send({ type: 'failed', job, error: packError(error) })
   } finally {
     tasks.delete(job)
@@ -50,7 +54,9 @@ async function answer(job: number, request: Request): Promise<unknown> {
     case 'ping':
       return undefined
     case 'decide':
-      await applyPolicy(request.backend, request.device)
+      await applyPolicy(request.backend, request.device, {
+        onTrial: (progress) => send({ type: 'trial', job, progress }),
+      })
       return undefined
     case 'load':
       return load(job, request)
@@ -83,7 +89,12 @@ async function load(
   job: number,
   { model: place, name, options }: Extract<Request, { type: 'load' }>,
 ): Promise<LoadedInProcess> {
-  const onProgress = ({ progress }: { progress: number }) => send({ type: 'progress', job, progress })
+  const onProgress = ({ stage, progress, gpu = '', step = '' }: LoadProgress) =>
+    send(
+      stage === 'trial'
+        ? { type: 'trial', job, progress: { stage, progress, gpu, step } }
+        : { type: 'progress', job, progress },
+    )
   model = await loadHere(async () => ({ input: await open(place, name), name }), {
     ...options,
     isolation: 'none',
@@ -149,6 +160,9 @@ function receive(message: ToProcess): void {
     case 'listen':
       setLogger(message.on ? (entry) => send({ type: 'log', entry }) : null)
       break
+    case 'verdicts':
+      for (const verdict of message.known) rememberVerdict(...verdict)
+      break
     case 'end':
       void end()
       break
@@ -165,4 +179,5 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 // A terminal and a service manager send these to the application and to this process. The application decides.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
+shareVerdicts((name, outcome) => send({ type: 'verdict', name, outcome }))
 redirectWarnings((warning) => send({ type: 'warning', warning }))

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { generalAdvice } from '../backend/preflight/advice.ts'
 import { reasonOfText } from '../backend/probe/judge.ts'
 import { type ErrorCode, WhisperHipError } from '../errors.ts'
+import { outOfMemoryKills } from '../out-of-memory-kills.ts'
 import type { OutputTail } from './output-tail.ts'
 
 /** How the process of a model ended. */
@@ -74,13 +74,4 @@ function withLastWords(sentence: string, tail: string): string {
 function howItEnded({ code, signal }: Death): string {
   if (signal !== null) return `was ended by ${signal} (signal ${constants.signals[signal]})`
   return `ended with exit code ${code}`
-}
-
-/** How many processes the kernel has killed for want of memory since it started. */
-export function outOfMemoryKills(): number {
-  try {
-    return Number(/^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1] ?? 0)
-  } catch {
-    return 0 // one sign less: the signal is told anyway
-  }
 }

@@ -1,9 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { addon } from '../backend/addon.ts'
-import { environmentBefore } from '../backend/decision.ts'
 import { packageRoot } from '../backend/package-root.ts'
+import { unpinned } from '../backend/pinned.ts'
 import { WhisperHipError } from '../errors.ts'
 import { processNodeOptions } from './node-options.ts'
 import { modelDescriptor } from './protocol.ts'
@@ -19,8 +18,8 @@ export function forkProgram(descriptor: number | undefined): ChildProcess {
       advice: ['Install the package again, or build it: npm run build:lib'],
     })
   }
-  // A model of this process leaves only its own GPU visible; this one may want another.
-  const env = environmentBefore(addon().native.hipState().replaced)
+  // While HIP starts in this process, it is shown one GPU; this model may want another.
+  const env = unpinned(process.env)
   const nodeOptions = processNodeOptions(env.NODE_OPTIONS ?? '')
   if (nodeOptions === '') delete env.NODE_OPTIONS
   else env.NODE_OPTIONS = nodeOptions

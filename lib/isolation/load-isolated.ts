@@ -1,8 +1,9 @@
 import type { FileHandle } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { guardCallback } from '../guard-callback.ts'
 import { locateModel } from '../model/locate.ts'
 import type { LoadedModel } from '../model/model.ts'
-import type { LoadOptions, ModelInput } from '../model/types.ts'
+import type { LoadOptions, LoadProgress, ModelInput } from '../model/types.ts'
 import { IsolatedModel } from './isolated-model.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { ProcessLoadOptions } from './protocol.ts'
@@ -50,12 +51,12 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
     onProgress,
   } = options
   const interrupt = () => void supervisor.dispose()
-  signal?.addEventListener('abort', interrupt, { once: true })
+  const told = guardCallback<LoadProgress>(onProgress, signal)
+  told.signal.addEventListener('abort', interrupt, { once: true })
   try {
-    signal?.throwIfAborted()
-    if (backend === 'hip') await supervisor.decide(options)
+    told.signal.throwIfAborted()
+    if (backend === 'hip') await supervisor.decide(options, { onTrial: told.call })
     const located = await locateModel(input, options)
-    let failure: { error: unknown } | undefined
     const recipe = {
       model: modelFor(located.input),
       name: located.name,
@@ -68,18 +69,12 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
         weightType,
       },
     }
-    const loaded = await supervisor
-      .load(recipe, (progress) => {
-        try {
-          if (!signal?.aborted && failure === undefined) onProgress?.({ stage: 'load', progress })
-        } catch (error) {
-          failure = { error }
-          interrupt()
-        }
-      })
-      .catch((error) => {
-        throw failure === undefined ? error : failure.error
-      })
+    const loaded = await supervisor.load(recipe, {
+      onTrial: told.call,
+      onProgress: (progress) => told.call({ stage: 'load', progress }),
+    })
+    // What the callback threw while the last answer was on its way.
+    told.signal.throwIfAborted()
     const { info, maxThreads, vocabularySize } = loaded
     return {
       native: new IsolatedModel(supervisor, loaded),
@@ -87,8 +82,11 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
       backend: loaded.backend,
       setup: { vocabularySize, maxThreads, concurrency, maxStreams, stores: { ByteStore: MemoryStore } },
     }
+  } catch (error) {
+    told.signal.throwIfAborted()
+    throw error
   } finally {
-    signal?.removeEventListener('abort', interrupt)
+    told.signal.removeEventListener('abort', interrupt)
   }
 }
 

@@ -1,15 +1,17 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { rememberedVerdicts, rememberVerdict } from '../backend/probe/verdict-cache.ts'
 import { WhisperHipError } from '../errors.ts'
 import { attachLogSource, log, passOn } from '../log.ts'
-import type { NativeEvents, NativeTask } from '../native.ts'
+import type { NativeTask } from '../native.ts'
+import { outOfMemoryKills } from '../out-of-memory-kills.ts'
 import { warnOnce } from '../warn.ts'
-import { type Death, deathError, gpuLost, idleDeath, outOfMemoryKills } from './death.ts'
+import { type Death, deathError, gpuLost, idleDeath } from './death.ts'
 import { cannotStart, forkProgram } from './fork.ts'
 import type { MemoryStore } from './memory-store.ts'
 import { OutputTail } from './output-tail.ts'
 import { unpackError } from './pack-error.ts'
-import type { FromProcess, Request, ToProcess } from './protocol.ts'
+import type { FromProcess, JobEvents, Request, ToProcess } from './protocol.ts'
 
 /** How long things may take, in seconds. */
 export interface Patience {
@@ -26,7 +28,7 @@ const lastWordsSeconds = 1
 
 interface PendingJob {
   doing: string
-  events: Partial<NativeEvents>
+  events: JobEvents
   killsBefore: number
   /** Whether the process knows of it. */
   sent: boolean
@@ -74,6 +76,8 @@ export class ModelProcess {
     this.#forgetLog = attachLogSource({
       setLogSink: (sink) => this.#post({ type: 'listen', on: sink !== null }),
     })
+    const known = rememberedVerdicts()
+    if (known.length > 0) this.#post({ type: 'verdicts', known })
     this.#hold()
   }
 
@@ -86,7 +90,7 @@ export class ModelProcess {
    * Begins a job. The result rejects with what it rejected with in the process, or with what ended the process.
    * @param store bytes that go ahead of the request
    */
-  run<T>(request: Request, events: Partial<NativeEvents> = {}, store?: MemoryStore): NativeTask<T> {
+  run<T>(request: Request, events: JobEvents = {}, store?: MemoryStore): NativeTask<T> {
     const job = ++this.#lastJob
     if (request.type === 'load') this.#name = request.name
     const result = new Promise<unknown>((resolve, reject) => {
@@ -176,6 +180,9 @@ export class ModelProcess {
       case 'progress':
         this.#jobs.get(message.job)?.events.onProgress?.(message.progress)
         break
+      case 'trial':
+        this.#jobs.get(message.job)?.events.onTrial?.(message.progress)
+        break
       case 'done':
         this.#settle(message.job)?.resolve(message.value)
         break
@@ -184,6 +191,9 @@ export class ModelProcess {
         break
       case 'log':
         passOn(message.entry)
+        break
+      case 'verdict':
+        rememberVerdict(message.name, message.outcome)
         break
       case 'warning':
         warnOnce(message.warning)

@@ -1,8 +1,11 @@
+import type { KeptOutcome } from '../backend/probe/kept.ts'
+import type { TrialProgress } from '../backend/types.ts'
 import type { LogEntry } from '../log.ts'
 import type { WeightType } from '../model/conversions.ts'
 import type { ModelBackend, ModelInfo } from '../model/types.ts'
 import type {
   NativeAudioSource,
+  NativeEvents,
   NativeHypothesisOptions,
   NativeSegment,
   NativeTranscribeOptions,
@@ -47,6 +50,9 @@ export type SentAudio =
   | Omit<Extract<NativeAudioSource, { kind: 'bytes' }>, 'store'>
   | Omit<Extract<NativeAudioSource, { kind: 'pcm' }>, 'store'>
 
+/** What a job tells before its end. */
+export type JobEvents = Partial<NativeEvents> & { onTrial?: (progress: TrialProgress) => void }
+
 export type ToProcess =
   | ({ job: number } & Request)
   | { type: 'bytes'; job: number; bytes: Uint8Array }
@@ -54,16 +60,21 @@ export type ToProcess =
   | { type: 'cancel'; job: number }
   /** Whether anybody reads the log. */
   | { type: 'listen'; on: boolean }
+  /** What only the application's process knows about GPUs. */
+  | { type: 'verdicts'; known: [name: string, outcome: KeptOutcome][] }
   /** Frees everything and ends. */
   | { type: 'end' }
 
 export type FromProcess =
   | { type: 'progress'; job: number; progress: number }
+  | { type: 'trial'; job: number; progress: TrialProgress }
   | { type: 'segments'; job: number; segments: NativeSegment[] }
   | { type: 'done'; job: number; value: unknown }
   | { type: 'failed'; job: number; error: PackedError }
   | { type: 'log'; entry: LogEntry }
   | { type: 'warning'; warning: Warning }
+  /** About a GPU, where it cannot be kept on disk; null: it does not hold any more. */
+  | { type: 'verdict'; name: string; outcome: KeptOutcome | null }
 
 /** What the process answers to `load`. */
 export interface LoadedInProcess {

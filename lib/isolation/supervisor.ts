@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises'
 import { WhisperHipError } from '../errors.ts'
 import { log } from '../log.ts'
-import type { NativeEvents, NativeTask } from '../native.ts'
+import type { NativeTask } from '../native.ts'
 import type { MemoryStore } from './memory-store.ts'
 import { cancelled, disposed, ModelProcess } from './model-process.ts'
-import type { LoadedInProcess, ProcessLoadOptions, Request } from './protocol.ts'
+import type { JobEvents, LoadedInProcess, ProcessLoadOptions, Request } from './protocol.ts'
 
 /** How to load a model in a process, as often as it takes. */
 export interface Recipe {
@@ -40,20 +40,23 @@ export class Supervisor {
   }
 
   /** Asks the first process whether it would take the model. */
-  async decide({ backend, device }: Pick<ProcessLoadOptions, 'backend' | 'device'>): Promise<void> {
-    await this.#current?.run({ type: 'decide', backend, device }).result
+  async decide(
+    { backend, device }: Pick<ProcessLoadOptions, 'backend' | 'device'>,
+    events: JobEvents,
+  ): Promise<void> {
+    await this.#current?.run({ type: 'decide', backend, device }, events).result
   }
 
   /** Loads the model in the first process. */
-  async load(recipe: Recipe, onProgress: (progress: number) => void): Promise<LoadedInProcess> {
+  async load(recipe: Recipe, events: JobEvents): Promise<LoadedInProcess> {
     this.#name = recipe.name
     this.#recipe = recipe
     const process = this.#current as ModelProcess
-    this.#first = await process.run<LoadedInProcess>({ type: 'load', ...recipe }, { onProgress }).result
+    this.#first = await process.run<LoadedInProcess>({ type: 'load', ...recipe }, events).result
     return this.#first
   }
 
-  run<T>(request: Request, events: Partial<NativeEvents>, store: MemoryStore | undefined): NativeTask<T> {
+  run<T>(request: Request, events: JobEvents, store: MemoryStore | undefined): NativeTask<T> {
     let task: NativeTask<T> | undefined
     let giveUp: () => void = () => {}
     const givenUp = new Promise<never>((_, reject) => {

@@ -9,9 +9,11 @@ import {
   checkSignal,
   checkString,
 } from '../check.ts'
+import { guardCallback } from '../guard-callback.ts'
 import { loadIsolated } from '../isolation/load-isolated.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
+import { unlessAborted } from '../unless-aborted.ts'
 import { alignmentHeadsOf } from './alignment-heads.ts'
 import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel, requireUnchanged } from './formats/index.ts'
@@ -24,7 +26,7 @@ import type { LoadPlan } from './plan.ts'
 import { toNativePlan } from './plan-to-native.ts'
 import type { ByteSource } from './source.ts'
 import { storeBytes } from './store-bytes.ts'
-import type { LoadOptions, ModelInput } from './types.ts'
+import type { LoadOptions, LoadProgress, ModelInput } from './types.ts'
 
 /** Names of the options of {@link loadModel}. */
 export const loadOptionNames = [
@@ -95,7 +97,9 @@ export async function loadHere(
   locate: () => Promise<{ input: LocatedModel['input'] | ByteSource; name: string }>,
   options: ParsedLoadOptions,
 ): Promise<LoadedModel> {
-  const first = await unlessAborted(applyPolicy(options.backend, options.device), options.signal)
+  const told = guardCallback<LoadProgress>(options.onProgress, options.signal)
+  const deciding = applyPolicy(options.backend, options.device, { onTrial: told.call, signal: told.signal })
+  const first = await unlessAborted(deciding, told.signal)
   const { native } = addon()
   const [{ computeThreads }, located] = await Promise.all([loadBackends(), locate()])
   options.signal?.throwIfAborted()
@@ -138,21 +142,6 @@ export async function loadHere(
     }
   } finally {
     await closePlan(plan)
-  }
-}
-
-/** A trial of the GPU goes on for others when one load is given up. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', stop)
   }
 }
 

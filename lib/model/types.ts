@@ -7,10 +7,17 @@ export type ModelInput = string | URL | Uint8Array
 
 /** How far {@link loadModel} is. */
 export interface LoadProgress {
-  /** `download`: fetching into the cache; `load`: reading the weights into memory. */
-  stage: 'download' | 'load'
-  /** 0..1 of the stage; 0 while the size of a download is not known. */
+  /**
+   * `trial`: trying the GPU in a process of its own, once for a boot, at most `WHISPER_HIP_TRIAL_SECONDS` (60 s); `download`: fetching into
+   * the cache; `load`: reading the weights into memory.
+   */
+  stage: 'trial' | 'download' | 'load'
+  /** 0..1 of the stage; 0 while a trial runs, and while the size of a download is not known. */
   progress: number
+  /** Name and PCI address of the GPU, of a trial. */
+  gpu?: string
+  /** What a trial does, e.g. `mul_mat f16`; `start` before its first step. */
+  step?: string
   /** Bytes so far and in total, of a download. */
   receivedBytes?: number
   totalBytes?: number | null
@@ -74,7 +81,10 @@ export interface LoadOptions {
   /** Expected sha256 (64 hexadecimal digits) of a model by http(s) URL. */
   sha256?: string
   onProgress?: (progress: LoadProgress) => void
-  /** Aborts the load: it rejects with `signal.reason`. */
+  /**
+   * Aborts the load: it rejects with `signal.reason`. A trial of the GPU goes on for its answer, but does not keep the process alive;
+   * with `isolation: 'process'` it ends with the process of the model.
+   */
   signal?: AbortSignal
 }
 

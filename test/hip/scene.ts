@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -79,10 +79,14 @@ export class Scene implements Disposable {
     return join(this.folder, name)
   }
 
-  /** Runs a program of these steps. */
+  /**
+   * Runs a program of these steps.
+   * @param whileItRuns is given the process, which then leads a group of its own
+   */
   async observe(
     steps: readonly Step[],
     environment: Readonly<Record<string, string>> = {},
+    whileItRuns?: (program: ChildProcess) => unknown,
   ): Promise<Observation> {
     const observations = this.path('observations') // the same for all: what differs in the environment counts for a verdict
     writeFileSync(observations, '')
@@ -92,6 +96,7 @@ export class Scene implements Disposable {
       ['-c', 'ulimit -c 0; exec "$0" "$@"', process.execPath, PROGRAM, JSON.stringify(steps)],
       {
         cwd: this.folder,
+        detached: whileItRuns !== undefined,
         stdio: ['ignore', 'ignore', 'pipe'],
         env: {
           ...process.env,
@@ -104,6 +109,7 @@ export class Scene implements Disposable {
         },
       },
     )
+    whileItRuns?.(child)
     let stderr = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text

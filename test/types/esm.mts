@@ -118,7 +118,9 @@ const rateless: AudioInput = { samples: new Float32Array(4) }
   // @ts-expect-error read-only
   model.info.name = 'mine'
 }
-const loadOptions: LoadOptions = { onProgress: ({ stage }) => is<Equal<typeof stage, 'download' | 'load'>>() }
+const loadOptions: LoadOptions = {
+  onProgress: ({ stage }) => is<Equal<typeof stage, 'trial' | 'download' | 'load'>>(),
+}
 loadModel(new URL('https://example.com/model.bin'), { ...loadOptions, sha256: 'f'.repeat(64) })
 // @ts-expect-error a policy that does not exist
 loadModel('base', { backend: 'gpu' })

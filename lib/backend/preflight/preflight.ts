@@ -46,6 +46,8 @@ export interface Candidate {
   device: GpuDevice
   /** With these variables HIP sees no other GPU. */
   pin: Pin
+  /** What is worth knowing when it is the one that is used. */
+  notes: readonly Finding[]
 }
 
 export interface Preflight {
@@ -59,6 +61,8 @@ export interface Preflight {
   devices: readonly GpuDevice[]
   /** Null unless the reason is `OK`; also null in WSL, which shows no GPU before HIP starts. */
   candidate: Candidate | null
+  /** The GPUs that may be tried in its place, best first. */
+  others: readonly Candidate[]
   /** What the loader would give the module, or null. */
   rocm: { runtimeVersion: string | null; libraries: readonly { soname: string; path: string }[] } | null
   /** Every ROCm in the machine, whether the module can use it or not. */
@@ -106,6 +110,7 @@ export async function preflight(input: PreflightInput): Promise<Preflight> {
       notes: [],
       devices: [],
       candidate: null,
+      others: [],
       rocm: null,
       installations: [],
       module: null,
@@ -182,7 +187,7 @@ function hopeless(machine: Machine, problem: Finding | null): Verdict | null {
   if (found === null) return null
   const { reason } = found
   const devices = machine.gpus.map((gpu) => describeGpu(gpu, machine, { ...found, reason }))
-  return { ...found, notes: problem === null ? [] : [problem], devices, candidate: null }
+  return { ...found, notes: problem === null ? [] : [problem], devices, candidate: null, others: [] }
 }
 
 /** What is to be said of a build without a HIP module. Opens no device, which could wake up a sleeping GPU. */
@@ -217,7 +222,7 @@ function checkBuild(
   )
 }
 
-type Verdict = Pick<Preflight, 'reason' | 'message' | 'advice' | 'notes' | 'devices' | 'candidate'>
+type Verdict = Pick<Preflight, 'reason' | 'message' | 'advice' | 'notes' | 'devices' | 'candidate' | 'others'>
 
 /** @param problem what holds for all GPUs, before anything is said of one */
 function judge(machine: Machine, problem: Finding | null, device: number | string | undefined): Verdict {
@@ -226,30 +231,38 @@ function judge(machine: Machine, problem: Finding | null, device: number | strin
   const devices = machine.gpus.map(describe)
   const because = (all: readonly Finding[]): Verdict => {
     const [first = unknown(machine), ...notes] = withoutRepetition(all)
-    return { ...first, notes, devices, candidate: null }
+    return { ...first, notes, devices, candidate: null, others: [] }
   }
 
   if (machine.gpus.length === 0) {
     const others = [problem, ...withoutGpu(machine)].filter((other) => other !== null)
     if (others.length > 0) return because(others)
     const message = 'Nothing speaks against trying the GPU of Windows'
-    return { reason: 'OK', message, advice: [], notes: [], devices, candidate: null }
+    return { reason: 'OK', message, advice: [], notes: [], devices, candidate: null, others: [] }
   }
   const allowed = problem === null ? allowedGpus(machine, device) : byPreference(machine.gpus)
   if (!Array.isArray(allowed)) return because([allowed])
-  const chosen = problem === null ? allowed.find((gpu) => findings.get(gpu)?.length === 0) : undefined
+  const usable = problem === null ? allowed.filter((gpu) => findings.get(gpu)?.length === 0) : []
+  const [chosen, ...rest] = usable
   if (chosen === undefined) {
     const best = allowed[0]
     return because([...(problem ? [problem] : []), ...((best && findings.get(best)) ?? [])])
   }
+  const asCandidate = (gpu: Gpu): Candidate => ({
+    device: describe(gpu),
+    pin: pin(gpu, machine),
+    notes: selectionNotes(gpu, machine),
+  })
+  const candidate = asCandidate(chosen)
   const better = allowed.slice(0, allowed.indexOf(chosen)).flatMap((gpu) => findings.get(gpu)?.[0] ?? [])
   return {
     reason: 'OK',
     message: `Nothing speaks against trying ${label(chosen)}`,
     advice: [],
-    notes: [...better, ...selectionNotes(chosen, machine)],
+    notes: [...better, ...candidate.notes],
     devices,
-    candidate: { device: describe(chosen), pin: pin(chosen, machine) },
+    candidate,
+    others: rest.map(asCandidate),
   }
 }
 

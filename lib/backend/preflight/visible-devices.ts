@@ -60,6 +60,16 @@ export function pinTo(
   return pin
 }
 
+/** An environment with the variables of a pin. */
+export function pinned(environment: NodeJS.ProcessEnv, pin: Pin): NodeJS.ProcessEnv {
+  const result = { ...environment }
+  for (const [name, value] of Object.entries(pin)) {
+    if (value === null) delete result[name]
+    else result[name] = value
+  }
+  return result
+}
+
 function parseList(value: string, gpus: readonly KfdGpu[], dialect: Dialect): KfdGpu[] {
   const left: KfdGpu[] = []
   for (const entry of value === '' ? [] : value.split(',')) {

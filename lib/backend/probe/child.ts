@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
-import type { Pin } from '../preflight/visible-devices.ts'
-import { type ProbeOutcome, ProbeReader } from './protocol.ts'
+import { outOfMemoryKills } from '../../out-of-memory-kills.ts'
+import { isBusy } from './busy.ts'
+import { type ProbeExit, type ProbeOutcome, ProbeReader } from './protocol.ts'
 
 /** What a trial is made of. */
 export interface ProbeRequest {
@@ -13,12 +14,20 @@ export interface ProbeRequest {
   hipModule: string
   /** The GPU to try, or null for the first one. */
   pciId: string | null
-  /** Variables that differ from those of this process, as they will here too when the GPU is used. */
-  pin: Pin
+  /** Of the child: as it will be here when HIP starts. */
+  environment: NodeJS.ProcessEnv
+  /** The limit of the trial as a whole. One stage may take half of it: the first call of rocBLAS reads and unpacks its kernels. */
+  seconds: number
 }
 
-/** Seconds that one stage may take: the first call of rocBLAS reads and unpacks its kernels. */
-const STAGE_SECONDS = 30
+/** A trial that runs. */
+export interface Trial {
+  /** Never rejects. */
+  outcome: Promise<ProbeOutcome>
+  /** Whether this process stays alive for it. At first it does. */
+  hold(on: boolean): void
+}
+
 const STDERR_BYTES = 4096
 const DESCRIPTOR = 3
 const PROGRAM = `const [addon, cpuModules, hipModule, pciId] = JSON.parse(process.argv[1])
@@ -27,58 +36,93 @@ require(addon).probe(cpuModules, hipModule, pciId, ${DESCRIPTOR})`
 /** Of Node itself: an inspector's port or a loader would be taken over by the child. */
 const NOT_INHERITED = ['NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_V8_COVERAGE']
 
+/** For the last words of a process that has ended: another one can hold its pipes. */
+const LAST_WORDS_MS = 1000
+/** For the end of a process that was killed: in the driver's hands it may not end at all. */
+const KILL_MS = 3000
+
 /**
- * Runs the probe in a child process of Node. The child is killed when a stage takes too long, and dies with this process.
- * Never rejects.
+ * Runs the probe in a child process of Node. The child is killed when it takes too long, and dies with this process. It has a session
+ * of its own: what a terminal sends to this process and its children (Ctrl-C) is for this process to answer.
+ * @param onStep is called with the name of each stage that begins
  */
-export function runProbe(request: ProbeRequest, stageSeconds = STAGE_SECONDS): Promise<ProbeOutcome> {
-  const { addon, cpuModules, hipModule, pciId, pin } = request
+export function startProbe(request: ProbeRequest, onStep: (stage: string) => void = () => {}): Trial {
+  const { seconds, environment } = request
   const reader = new ProbeReader()
   const stderr = new Tail(STDERR_BYTES)
-  const finish = (exit: ProbeOutcome['exit']): ProbeOutcome => ({
-    ...reader.result(),
-    exit,
-    stderr: stderr.text(),
-  })
-  return new Promise((resolve) => {
-    let timedOut = false
-    const child = start([addon, cpuModules, hipModule, pciId ?? ''], pin)
-    if (typeof child === 'string') return resolve(finish({ kind: 'not started', problem: child }))
-    const timer = setTimeout(() => {
-      timedOut = true
+  const killsBefore = outOfMemoryKills()
+  const finish = (exit: ProbeExit): ProbeOutcome => ({ ...reader.result(), exit, stderr: stderr.text() })
+  const child = start(request)
+  if (typeof child === 'string')
+    return { outcome: Promise.resolve(finish({ kind: 'not started', problem: child })), hold: () => {} }
+
+  const lines = child.stdio[DESCRIPTOR] as Socket
+  const timers: NodeJS.Timeout[] = []
+  const outcome = new Promise<ProbeOutcome>((resolve) => {
+    let timeout: Extract<ProbeExit, { kind: 'timeout' }> | undefined
+    let ended = false
+    const settle = (exit: ProbeExit) => {
+      for (const timer of timers) clearTimeout(timer)
+      for (const stream of [lines, child.stderr]) stream?.destroy()
+      child.unref()
+      resolve(finish(exit))
+    }
+    const kill = (of: 'stage' | 'trial', limit: number) => {
+      if (ended || timeout !== undefined) return
+      timeout = { kind: 'timeout', seconds: limit, of, busy: isBusy(environment.WHISPER_HIP_SYSROOT || '/') }
       child.kill('SIGKILL')
-    }, stageSeconds * 1000)
+      timers.push(setTimeout(settle, KILL_MS, timeout))
+    }
+    // Where this process was stopped or busy itself, what the child has said waits behind the timer.
+    const stageTimer = setTimeout(() => {
+      const heard = reader.lines
+      setImmediate(() => reader.lines === heard && kill('stage', seconds / 2))
+    }, seconds * 500)
+    const wholeTimer = setTimeout(() => setImmediate(kill, 'trial', seconds), seconds * 1000)
+    timers.push(stageTimer, wholeTimer)
+
     const decoder = new StringDecoder()
-    const lines = child.stdio[DESCRIPTOR] as Readable
-    lines.on('data', (chunk: Buffer) => reader.push(decoder.write(chunk)) && timer.refresh())
+    lines.on('data', (chunk: Buffer) => {
+      const heard = reader.push(decoder.write(chunk), onStep)
+      if (heard && timeout === undefined) stageTimer.refresh()
+    })
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk))
     for (const stream of [lines, child.stderr]) stream?.on('error', () => {}) // the exit tells what happened
     child.on('error', (error) => {
-      clearTimeout(timer)
-      resolve(finish({ kind: 'not started', problem: error.message }))
+      if (child.pid === undefined) settle({ kind: 'not started', problem: error.message })
     })
-    child.on('close', (code, signal) => {
-      clearTimeout(timer)
-      if (timedOut) resolve(finish({ kind: 'timeout', seconds: stageSeconds }))
-      else if (signal !== null) resolve(finish({ kind: 'signal', signal }))
-      else resolve(finish({ kind: 'code', code: code ?? 0 }))
+    child.on('exit', (code, signal) => {
+      ended = true
+      const exit: ProbeExit =
+        signal === null
+          ? { kind: 'code', code: code ?? 0 }
+          : { kind: 'signal', signal, outOfMemory: outOfMemoryKills() > killsBefore }
+      const last = timeout !== undefined && signal === 'SIGKILL' ? timeout : exit
+      timers.push(setTimeout(settle, LAST_WORDS_MS, last))
+      child.once('close', () => settle(last))
     })
   })
+  return {
+    outcome,
+    hold: (on) => {
+      for (const handle of [child, lines, child.stderr as Socket | null, ...timers])
+        if (on) handle?.ref()
+        else handle?.unref()
+    },
+  }
 }
 
-function start(input: readonly unknown[], pin: Pin) {
-  const environment: NodeJS.ProcessEnv = { ...process.env, ELECTRON_RUN_AS_NODE: '1' }
-  for (const [name, value] of Object.entries(pin)) {
-    if (value === null) delete environment[name]
-    else environment[name] = value
-  }
-  for (const name of NOT_INHERITED) delete environment[name]
+function start({ addon, cpuModules, hipModule, pciId, environment }: ProbeRequest): ChildProcess | string {
+  const env: NodeJS.ProcessEnv = { ...environment, ELECTRON_RUN_AS_NODE: '1' }
+  for (const name of NOT_INHERITED) delete env[name]
   // At this level HIP says which chip it has no code for.
-  environment.AMD_LOG_LEVEL ??= '1'
+  env.AMD_LOG_LEVEL ||= '1'
   try {
-    return spawn(process.execPath, ['-e', PROGRAM, JSON.stringify(input)], {
-      env: environment,
+    const input = JSON.stringify([addon, cpuModules, hipModule, pciId ?? ''])
+    return spawn(process.execPath, ['-e', PROGRAM, input], {
+      env,
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      detached: true,
       windowsHide: true,
     })
   } catch (error) {

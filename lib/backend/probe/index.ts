@@ -1,68 +1,119 @@
 import type { LoadedAddon } from '../addon.ts'
-import type { Preflight } from '../preflight/preflight.ts'
-import { type ProbeRequest, runProbe } from './child.ts'
+import type { Candidate, Preflight } from '../preflight/preflight.ts'
+import { pinned } from '../preflight/visible-devices.ts'
+import { stillHolds, untilAgain } from './again.ts'
+import { isBusy } from './busy.ts'
+import type { ProbeRequest } from './child.ts'
 import { type Judgement, judge } from './judge.ts'
-import type { ProbeOutcome } from './protocol.ts'
-import { readVerdict, type VerdictSubject, verdictPath, writeVerdict } from './verdict-cache.ts'
+import type { KeptOutcome } from './kept.ts'
+import { SharedTrial, type Waiting } from './shared-trial.ts'
+import { readVerdict, type VerdictSubject, verdictName, writeVerdict } from './verdict-cache.ts'
 
 /** The answer to whether a GPU computes. */
 export interface Verdict extends Judgement {
-  outcome: ProbeOutcome
+  /** Under which it is kept. */
+  name: string
+  outcome: KeptOutcome
   /** Whether it was known before. */
   cached: boolean
+  /** Milliseconds until the GPU is tried again by itself; null when it is not. */
+  again: number | null
+  /** Why it cannot be kept on disk, or null. */
+  unkept: string | null
 }
 
-/** Trials that run in this process, by the file of their verdict: two models that load at once share one. */
-const running = new Map<string, Promise<ProbeOutcome>>()
+export interface ProbeQuestion extends Waiting {
+  addon: LoadedAddon
+  cpuModules: readonly string[]
+  found: Preflight & { module: object }
+  /** Null for the first GPU that HIP shows. */
+  candidate: Candidate | null
+  /** As the user set it. */
+  environment: NodeJS.ProcessEnv
+  /** How messages name the GPU. */
+  gpu: string
+  /** Try it again. */
+  refresh: boolean
+  /** The limit of the trial as a whole. */
+  seconds: number
+}
+
+interface Answer {
+  outcome: KeptOutcome
+  unkept: string | null
+}
+
+/** Trials that run in this process, by the name of their verdict. */
+const running = new Map<string, SharedTrial<Answer>>()
 
 /**
- * Tries the candidate of a preflight, or answers with the verdict that an earlier trial of the same things gave. A trial is never
- * repeated by itself: a GPU that hangs can take the machine along.
- *
- * @param environment of this process before HIP started
- * @param gpu how messages name it
- * @param refresh try it again
+ * Tries a GPU, or answers with the verdict that an earlier trial of the same things gave, as long as that holds.
+ * @throws `signal.reason`
  */
-export async function probe(
-  addon: LoadedAddon,
-  cpuModules: readonly string[],
-  { candidate, module, rocm, devices }: Preflight & { module: object },
-  environment: NodeJS.ProcessEnv,
-  gpu: string,
-  refresh: boolean,
-): Promise<Verdict> {
-  const pin = candidate?.pin ?? {}
-  const subject: VerdictSubject = {
-    version: addon.report.whisperHip,
-    module: module.path,
-    runtime: rocm?.libraries.map(({ path }) => path) ?? [],
-    topology: devices.map(({ pciId, gfx, gfxEffective }) => ({ pciId, gfx, gfxEffective })),
-    environment,
-    pin,
+export async function probe(question: ProbeQuestion): Promise<Verdict> {
+  const { environment, gpu, refresh, seconds } = question
+  const name = await verdictName(subjectOf(question))
+  const known = running.has(name) ? null : await readVerdict(name)
+  if (known !== null && !refresh) {
+    const judgement = judge(known, gpu)
+    const now = {
+      time: Date.now(),
+      busy: () => isBusy(environment.WHISPER_HIP_SYSROOT || '/'),
+      trialSeconds: seconds,
+    }
+    if (stillHolds(known, judgement.keep, now)) {
+      const again = untilAgain(known, judgement.keep, now.time)
+      return { ...judgement, name, outcome: known, cached: true, again, unkept: null }
+    }
   }
-  const path = await verdictPath(subject)
-  const known = refresh || running.has(path) ? null : await readVerdict(path)
-  if (known !== null) return { ...judge(known, gpu), outcome: known, cached: true }
-
-  const request: ProbeRequest = {
-    addon: addon.path,
-    cpuModules,
-    hipModule: module.path,
-    pciId: candidate?.device.pciId ?? null,
-    pin,
-  }
-  const outcome = await runOnce(path, request)
-  const judgement = judge(outcome, gpu)
-  if (judgement.lasting) await writeVerdict(path, outcome)
-  return { ...judgement, outcome, cached: false }
+  // Whoever asks for a new trial has changed something.
+  const before = refresh ? 0 : (known?.attempts ?? 0)
+  const trial = running.get(name) ?? begin(name, question, before)
+  const answer = await trial.wait(question)
+  const judgement = judge(answer.outcome, gpu)
+  const again = untilAgain(answer.outcome, judgement.keep, Date.now())
+  return { ...judgement, name, ...answer, cached: false, again }
 }
 
-async function runOnce(path: string, request: ProbeRequest): Promise<ProbeOutcome> {
-  const trial = running.get(path) ?? runProbe(request)
-  running.set(path, trial)
-  try {
-    return await trial
-  } finally {
-    running.delete(path)
+function begin(name: string, question: ProbeQuestion, attempts: number): SharedTrial<Answer> {
+  const { gpu } = question
+  const trial = new SharedTrial<Answer>(requestOf(question), async (found) => {
+    const { keep } = judge(found, gpu)
+    const outcome = { ...found, at: Date.now(), attempts: keep === 'for a while' ? attempts + 1 : 1 }
+    const unkept = keep === 'not' ? null : await writeVerdict(name, outcome)
+    running.delete(name)
+    return { outcome, unkept }
+  })
+  running.set(name, trial)
+  return trial
+}
+
+function subjectOf({ addon, found, candidate, environment }: ProbeQuestion): VerdictSubject {
+  return {
+    version: addon.report.whisperHip,
+    module: found.module.path,
+    runtime: found.rocm?.libraries.map(({ path }) => path) ?? [],
+    topology: found.devices.map(({ pciId, gfx, gfxEffective }) => ({ pciId, gfx, gfxEffective })),
+    gpu: candidate?.device.pciId ?? null,
+    environment,
+    pin: candidate?.pin ?? {},
+  }
+}
+
+function requestOf({
+  addon,
+  cpuModules,
+  found,
+  candidate,
+  environment,
+  seconds,
+}: ProbeQuestion): ProbeRequest {
+  return {
+    addon: addon.path,
+    cpuModules,
+    hipModule: found.module.path,
+    pciId: candidate?.device.pciId ?? null,
+    environment: pinned(environment, candidate?.pin ?? {}),
+    seconds,
   }
 }

@@ -1,13 +1,22 @@
 import type { BackendReason, ProbeStage } from '../types.ts'
-import type { ProbeOutcome } from './protocol.ts'
+import type { ProbeExit, ProbeOutcome } from './protocol.ts'
+
+/**
+ * How long an answer holds.
+ * - `until something changes`: the GPU's own doing. It computes, computes wrongly, reports a fault, or brings the process down; a second
+ *   trial would say the same, and may take the machine along.
+ * - `for a while`: what may be the machine's doing, or has a cure that nothing of the key of the verdict shows: a limit of time that was
+ *   missed, a device that HIP did not find, kernels that are not installed. Tried again after a pause.
+ * - `not`: what is not the GPU's doing. A signal from outside, memory that others hold, and all that ended before the GPU was touched.
+ */
+export type Keep = 'until something changes' | 'for a while' | 'not'
 
 /** What a trial says of the GPU. */
 export interface Judgement {
   reason: BackendReason
   /** One sentence. */
   message: string
-  /** Whether the same trial would give the same answer until something changes. */
-  lasting: boolean
+  keep: Keep
 }
 
 /** What ROCm, HIP and the loader write when they fail, and what it means. The first match counts. */
@@ -53,8 +62,29 @@ const STAGE_REASONS: Readonly<Record<string, BackendReason>> = {
   backend: 'HIP_INIT_FAILED',
 }
 
+const KEEP: Readonly<Partial<Record<BackendReason, Keep>>> = {
+  OUT_OF_MEMORY: 'not',
+  PROBE_INTERRUPTED: 'not',
+  PROBE_TIMEOUT: 'for a while',
+  HIP_INIT_FAILED: 'for a while',
+  ROCBLAS_KERNELS_MISSING: 'for a while',
+  UNKNOWN: 'for a while',
+}
+
 /** @param gpu how messages name it */
 export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
+  const { reason, message } = explain(outcome, gpu)
+  const keep = outcome.stages.some(touchesGpu) ? (KEEP[reason] ?? 'until something changes') : 'not'
+  return { reason, message, keep }
+}
+
+/** Opening libraries does not, but for one that does not come back from it: then code of HIP runs already. */
+function touchesGpu({ name, ok, problem }: ProbeStage): boolean {
+  if (name === 'library') return !ok && problem === undefined
+  return name !== 'cpu'
+}
+
+function explain(outcome: ProbeOutcome, gpu: string): Omit<Judgement, 'keep'> {
   const { stages, exit, stderr } = outcome
   // What ends a process may have made the numbers before it wrong.
   const wrong = stages.filter(hasWrongNumbers)
@@ -63,22 +93,26 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
   const where = last === undefined ? 'before its first stage' : `in the stage "${last.name}"`
   const repeated = failed?.problem !== undefined && stderr.includes(failed.problem.trim())
   const said = stderr === '' || repeated ? '' : `; it wrote: ${lastLines(stderr)}`
+  const written = reasonOfText(stderr)
 
   if (exit.kind === 'not started') {
     return {
       reason: 'PROBE_CRASHED',
       message: `The process that tries ${gpu} could not be started: ${exit.problem}`,
-      lasting: false,
     }
   }
   // However it ended then: that is told beside.
   if (failed === undefined && isComplete(stages))
-    return { reason: 'OK', message: `${gpu} computes what the CPU computes`, lasting: true }
+    return { reason: 'OK', message: `${gpu} computes what the CPU computes` }
   if (exit.kind === 'timeout') {
+    const limit =
+      exit.of === 'stage'
+        ? `did not go on within ${exit.seconds} s ${where}`
+        : `was not done within ${exit.seconds} s, which WHISPER_HIP_TRIAL_SECONDS allows for the whole of it: it was ${where}`
     return {
-      reason: 'PROBE_TIMEOUT',
-      message: `The trial of ${gpu} did not go on within ${exit.seconds} s ${where}${said}`,
-      lasting: true,
+      // Some runtimes say what happened and then hang.
+      reason: written === 'GPU_FAULT' ? written : 'PROBE_TIMEOUT',
+      message: `The trial of ${gpu} ${limit}${exit.busy ? ', on a busy machine' : ''}${said}`,
     }
   }
   if (failed?.problem !== undefined) {
@@ -88,16 +122,34 @@ export function judge(outcome: ProbeOutcome, gpu: string): Judgement {
     return {
       reason,
       message: `The trial of ${gpu} failed ${where}: ${oneLine(failed.problem)}${reason === 'NUMERIC_MISMATCH' ? also : said}`,
-      lasting: reason !== 'OUT_OF_MEMORY',
     }
   }
-  const how = exit.kind === 'signal' ? `was ended by ${exit.signal}` : `ended with code ${exit.code}`
-  const reason = reasonOfText(stderr)
-  return {
-    reason: reason === 'UNKNOWN' ? 'PROBE_CRASHED' : reason,
-    message: `The process that tried ${gpu} ${how} ${where}${said}`,
-    lasting: reason !== 'OUT_OF_MEMORY',
-  }
+  const how =
+    exit.kind === 'signal'
+      ? `was ended by ${exit.signal || 'a signal'}${killer(exit)}`
+      : `ended with code ${exit.code}`
+  const message = `The process that tried ${gpu} ${how} ${where}${said}`
+  if (endedFromOutside(exit, stderr) && written !== 'GPU_FAULT')
+    return { reason: 'PROBE_INTERRUPTED', message }
+  return { reason: written === 'UNKNOWN' ? 'PROBE_CRASHED' : written, message }
+}
+
+/** Signals that a process gets for what it does itself. Any other comes from outside: nothing of the GPU's stack sends it. */
+const OF_A_CRASH = ['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS']
+/** For want of memory that is not the GPU's. */
+const HOST_MEMORY = /javascript heap out of memory|bad_alloc|cannot allocate memory/i
+
+/** Whether a trial was ended by somebody else, or by the machine's want of memory. */
+export function endedFromOutside(exit: ProbeExit, stderr: string): boolean {
+  if (exit.kind === 'signal' && !OF_A_CRASH.includes(exit.signal)) return true
+  return (exit.kind === 'signal' || exit.kind === 'code') && HOST_MEMORY.test(stderr)
+}
+
+function killer({ signal, outOfMemory }: Extract<ProbeExit, { kind: 'signal' }>): string {
+  if (signal !== 'SIGKILL') return ''
+  return outOfMemory
+    ? ', by the kernel for want of memory,'
+    : ', perhaps by the kernel for want of memory (journalctl -k tells),'
 }
 
 /** The first of many, and how many more there are: one kernel at fault can be a dozen stages. */

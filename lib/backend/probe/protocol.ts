@@ -1,18 +1,24 @@
 import type { NativeHipDevice } from '../../native.ts'
 import type { ProbeStage } from '../types.ts'
 
+/** How the process of a trial ended. */
+export type ProbeExit =
+  | { kind: 'code'; code: number }
+  /** `outOfMemory`: the kernel has killed a process for want of memory meanwhile. */
+  | { kind: 'signal'; signal: string; outOfMemory?: boolean }
+  /**
+   * Killed after this many seconds: without a stage beginning or ending, or of the trial as a whole. `busy`: the machine was.
+   */
+  | { kind: 'timeout'; seconds: number; of: 'stage' | 'trial'; busy?: boolean }
+  /** The process could not be started. */
+  | { kind: 'not started'; problem: string }
+
 /** All that is known of a trial. */
 export interface ProbeOutcome {
   stages: readonly ProbeStage[]
   /** What HIP showed, when it came so far. */
   devices: readonly NativeHipDevice[]
-  exit:
-    | { kind: 'code'; code: number }
-    | { kind: 'signal'; signal: string }
-    /** Killed after this many seconds without a stage beginning or ending. */
-    | { kind: 'timeout'; seconds: number }
-    /** The process could not be started. */
-    | { kind: 'not started'; problem: string }
+  exit: ProbeExit
   /** The end of what the process wrote to its standard error. */
   stderr: string
 }
@@ -22,6 +28,7 @@ export class ProbeReader {
   readonly #stages: ProbeStage[] = []
   readonly #now: () => number
   #devices: NativeHipDevice[] = []
+  #lines = 0
   #begun: { name: string; at: number } | null = null
   #rest = ''
 
@@ -30,11 +37,19 @@ export class ProbeReader {
     this.#now = now
   }
 
-  /** @returns whether a stage began or ended */
-  push(text: string): boolean {
+  /**
+   * @param onBegin is called with the name of each stage that begins
+   * @returns whether a stage began or ended
+   */
+  push(text: string, onBegin: (stage: string) => void = () => {}): boolean {
     const lines = (this.#rest + text).split('\n')
     this.#rest = lines.pop() ?? ''
-    return lines.filter((line) => this.#read(line)).length > 0
+    return lines.filter((line) => this.#read(line, onBegin)).length > 0
+  }
+
+  /** How many lines have told that a stage began or ended. */
+  get lines(): number {
+    return this.#lines
   }
 
   /** The stages so far; one that has begun and not ended is not ok. */
@@ -44,11 +59,13 @@ export class ProbeReader {
     return { stages: [...this.#stages, ...last], devices: this.#devices }
   }
 
-  #read(line: string): boolean {
+  #read(line: string, onBegin: (stage: string) => void): boolean {
     const record = parse(line)
     if (record === null) return false
+    this.#lines++
     if (record.event === 'begin') {
       this.#begun = { name: record.stage, at: this.#now() }
+      onBegin(record.stage)
       return true
     }
     this.#begun = null

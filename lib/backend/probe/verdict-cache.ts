@@ -1,11 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants, createReadStream, rmSync } from 'node:fs'
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../../cache-folder.ts'
-import { log } from '../../log.ts'
 import type { Pin } from '../preflight/visible-devices.ts'
-import type { ProbeOutcome } from './protocol.ts'
+import { type KeptOutcome, readKept } from './kept.ts'
+import { decisiveVariables } from './variables.ts'
 
 /** What a verdict depends on: when any of it changes, the GPU is tried again. */
 export interface VerdictSubject {
@@ -17,17 +17,41 @@ export interface VerdictSubject {
   runtime: readonly string[]
   /** The GPUs, as the kernel describes them. */
   topology: unknown
+  /** PCI address of the GPU that is tried; null for the first one. */
+  gpu: string | null
   /** Of the process before HIP starts. */
   environment: NodeJS.ProcessEnv
   pin: Pin
 }
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id'
-/** One of an older form is not read. */
-const FORM = 1
+/** One of an older form is not found. */
+const FORM = 2
+/** No trial has as much to say. */
+const LARGEST = 1 << 20
 
-/** @returns the path of the file that holds the verdict about the subject */
-export async function verdictPath(subject: VerdictSubject): Promise<string> {
+/** Verdicts that could not be written to disk, by name. */
+const memory = new Map<string, KeptOutcome>()
+let onChange: (name: string, outcome: KeptOutcome | null) => void = () => {}
+
+/** Verdicts that only this process knows: for one that it starts. */
+export function rememberedVerdicts(): [name: string, outcome: KeptOutcome][] {
+  return [...memory]
+}
+
+/** Takes over what another process knows, or has forgotten (null). */
+export function rememberVerdict(name: string, outcome: KeptOutcome | null): void {
+  if (outcome === null) memory.delete(name)
+  else memory.set(name, outcome)
+}
+
+/** Tells another process what this one remembers and forgets. */
+export function shareVerdicts(tell: typeof onChange): void {
+  onChange = tell
+}
+
+/** @returns the name under which the verdict about the subject is kept */
+export async function verdictName(subject: VerdictSubject): Promise<string> {
   const key = {
     form: FORM,
     ...subject,
@@ -38,60 +62,67 @@ export async function verdictPath(subject: VerdictSubject): Promise<string> {
     ),
     boot: await readFile(BOOT_ID, 'utf8').catch(() => ''),
   }
-  const name = createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
-  return join(cacheFolder(), 'probe', `${name}.json`)
+  return createHash('sha256').update(JSON.stringify(key)).digest('hex').slice(0, 32)
 }
 
-/** Variables that ROCm, the loader, ggml and this library read. */
-const READ_BY_ROCM = /^(AMD|COMGR|CUDA|DXG|GGML|GPU|HCC|HIP|HSA|LD|ROC|TENSILE|WHISPER_HIP|XNACK)_?/
-/** What differs from shell to shell and means nothing. */
-const NOISE = /^(npm_.*|_|OLDPWD|PWD|SHLVL|INIT_CWD|TERM.*|COLUMNS|LINES|COLORTERM|WHISPER_HIP_CACHE)$/
-
-/** A module that the user names may read variables that only its maker knows: for it any difference counts. */
-function decisiveVariables(environment: NodeJS.ProcessEnv): [string, string | undefined][] {
-  const counts = environment.WHISPER_HIP_LIBRARY
-    ? (name: string) => !NOISE.test(name)
-    : (name: string) => READ_BY_ROCM.test(name) && !NOISE.test(name)
-  return Object.entries(environment)
-    .filter(([name]) => counts(name))
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-}
-
-export async function readVerdict(path: string): Promise<ProbeOutcome | null> {
+/** @returns what is kept, or null: what cannot be read or was not written by {@link writeVerdict} is not there */
+export async function readVerdict(name: string): Promise<KeptOutcome | null> {
+  const known = memory.get(name)
+  if (known !== undefined) return known
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
-    return isOutcome(value) ? value : null
+    return readKept(JSON.parse(await readSmallFile(verdictPath(name))))
   } catch {
     return null
   }
 }
 
-/** A verdict that cannot be kept is given all the same: the next process tries again. */
-export async function writeVerdict(path: string, outcome: ProbeOutcome): Promise<void> {
-  const temporary = `${path}.${randomUUID()}`
+/**
+ * Keeps a verdict on disk, or for this process where that cannot be.
+ * @returns what is in the way of the disk, or null
+ */
+export async function writeVerdict(name: string, outcome: KeptOutcome): Promise<string | null> {
+  let temporary: string | undefined
   try {
+    const path = verdictPath(name)
+    temporary = `${path}.${randomUUID()}`
     await mkdir(dirname(path), { recursive: true })
     await writeFile(temporary, `${JSON.stringify(outcome, null, 2)}\n`)
     await rename(temporary, path)
+    memory.delete(name)
+    return null
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
-    log(
-      'warn',
-      `The answer of the GPU probe cannot be kept in ${path}: ${error instanceof Error ? error.message : error}`,
-    )
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
+    memory.set(name, outcome)
+    onChange(name, outcome)
+    return error instanceof Error ? error.message : String(error)
   }
 }
 
-function isOutcome(value: unknown): value is ProbeOutcome {
-  if (typeof value !== 'object' || value === null) return false
-  const { stages, devices, exit, stderr } = value as Partial<ProbeOutcome>
-  return (
-    Array.isArray(stages) &&
-    stages.every(({ name, ok }) => typeof name === 'string' && typeof ok === 'boolean') &&
-    Array.isArray(devices) &&
-    typeof exit?.kind === 'string' &&
-    typeof stderr === 'string'
-  )
+/** Forgets a verdict. Done when it returns, since the process may be about to end. */
+export function dropVerdict(name: string): void {
+  if (memory.delete(name)) onChange(name, null)
+  try {
+    rmSync(verdictPath(name), { force: true })
+  } catch {
+    // Where nothing can be removed, nothing could be written.
+  }
+}
+
+function verdictPath(name: string): string {
+  return join(cacheFolder(), 'probe', `${name}.json`)
+}
+
+/** Never waits, whatever lies there. */
+async function readSmallFile(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const { size } = await file.stat()
+    if (size > LARGEST) throw new RangeError(`${path} is too large`)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(size), 0, size, 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
 }
 
 async function hashFile(path: string): Promise<string> {

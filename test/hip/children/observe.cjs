@@ -4,6 +4,7 @@
  */
 const { createRequire } = require('node:module')
 const { setTimeout: pause } = require('node:timers/promises')
+const { execFileSync } = require('node:child_process')
 const { appendFileSync, readFileSync, writeFileSync } = require('node:fs')
 const { SHARE_ENV, Worker } = require('node:worker_threads')
 
@@ -122,6 +123,50 @@ const STEPS = {
       })
     if (way === 'SIGTERM') process.kill(process.pid, way)
     if (way !== 'exitCode') await pause(100_000)
+  },
+  /** The same program once more, in a child of this process. Its steps' lines come before this one. */
+  child: (steps, environment = {}) => {
+    execFileSync(process.execPath, [__filename, JSON.stringify(steps)], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+  },
+  /** Variables of this process. */
+  environment: (...names) =>
+    Object.fromEntries(names.flatMap((name) => (name in process.env ? [[name, process.env[name]]] : []))),
+  /** Variables as a program that is started by this one has them. */
+  inherited: (...names) => {
+    const print = 'console.log(JSON.stringify(process.env))'
+    const all = JSON.parse(execFileSync(process.execPath, ['-e', print], { encoding: 'utf8' }))
+    return Object.fromEntries(names.flatMap((name) => (name in all ? [[name, all[name]]] : [])))
+  },
+  set: (name, value) => {
+    process.env[name] = value
+  },
+  /** backendInfo() or loadModel(), with all that they tell. */
+  told: async (input, options) => {
+    const events = []
+    const onProgress = (event) => events.push(event)
+    if (input === null) await whisper.backendInfo({ ...options, onProgress })
+    else models.push(await whisper.loadModel(input, { ...options, onProgress }))
+    return events
+  },
+  /** Gives up after so many milliseconds. */
+  giveUp: async (milliseconds, input, options) => {
+    const signal = AbortSignal.timeout(milliseconds)
+    if (input === null) return whisper.backendInfo({ ...options, signal })
+    return (await whisper.loadModel(input, { ...options, signal })).backend
+  },
+  /** Goes on in spite of this signal. */
+  outlive: (signal) => {
+    process.on(signal, () => {})
+  },
+  pause: async (milliseconds) => {
+    await pause(milliseconds)
+  },
+  /** Keeps the event loop from everything. */
+  block: (milliseconds) => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
   },
 }
 

@@ -58,7 +58,7 @@ const CASES: readonly Case[] = [
     exit: 'SIGSEGV',
   },
   { fake: 'abort=graph', reason: 'PROBE_CRASHED', says: /SIGABRT.*ROCm error/, exit: 'SIGABRT' },
-  { fake: 'kill=graph', reason: 'PROBE_CRASHED', says: /SIGKILL in the stage "add"/, exit: 'SIGKILL' },
+  { fake: 'kill=graph', reason: 'PROBE_INTERRUPTED', says: /SIGKILL.* in the stage "add"/, exit: 'SIGKILL' },
   { fake: 'exit=read:5', reason: 'PROBE_CRASHED', says: /code 5 in the stage "memory"/, exit: 'code 5' },
   { fake: 'fault=graph', reason: 'GPU_FAULT', says: /Memory access fault by GPU node-1/, exit: 'SIGABRT' },
   {

@@ -103,7 +103,7 @@ void Script::parse(const std::string& text) {
     if (line.empty() || line[0] == '#')
       continue;
     Entry entry = read_entry(line);
-    if (entry.key == "pid" || entry.key == "after")
+    if (entry.key == "pid" || entry.key == "after" || entry.key == "on")
       holds = holds_here(entry.key, entry.value);
     else if (holds)
       entries_.push_back(std::move(entry));
@@ -119,7 +119,7 @@ Script::Entry Script::read_entry(const std::string& line) const {
   entry.value = trim(line.substr(equals + 1));
   const std::string& key = entry.key;
   if (actions().count(key) == 0 && language_.answers.count(key) == 0) {
-    const bool common = key == "pid" || key == "after" || key == "trace" || key == "say";
+    const bool common = key == "pid" || key == "after" || key == "on" || key == "trace" || key == "say";
     if (!common && language_.settings.count(key) == 0)
       refuse("unknown entry '" + key + "'");
     return entry;
@@ -143,6 +143,12 @@ bool Script::holds_here(const std::string& key, const std::string& value) {
       return true;
     const bool inverse = !value.empty() && value[0] == '!';
     return (atol(value.c_str() + (inverse ? 1 : 0)) == getpid()) != inverse;
+  }
+  if (key == "on") {
+    // As it was when the double was loaded: the library puts it back later.
+    static const char* const shown = getenv("ROCR_VISIBLE_DEVICES");
+    static const std::string device = shown != nullptr ? shown : "";
+    return value == "*" || value == device;
   }
   // after=FILE: the process that makes the file is spared, and so is all that it does later.
   static std::map<std::string, bool> asked;

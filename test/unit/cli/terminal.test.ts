@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { showLoading } from '../../../lib/cli/load-progress.ts'
 import { Progress } from '../../../lib/cli/progress.ts'
 import { styleFor } from '../../../lib/cli/style.ts'
 import { table } from '../../../lib/cli/table.ts'
@@ -54,6 +55,20 @@ describe('the bar', () => {
     const terminal = fakeTerminal(true)
     new Progress(terminal).show('x', null, '7 MB')
     expect(terminal.written[0]).toBe('\r\x1b[Kx … 7 MB')
+  })
+})
+
+describe('the loading of a model', () => {
+  it('shows each step of the trial of a GPU, since it may be the one that hangs', () => {
+    const terminal = fakeTerminal(true)
+    const tell = showLoading(new Progress(terminal), 'base')
+    const trial = { stage: 'trial', gpu: 'Radeon (0000:03:00.0)' } as const
+    for (const step of ['start', 'add', 'mul_mat f16']) tell({ ...trial, progress: 0, step })
+    expect(terminal.written.at(-1)).toBe('\r\x1b[KTrying Radeon (0000:03:00.0) … mul_mat f16')
+    tell({ ...trial, progress: 1, step: 'release' })
+    expect(terminal.written.at(-1)).toBe('\r\x1b[K')
+    tell({ stage: 'load', progress: 0.5 })
+    expect(terminal.written.at(-1)).toContain('Loading base')
   })
 })
 

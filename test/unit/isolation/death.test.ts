@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { deathError, idleDeath, outOfMemoryKills } from '../../../lib/isolation/death.ts'
+import { deathError, idleDeath } from '../../../lib/isolation/death.ts'
 import { OutputTail } from '../../../lib/isolation/output-tail.ts'
+import { outOfMemoryKills } from '../../../lib/out-of-memory-kills.ts'
 
 function died(signal: NodeJS.Signals | null, text = '', killedBecause?: string) {
   const output = new OutputTail(() => {})

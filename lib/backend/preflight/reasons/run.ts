@@ -35,6 +35,21 @@ export const runReasons = {
     cause: 'The audio is empty or too short, or voice activity detection took everything out.',
     advice: [{ text: 'Check with a recording of speech' }],
   },
+  GPU_RESULT_INVALID: {
+    meaning: 'A run on the GPU gave values that are not numbers.',
+    cause:
+      'The GPU computed wrongly (driver, firmware, overclocking, damaged memory), or, more rarely, weights of the model are not numbers. The good answer of the trial is dropped: the GPU is tried again before it is used again.',
+    advice: [
+      {
+        text: "Run the same audio with loadModel(name, { backend: 'cpu' }): if that works, the GPU is at fault, else the model",
+      },
+      { text: 'Try the GPU again: npx whisper-hip doctor --refresh' },
+      {
+        text: 'If the GPU is at fault, update the kernel, its firmware files and ROCm, and undo overclocking',
+      },
+      { text: 'If the model is at fault, download or convert it again' },
+    ],
+  },
   CONTEXT_POISONED: {
     meaning: 'An earlier failure left the GPU in an unknown state for this process.',
     cause: 'ggml gave up in the middle of a computation, most often for want of memory.',
@@ -42,11 +57,6 @@ export const runReasons = {
       { text: 'Start the process again' },
       { text: "Load models with { isolation: 'process' }: then only a child process has to start again" },
     ],
-  },
-  GPU_RESULT_INVALID: {
-    meaning: 'The GPU gave values that are not numbers.',
-    cause: 'The GPU computes wrongly, or the weights of the model are damaged.',
-    advice: [{ text: "Load the model with { backend: 'cpu' }: where that works, it is the GPU" }],
   },
   UNKNOWN: {
     meaning: 'None of the other reasons.',

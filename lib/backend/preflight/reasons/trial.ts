@@ -39,11 +39,28 @@ export const trialReasons = {
   PROBE_TIMEOUT: {
     meaning: 'The process that tried the GPU did not end in time.',
     cause:
-      'The GPU or its driver hangs. It is not tried again by itself, since that can make the machine hang.',
+      'The machine was too busy or its disk too slow, or the GPU or its driver hangs. The GPU is tried again by itself after 5 minutes, after half an hour and after 6 hours, and earlier when the machine is quiet after it was busy or `WHISPER_HIP_TRIAL_SECONDS` is larger than it was; then not before the machine starts again, since a GPU that hangs can make the machine hang.',
     advice: [
-      { text: 'Restart the machine' },
+      { text: 'When the machine was busy, try again when it is quiet: npx whisper-hip doctor --refresh' },
+      {
+        text: 'On a slow machine allow more time than 60 s: WHISPER_HIP_TRIAL_SECONDS=300 npx whisper-hip doctor --refresh',
+      },
+      { text: 'Look for what the driver says: sudo dmesg | grep -i -E "kfd|amdgpu"' },
       { text: 'For gfx1151 use ROCm 7.2 or newer, and firmware whose MES is not 0x83' },
       { text: 'Update the kernel, its firmware files and ROCm' },
+      { text: 'Restart the machine' },
+    ],
+  },
+  PROBE_INTERRUPTED: {
+    meaning: 'The process that tried the GPU was ended from outside.',
+    cause:
+      'A person, a service manager or the kernel sent it a signal, or the machine had too little memory. Nothing is known of the GPU, and nothing is kept: the next call tries it again.',
+    advice: [
+      { text: 'Try again: npx whisper-hip doctor --refresh' },
+      {
+        text: 'After SIGKILL look whether the kernel ended it for want of memory: journalctl -k | grep -i "killed process"',
+      },
+      { text: 'Give the machine, the container or the service more memory if it did' },
     ],
   },
   NUMERIC_MISMATCH: {
@@ -51,7 +68,7 @@ export const trialReasons = {
     cause: 'The module was compiled wrongly for this chip, or firmware and ROCm do not fit.',
     advice: [
       { text: 'Unset HSA_OVERRIDE_GFX_VERSION if it is set' },
-      { text: 'Update ROCm and build again: WHISPER_HIP_BUILD=hip npm rebuild whisper-hip' },
+      { text: 'Update ROCm and build again: npx whisper-hip build --hip' },
     ],
   },
 } as const satisfies Record<string, ReasonText>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { judge, reasonOfText } from '../../../../lib/backend/probe/judge.ts'
-import type { ProbeOutcome } from '../../../../lib/backend/probe/protocol.ts'
+import type { ProbeExit, ProbeOutcome } from '../../../../lib/backend/probe/protocol.ts'
 
 const GPU = 'Radeon (0000:03:00.0)'
 const stage = (name: string, more: object = {}) => ({ name, milliseconds: 1, ok: true, ...more })
@@ -19,7 +19,7 @@ const failing = (name: string, problem?: string) => [
 
 describe('judge', () => {
   it('passes a trial whose stages all are ok, also when the process died while it ended', () => {
-    expect(judge(outcome(), GPU)).toMatchObject({ reason: 'OK', lasting: true })
+    expect(judge(outcome(), GPU)).toMatchObject({ reason: 'OK', keep: 'until something changes' })
     expect(judge(outcome({ exit: { kind: 'signal', signal: 'SIGSEGV' } }), GPU)).toMatchObject({
       reason: 'OK',
     })
@@ -82,13 +82,27 @@ describe('judge', () => {
     )
   })
 
-  it('names the stage that took too long', () => {
-    const judgement = judge(
-      outcome({ stages: failing('devices'), exit: { kind: 'timeout', seconds: 30 } }),
-      GPU,
+  it('names the stage that took too long, and the limit', () => {
+    const timeout = (of: 'stage' | 'trial', seconds: number, more: object = {}) =>
+      judge(outcome({ stages: failing('devices'), exit: { kind: 'timeout', seconds, of, ...more } }), GPU)
+    expect(timeout('stage', 30)).toMatchObject({
+      reason: 'PROBE_TIMEOUT',
+      keep: 'for a while',
+      message: expect.stringMatching(/within 30 s in the stage "devices"$/),
+    })
+    expect(timeout('trial', 60).message).toMatch(
+      /within 60 s, which WHISPER_HIP_TRIAL_SECONDS allows.* in the stage "devices"$/,
     )
-    expect(judgement).toMatchObject({ reason: 'PROBE_TIMEOUT', lasting: true })
-    expect(judgement.message).toContain('within 30 s in the stage "devices"')
+    expect(timeout('stage', 30, { busy: true }).message).toMatch(/on a busy machine/)
+  })
+
+  it('takes a fault that was reported before a hang for what it is', () => {
+    const exit = { kind: 'timeout', seconds: 30, of: 'stage' } as const
+    const stderr = 'Memory access fault by GPU node-1'
+    expect(judge(outcome({ stages: failing('add'), exit, stderr }), GPU)).toMatchObject({
+      reason: 'GPU_FAULT',
+      keep: 'until something changes',
+    })
   })
 
   it.each([
@@ -142,7 +156,7 @@ describe('judge', () => {
     ['whisper-hip: ggml gave up', 'PROBE_CRASHED'],
   ])('of a process that died and wrote: %s', (stderr, reason) => {
     const died = outcome({ stages: failing('add'), exit: { kind: 'signal', signal: 'SIGABRT' }, stderr })
-    expect(judge(died, GPU)).toMatchObject({ reason, lasting: reason !== 'OUT_OF_MEMORY' })
+    expect(judge(died, GPU)).toMatchObject({ reason })
   })
 
   it('does not say twice what the problem and stderr have in common', () => {
@@ -153,8 +167,76 @@ describe('judge', () => {
 
   it('keeps no verdict of a process that could not be started', () => {
     const judgement = judge(outcome({ stages: [], exit: { kind: 'not started', problem: 'EAGAIN' } }), GPU)
-    expect(judgement).toMatchObject({ reason: 'PROBE_CRASHED', lasting: false })
+    expect(judgement).toMatchObject({ reason: 'PROBE_CRASHED', keep: 'not' })
     expect(judgement.message).toContain('EAGAIN')
+  })
+})
+
+describe('how long an answer holds', () => {
+  const died = (signal: string, name = 'add', more: Partial<ProbeOutcome> = {}) =>
+    judge(outcome({ stages: failing(name), exit: { kind: 'signal', signal }, ...more }), GPU)
+
+  it.each([
+    'SIGINT',
+    'SIGTERM',
+    'SIGHUP',
+    'SIGQUIT',
+    'SIGKILL',
+    'SIGUSR1',
+    'SIGPIPE',
+    'SIGXCPU',
+    'SIGPWR',
+    '',
+  ])('not at all after %s, which comes from outside', (signal) => {
+    expect(died(signal)).toMatchObject({ reason: 'PROBE_INTERRUPTED', keep: 'not' })
+  })
+
+  it.each(['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'])(
+    'until something changes after %s, which is a crash',
+    (signal) => {
+      expect(died(signal)).toMatchObject({ reason: 'PROBE_CRASHED', keep: 'until something changes' })
+      expect(died(signal, 'library').keep).toBe('until something changes')
+    },
+  )
+
+  it('says of SIGKILL whether the kernel ended a process for want of memory', () => {
+    expect(died('SIGKILL').message).toMatch(/SIGKILL, perhaps by the kernel .*journalctl/)
+    const exit: ProbeExit = { kind: 'signal', signal: 'SIGKILL', outOfMemory: true }
+    expect(died('', 'add', { exit }).message).toMatch(/SIGKILL, by the kernel for want of memory, in/)
+    expect(died('SIGTERM').message).not.toMatch(/memory/)
+  })
+
+  it('takes a fault that was reported before a signal from outside for what it is', () => {
+    const stderr = 'HW Exception by GPU node-1 reason :GPU Hang'
+    expect(died('SIGKILL', 'add', { stderr })).toMatchObject({
+      reason: 'GPU_FAULT',
+      keep: 'until something changes',
+    })
+  })
+
+  it.each([
+    ['SIGABRT', "terminate called after throwing an instance of 'std::bad_alloc'"],
+    ['SIGTRAP', 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'],
+  ])('not at all after %s for want of the machine’s memory', (signal, stderr) => {
+    expect(died(signal, 'add', { stderr })).toMatchObject({ reason: 'PROBE_INTERRUPTED', keep: 'not' })
+  })
+
+  it('not at all of what ended before the GPU was touched', () => {
+    const exit: ProbeExit = { kind: 'code', code: 1 }
+    expect(judge(outcome({ stages: [], exit }), GPU).keep).toBe('not')
+    expect(died('SIGSEGV', 'cpu').keep).toBe('not')
+    expect(judge(outcome({ stages: failing('library', 'file too short') }), GPU).keep).toBe('not')
+    expect(judge(outcome({ stages: failing('library'), exit }), GPU).keep).toBe('until something changes')
+  })
+
+  it.each([
+    ['add', 'wrong numbers: the error against the CPU is 1', 'until something changes'],
+    ['devices', 'no ROCm-capable device is detected', 'for a while'],
+    ['add', 'something new', 'for a while'],
+    ['add', 'rocBLAS error: Cannot read TensileLibrary.dat', 'for a while'],
+    ['memory', 'out of memory: 4 MiB could not be allocated', 'not'],
+  ])('after the problem in the stage %s: %s: %s', (name, problem, keep) => {
+    expect(judge(outcome({ stages: failing(name, problem) }), GPU).keep).toBe(keep)
   })
 })
 
