@@ -33,7 +33,7 @@ export const trialReasons = {
     cause: 'The message has the last step, the signal and the end of what the process wrote.',
     advice: [
       { text: 'Update ROCm and the driver to one release' },
-      { text: 'Report it with what `whisper-hip doctor --markdown` prints' },
+      { text: 'Report it with what `npx whisper-hip doctor --markdown` prints' },
     ],
   },
   PROBE_TIMEOUT: {
