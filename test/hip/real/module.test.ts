@@ -102,8 +102,8 @@ const CASES: readonly Case[] = [
   { stub: 'segfault=hipMalloc', reason: 'PROBE_CRASHED', says: /SIGSEGV in the stage "memory"/ },
   {
     stub: 'kill=hipblasGemmEx',
-    reason: 'PROBE_CRASHED',
-    says: /SIGKILL in the stage "mul_mat f16 by f16 of many columns"/,
+    reason: 'PROBE_INTERRUPTED',
+    says: /SIGKILL.* in the stage "mul_mat f16 by f16 of many columns"/,
   },
   // Everything answers, and no kernel is executed
   { stub: '', reason: 'NUMERIC_MISMATCH', says: /in the stage "add": wrong numbers.*"scale" and \d+ more/ },
