@@ -3,6 +3,7 @@ import { warnOnce } from '../warn.ts'
 import { addon } from './addon.ts'
 import { type DecideOptions, type Decision, decide, type GpuChoice } from './decision.ts'
 import { startGpu } from './start-gpu.ts'
+import { distrustAfter } from './trust.ts'
 import type { BackendReason } from './types.ts'
 
 /** What a model is to run on. */
@@ -39,6 +40,7 @@ export async function applyPolicy(
     const ordinal = await startGpu(loaded, gpu)
     return { active: 'hip', reason, message, ordinal, answerFor: gpu.answerFor }
   } catch (error) {
+    distrustAfter(error)
     return onCpu(policy, refusalOf(error))
   }
 }

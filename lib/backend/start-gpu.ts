@@ -18,11 +18,11 @@ let last: Promise<unknown> = Promise.resolve()
  */
 export async function startGpu({ native }: LoadedAddon, choice: GpuChoice): Promise<number> {
   await loadBackends()
+  const { device, verdict } = choice
+  trustVerdict(verdict)
   const turn = last.then(() => loadHip(native, choice))
   last = turn.catch(() => {})
   const hip = await turn
-  const { device, verdict } = choice
-  trustVerdict(verdict)
   if (device === null) return 0
   const place = hip.devices.findIndex(({ pciId }) => pciId === device.pciId)
   if (place >= 0) return place

@@ -56,7 +56,7 @@ export async function verdictName(subject: VerdictSubject): Promise<string> {
     form: FORM,
     ...subject,
     environment: decisiveVariables(subject.environment),
-    module: { path: subject.module, sha256: await hashFile(subject.module) },
+    module: { path: subject.module, sha256: await hashFile(subject.module).catch(() => null) },
     runtime: await Promise.all(
       subject.runtime.map(async (path) => ({ path, changed: await changeTime(path) })),
     ),
