@@ -151,6 +151,14 @@ const STEPS = {
     else models.push(await whisper.loadModel(input, { ...options, onProgress }))
     return events
   },
+  /** With a callback that throws. */
+  disturbed: async (input, options) => {
+    const onProgress = () => {
+      throw new RangeError('of the callback')
+    }
+    if (input === null) return whisper.backendInfo({ ...options, onProgress })
+    return (await whisper.loadModel(input, { ...options, onProgress })).backend
+  },
   /** Gives up after so many milliseconds. */
   giveUp: async (milliseconds, input, options) => {
     const signal = AbortSignal.timeout(milliseconds)

@@ -366,6 +366,18 @@ describe('whoever waits for a trial', () => {
     },
   )
 
+  it('gets what its callback throws, and the process goes on', async () => {
+    const observation = await scene.observe([
+      ['disturbed', null],
+      ['disturbed', scene.model],
+      ['disturbed', scene.model, { isolation: 'process', backend: 'hip' }],
+      ['info'],
+    ])
+    const error = { name: 'RangeError', message: 'of the callback' }
+    expect(observation.came).toMatchObject([{ error }, { error }, { error }, { value: { active: 'hip' } }])
+    expect(observation).toMatchObject({ finished: true, code: 0 })
+  })
+
   it.each(['none', 'process'])(
     'can give up at once, and nothing is left; isolation %s',
     async (isolation) => {
