@@ -163,7 +163,7 @@ function conclude(
       advice: found.adviceFor('OPS_ON_CPU'),
     }
   }
-  const { device = null, pin = {} } = candidate ?? {}
+  const { device = null, pin = found.pin } = candidate ?? {}
   const choice = { module: module.path, device, pin, answerFor, verdict: verdict.name }
   return { active: 'hip', ...answerFor(null), gpu: choice }
 }

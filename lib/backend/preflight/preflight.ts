@@ -27,7 +27,7 @@ import { type HipBuild, type HipModule, modulePath, notCompiled, readModule } fr
 import type { Fact } from './reason-text.ts'
 import { allowedGpus, byPreference } from './select.ts'
 import { Sysroot } from './sysroot.ts'
-import type { Pin } from './visible-devices.ts'
+import { type Pin, unset } from './visible-devices.ts'
 
 export interface PreflightInput {
   /** What the build report says of HIP; null when there is no addon. */
@@ -63,6 +63,8 @@ export interface Preflight {
   candidate: Candidate | null
   /** The GPUs that may be tried in its place, best first. */
   others: readonly Candidate[]
+  /** With what HIP is started where there is no candidate to choose, as in WSL. */
+  pin: Pin
   /** What the loader would give the module, or null. */
   rocm: { runtimeVersion: string | null; libraries: readonly { soname: string; path: string }[] } | null
   /** Every ROCm in the machine, whether the module can use it or not. */
@@ -111,6 +113,7 @@ export async function preflight(input: PreflightInput): Promise<Preflight> {
       devices: [],
       candidate: null,
       others: [],
+      pin: {},
       rocm: null,
       installations: [],
       module: null,
@@ -141,6 +144,7 @@ async function examine(
   const libraries = machine.runtime?.libraries.filter(({ soname }) => ROCM.test(soname)) ?? []
   return {
     ...verdict,
+    pin: unset(meant.blank),
     rocm: libraries.length === 0 ? null : { runtimeVersion: machine.runtime?.version ?? null, libraries },
     installations: findInstallations(root, environment, arch, readable?.library ?? null),
     module: readable && { path: readable.library.path, targets: readable.targets },

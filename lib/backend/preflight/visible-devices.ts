@@ -60,6 +60,11 @@ export function pinTo(
   return pin
 }
 
+/** Without variables of these names. */
+export function unset(names: readonly string[]): Pin {
+  return Object.fromEntries(names.map((name) => [name, null]))
+}
+
 /** An environment with the variables of a pin. */
 export function pinned(environment: NodeJS.ProcessEnv, pin: Pin): NodeJS.ProcessEnv {
   const result = { ...environment }

@@ -96,7 +96,7 @@ function subjectOf({ addon, found, candidate, environment }: ProbeQuestion): Ver
     topology: found.devices.map(({ pciId, gfx, gfxEffective }) => ({ pciId, gfx, gfxEffective })),
     gpu: candidate?.device.pciId ?? null,
     environment,
-    pin: candidate?.pin ?? {},
+    pin: candidate?.pin ?? found.pin,
   }
 }
 
@@ -113,7 +113,7 @@ function requestOf({
     cpuModules,
     hipModule: found.module.path,
     pciId: candidate?.device.pciId ?? null,
-    environment: pinned(environment, candidate?.pin ?? {}),
+    environment: pinned(environment, candidate?.pin ?? found.pin),
     seconds,
   }
 }

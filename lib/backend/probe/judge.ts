@@ -39,6 +39,10 @@ const SIGNS: readonly (readonly [RegExp, BackendReason])[] = [
     'HIP_RUNTIME_VERSION_MISMATCH',
   ],
   [
+    /lib(?!ggml)[\w+-]+\.so[^ :]*: (file too short|invalid ELF header|cannot read file data|wrong ELF class)/i,
+    'HIP_RUNTIME_DAMAGED',
+  ],
+  [
     /lib(amdhip64|hsa-runtime64|rocblas|hipblas|hipblaslt|amd_comgr|rocsolver|rocsparse)[^ ]*: cannot open shared object file/i,
     'HIP_RUNTIME_MISSING',
   ],

@@ -5,7 +5,7 @@ import type { Gpu } from '../gpus.ts'
 import { finding, label, type Machine } from '../machine.ts'
 import type { Situation } from '../reason-text.ts'
 import { hasKernels } from '../tensile.ts'
-import { type Pin, pinTo } from '../visible-devices.ts'
+import { type Pin, pinTo, unset } from '../visible-devices.ts'
 
 /** Checks of what the environment and the module make of a GPU that the kernel offers. */
 
@@ -108,10 +108,10 @@ export function selectionNotes(gpu: Gpu, machine: Machine): Finding[] {
 
 /** Variables that leave only this GPU, without those that are blank and would lead ROCm astray. */
 export function pin(gpu: Gpu, machine: Machine): Pin {
-  const unset = Object.fromEntries(machine.blank.map((name) => [name, null]))
+  const blank = unset(machine.blank)
   return gpu.kfd === null
-    ? unset
-    : { ...unset, ...pinTo(machine.environment, machine.topology.gpus, gpu.kfd) }
+    ? blank
+    : { ...blank, ...pinTo(machine.environment, machine.topology.gpus, gpu.kfd) }
 }
 
 /** The chip that ROCm will take a GPU for, or null when the kernel does not tell it. */

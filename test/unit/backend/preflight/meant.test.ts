@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { pinning, unpinned } from '../../../../lib/backend/pinned.ts'
 import { meantEnvironment } from '../../../../lib/backend/preflight/blank-variables.ts'
-import { healthyMachine, type MadeMachine } from '../../../fixtures/sysroot.ts'
+import { pinned } from '../../../../lib/backend/preflight/visible-devices.ts'
+import { elf } from '../../../fixtures/elf.ts'
+import { emptyMachine, healthyMachine, type MadeMachine, rocmLibraries } from '../../../fixtures/sysroot.ts'
 import { look, module } from './made.ts'
 
 /** One card of another chip, and a module for some. */
@@ -67,6 +70,29 @@ describe('blank variables', () => {
       }
     },
   )
+
+  it('are unset in WSL too, where no GPU is chosen', async () => {
+    const machine = emptyMachine()
+      .file('/proc/version', 'Linux version 6.6.87.2-microsoft-standard-WSL2 (root@x)\n')
+      .file('/dev/dxg')
+      .rocm()
+      .loaderCache(rocmLibraries())
+      .file('/opt/rocm-6.4.1/lib/librocdxg.so', elf())
+    const environment = { HSA_ENABLE_DXG_DETECTION: '1', HSA_OVERRIDE_GFX_VERSION: '' }
+    expect(await look(machine, { environment })).toMatchObject({
+      reason: 'OK',
+      candidate: null,
+      pin: { HSA_OVERRIDE_GFX_VERSION: null },
+    })
+  })
+
+  it('are gone while HIP starts, and in the child that tries the GPU', () => {
+    const pin = { HSA_OVERRIDE_GFX_VERSION: null, ROCR_VISIBLE_DEVICES: '0' }
+    const environment = { HSA_OVERRIDE_GFX_VERSION: '', HOME: '/root' }
+    expect(pinned(environment, pin)).toEqual({ HOME: '/root', ROCR_VISIBLE_DEVICES: '0' })
+    expect(pinning(environment, pin)).toMatchObject(pin)
+    expect(unpinned(environment)).toEqual(environment)
+  })
 
   it('leaves the rest of the environment as it is', () => {
     const given = { HOME: '', A: 'b', HSA_OVERRIDE_GFX_VERSION: ' ', WHISPER_HIP_SYSROOT: '' }

@@ -106,6 +106,8 @@ describe('judge', () => {
   })
 
   it.each([
+    ['library', '/opt/rocm/lib/librocblas.so.4: file too short', 'HIP_RUNTIME_DAMAGED'],
+    ['library', '/opt/rocm/lib/libamdhip64.so.6: invalid ELF header', 'HIP_RUNTIME_DAMAGED'],
     [
       'library',
       'libamdhip64.so.7: cannot open shared object file: No such file or directory',
