@@ -12,7 +12,7 @@ import { isMain, log, run } from './support/script.mjs'
 const FOLDER = join(packageRoot, 'lib', 'backend', 'preflight')
 
 /** @typedef {import('../lib/backend/preflight/reason-text.ts').Advice} Advice */
-/** @typedef {import('../lib/backend/preflight/advice.ts').ReasonText} ReasonText */
+/** @typedef {import('../lib/backend/preflight/reason-text.ts').ReasonText} ReasonText */
 /** @typedef {readonly { title: string, reasons: Record<string, ReasonText> }[]} Groups */
 
 const INTRODUCTION = `# Why the GPU is not used

@@ -2,8 +2,6 @@ import type { BackendReason } from '../types.ts'
 import type { Fact, Situation } from './reason-text.ts'
 import { REASONS } from './reasons.ts'
 
-export type { ReasonText } from './reason-text.ts'
-
 /** The lines of advice that fit, filled in. */
 export function advise(
   reason: BackendReason,

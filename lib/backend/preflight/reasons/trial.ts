@@ -1,4 +1,4 @@
-import type { ReasonText } from '../advice.ts'
+import type { ReasonText } from '../reason-text.ts'
 
 export const trialReasons = {
   HIP_INIT_FAILED: {
