@@ -104,7 +104,11 @@ export async function examine(addon: LoadedAddon, options: DecideOptions = {}): 
     })
   }
   const tried: TriedGpu[] = []
-  for (const candidate of inOrder(found, started)) {
+  const candidates = found.candidate === null ? [null] : [found.candidate, ...found.others]
+  // HIP starts once in a process: where any GPU may be used, it is the one that it was started for.
+  const only = candidates.find((candidate) => started !== null && candidate?.device.pciId === started)
+  for (const candidate of candidates) {
+    const isPassedOver = only !== undefined && candidate !== only
     const gpu = nameOf(candidate)
     const onStep = (step: string) => options.onTrial?.({ stage: 'trial', progress: 0, gpu, step })
     const verdict = await probe({
@@ -116,9 +120,11 @@ export async function examine(addon: LoadedAddon, options: DecideOptions = {}): 
       gpu,
       refresh: options.refresh ?? false,
       seconds: limits.trialSeconds,
+      knownOnly: isPassedOver,
       signal: options.signal,
       onStep,
     })
+    if (verdict === null || (isPassedOver && verdict.reason === 'OK')) continue
     const step = verdict.outcome.stages.at(-1)?.name ?? 'start'
     if (!verdict.cached) options.onTrial?.({ stage: 'trial', progress: 1, gpu, step })
     tried.push({ candidate, verdict })
@@ -127,12 +133,6 @@ export async function examine(addon: LoadedAddon, options: DecideOptions = {}): 
   const decisive = tried.find(({ verdict }) => verdict.reason === 'OK') ?? (tried[0] as TriedGpu)
   const others = tried.filter((gpu) => gpu !== decisive)
   return { decision: conclude(decisive, others, found, module), found, decisive, others, limits }
-}
-
-/** HIP starts once in a process: where any GPU may be used, the one that it was started for comes first. */
-function inOrder({ candidate, others }: Preflight, started: string | null): (Candidate | null)[] {
-  const isStarted = (gpu: Candidate) => Number(gpu.device.pciId === started)
-  return candidate === null ? [null] : [candidate, ...others].sort((a, b) => isStarted(b) - isStarted(a))
 }
 
 function conclude(

@@ -36,6 +36,8 @@ export interface ProbeQuestion extends Waiting {
   refresh: boolean
   /** The limit of the trial as a whole. */
   seconds: number
+  /** Answer from what is known alone. */
+  knownOnly: boolean
 }
 
 interface Answer {
@@ -48,10 +50,12 @@ const running = new Map<string, SharedTrial<Answer>>()
 
 /**
  * Tries a GPU, or answers with the verdict that an earlier trial of the same things gave, as long as that holds.
+ * @returns null when nothing is known and no trial is wanted
  * @throws `signal.reason`
  */
-export async function probe(question: ProbeQuestion): Promise<Verdict> {
-  const { environment, gpu, refresh, seconds } = question
+export async function probe(question: ProbeQuestion): Promise<Verdict | null> {
+  const { environment, gpu, seconds, knownOnly } = question
+  const refresh = question.refresh && !knownOnly
   const name = await verdictName(subjectOf(question))
   const known = running.has(name) ? null : await readVerdict(name)
   if (known !== null && !refresh) {
@@ -66,6 +70,7 @@ export async function probe(question: ProbeQuestion): Promise<Verdict> {
       return { ...judgement, name, outcome: known, cached: true, again, unkept: null }
     }
   }
+  if (knownOnly) return null
   // Whoever asks for a new trial has changed something.
   const before = refresh ? 0 : (known?.attempts ?? 0)
   const trial = running.get(name) ?? begin(name, question, before)

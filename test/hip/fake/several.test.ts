@@ -43,7 +43,9 @@ describe('the best GPU fails its trial', () => {
       [['info'], ['load', scene.model, { backend: 'hip' }], ['transcribe', 3, GREEDY], ['info']],
       fake(`on=0; ${fault}`),
     )
-    for (const index of [0, 1]) {
+    // What is not kept is not known any more when HIP has been started for the other one.
+    const isKept = reason !== 'OUT_OF_MEMORY' && reason !== 'PROBE_INTERRUPTED'
+    for (const index of isKept ? [0, 1] : [0]) {
       const info = valueIn<BackendInfo>(observation, 'info', index)
       expect(info).toMatchObject({
         active: 'hip',
