@@ -176,8 +176,11 @@ export class Sysroot {
 
   /** Whether an empty file of a made machine stands for a whole one. */
   standsIn(path: string): boolean {
-    if (!this.#isRooted(path) || this.stat(path)?.size !== 0) return false
-    const folder = dirname(path)
+    return this.#isRooted(path) && this.stat(path)?.size === 0 && this.isHollow(dirname(path))
+  }
+
+  /** Whether all files in a folder are empty, as those of the stand-ins of a made machine are. */
+  isHollow(folder: string): boolean {
     const known = this.#hollow.get(folder)
     if (known !== undefined) return known
     const hollow = this.list(folder).every((name) => {

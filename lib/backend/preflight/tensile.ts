@@ -58,11 +58,13 @@ export function hasKernels(root: Sysroot, { folder }: TensileLibrary, gfx: strin
 export function damagedKernels(root: Sysroot, { folder }: TensileLibrary, gfx: string): string | null {
   const isOfChip = new RegExp(`${gfx}(?![0-9a-f]).*\\.(dat|co|hsaco|zlib|yaml)$`)
   for (const place of [folder, `${folder}/${gfx}`]) {
+    // Beside a made machine there can be a made runtime, whose kernels stand for real ones.
+    if (root.isMade && root.isHollow(place)) continue
     const path = root
       .list(place)
       .filter((name) => isOfChip.test(name))
       .map((name) => normalize(`${place}/${name}`))
-      .find((path) => root.stat(path)?.size === 0 && !root.standsIn(path))
+      .find((path) => root.stat(path)?.size === 0)
     if (path !== undefined) return path
   }
   return null
