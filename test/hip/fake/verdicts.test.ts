@@ -120,7 +120,7 @@ describe('a limit of time that was missed', () => {
       environment: short,
       notes: [],
     })
-    const whole = await info('slow=900', { WHISPER_HIP_TRIAL_SECONDS: '5' })
+    const whole = await info('slow=900', { WHISPER_HIP_TRIAL_SECONDS: '5', HSA_XNACK: '1' })
     expect(whole).toMatchObject({
       reason: 'PROBE_TIMEOUT',
       message: expect.stringMatching(/within 5 s, which WHISPER_HIP_TRIAL_SECONDS allows for the whole/),
