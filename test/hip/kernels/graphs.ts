@@ -58,6 +58,8 @@ interface Ended {
   stderr: string
   code: number | null
   signal: NodeJS.Signals | null
+  /** Names of the kernels that were launched. */
+  launched: ReadonlySet<string>
 }
 
 /**
@@ -69,12 +71,13 @@ export function runGraphs(gfx: string, ...args: string[]): Promise<Ended> {
   // rocBLAS wants files for the chip, which the stub has for few.
   const kernels = mkdtempSync(join(tmpdir(), 'whisper-hip-rocblas-'))
   writeFileSync(join(kernels, `TensileLibrary_lazy_${gfx}.dat`), '')
+  const counts = join(kernels, 'counts')
   const cpu = readdirSync(release).find((name) => name.startsWith('libggml-cpu')) ?? ''
   const modules = [join(release, 'libggml-hip.so'), join(release, cpu)]
   const env = {
     ...process.env,
     LD_LIBRARY_PATH: join(packageRoot, 'build', 'test-hip', 'rocm', 'lib'),
-    WHISPER_HIP_STUB: `gfx=${gfx}`,
+    WHISPER_HIP_STUB: `gfx=${gfx}; counts=${counts}`,
     ROCBLAS_TENSILE_LIBPATH: kernels,
   }
   return new Promise((resolve, reject) => {
@@ -89,8 +92,10 @@ export function runGraphs(gfx: string, ...args: string[]): Promise<Ended> {
     })
     child.on('error', reject)
     child.on('close', (code, signal) => {
+      const numbers = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : {}
       rmSync(kernels, { recursive: true })
-      resolve({ lines: stdout.split('\n').filter(Boolean), stderr, code, signal })
+      const launched = new Set(Object.keys(numbers).flatMap((key) => /^kernel\.(.*)/.exec(key)?.[1] ?? []))
+      resolve({ lines: stdout.split('\n').filter(Boolean), stderr, code, signal, launched })
     })
   })
 }

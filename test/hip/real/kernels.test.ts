@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import { runGraphs } from '../kernels/graphs.ts'
+import { kernelCode } from './device-code.ts'
+import { builtTargets, hipModule } from './hip-module.ts'
 
 interface GraphCounts {
   gpu: number
@@ -18,6 +21,26 @@ interface ModelLine {
   encode: GraphCounts
   cross: GraphCounts
   decode: GraphCounts
+}
+
+/** Kernels that compute on a chip: those that store something, and are not a trap. Names as the stub counts them. */
+function kernelsWithCode(gfx: string): Set<string> {
+  const stores = /^(global|flat|buffer|scratch|s)_(store|atomic)/
+  const kernels = [...kernelCode(hipModule(), gfx, '')]
+  const full = kernels.filter(([, code]) => code.some((word) => stores.test(word))).map(([name]) => name)
+  const names = execFileSync('c++filt', { input: full.join('\n'), encoding: 'utf8' })
+  return new Set(names.split('\n').map(withoutParameters))
+}
+
+/** `void mul_mat_q<(ggml_type)8, 64>(char const*)` becomes `mul_mat_q<(ggml_type)8, 64>`. */
+function withoutParameters(name: string): string {
+  let depth = 0
+  const end = [...name].findIndex((letter, index) => {
+    if (letter === '<') depth++
+    if (letter === '>') depth--
+    return letter === '(' && depth === 0 && !name.startsWith('(anonymous namespace)', index)
+  })
+  return name.slice(0, end < 0 ? undefined : end).replace(/^void /, '')
 }
 
 /** Of one chip: 230 models on two slow cores. */
@@ -39,7 +62,7 @@ describe.each([
   it(
     'the module has every kernel that a model of Whisper can reach',
     async () => {
-      const { lines, stderr, code, signal } = await runGraphs(gfx, 'run', ...sizes)
+      const { lines, stderr, code, signal, launched } = await runGraphs(gfx, 'run', ...sizes)
       // A module that dies leaves the line of its model unfinished; stderr names the kernel.
       expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' })
       const models = lines.map((line) => JSON.parse(line) as ModelLine)
@@ -51,6 +74,11 @@ describe.each([
           expect(line[graph], `${graph} of ${JSON.stringify(line)}`).toMatchObject({ cpu: 0, notClaimed: 0 })
           expect(line[graph].gpu).toBeGreaterThan(0)
         }
+      }
+      if (builtTargets().includes(gfx)) {
+        expect(launched.size).toBeGreaterThan(20)
+        const withCode = kernelsWithCode(gfx)
+        expect([...launched].filter((name) => !withCode.has(name))).toEqual([])
       }
     },
     LIMIT,
