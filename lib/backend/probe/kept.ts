@@ -28,16 +28,17 @@ export function readKept(value: unknown): KeptOutcome | null {
 }
 
 function readStage(value: Readonly<Record<string, unknown>>): ProbeStage | null {
-  const { name, milliseconds, ok, error, unsupported, problem } = value
+  const { name, milliseconds, ok, error, weights, unsupported, problem } = value
   if (!isText(name) || !isNumber(milliseconds) || typeof ok !== 'boolean') return null
   if (!isOptional(problem, isText) || !isOptional(error, (some) => some === null || isNumber(some)))
     return null
-  if (!isOptional(unsupported, (some) => some === true)) return null
+  if (!isOptional(weights, isText) || !isOptional(unsupported, (some) => some === true)) return null
   return {
     name,
     milliseconds,
     ok,
     ...(error !== undefined && { error: error as number | null }),
+    ...(weights !== undefined && { weights: weights as string }),
     ...(unsupported !== undefined && { unsupported: true as const }),
     ...(problem !== undefined && { problem: problem as string }),
   }

@@ -349,7 +349,12 @@ describe('whoever waits for a trial', () => {
     ])
     const events = valueIn<Event[]>(observation, 'told')
     expect(events[0]).toEqual({ stage: 'trial', progress: 0, gpu: GPU, step: 'start' })
-    expect(events).toContainEqual({ stage: 'trial', progress: 0, gpu: GPU, step: 'mul_mat f16' })
+    expect(events).toContainEqual({
+      stage: 'trial',
+      progress: 0,
+      gpu: GPU,
+      step: 'mul_mat f16 of one column',
+    })
     expect(events.at(-1)).toEqual({ stage: 'trial', progress: 1, gpu: GPU, step: 'release' })
     expect(valueIn<Event[]>(observation, 'told', 1)).toEqual([])
   })
@@ -359,7 +364,12 @@ describe('whoever waits for a trial', () => {
     async (isolation) => {
       const observation = await scene.observe([['told', scene.model, { isolation, backend: 'hip' }]])
       const events = valueIn<Event[]>(observation, 'told')
-      expect(events).toContainEqual({ stage: 'trial', progress: 0, gpu: GPU, step: 'mul_mat f16' })
+      expect(events).toContainEqual({
+        stage: 'trial',
+        progress: 0,
+        gpu: GPU,
+        step: 'mul_mat f16 of one column',
+      })
       const stages = events.map(({ stage }) => stage)
       expect(stages.lastIndexOf('trial')).toBeLessThan(stages.indexOf('load'))
       expect(new Set(stages)).toEqual(new Set(['trial', 'load']))

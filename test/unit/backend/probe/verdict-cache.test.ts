@@ -175,6 +175,7 @@ describe('a verdict', () => {
     ['whose stage has no time', { ...outcome, stages: [{ ...stage, milliseconds: '1' }] }],
     ['whose stage has a problem that is none', { ...outcome, stages: [{ ...stage, problem: 1 }] }],
     ['whose stage has an error that is none', { ...outcome, stages: [{ ...stage, error: 'small' }] }],
+    ['whose stage has a number for a type of weights', { ...outcome, stages: [{ ...stage, weights: 4 }] }],
     ['whose stage is unsupported in part', { ...outcome, stages: [{ ...stage, unsupported: 'yes' }] }],
     ['whose devices hold null', { ...outcome, devices: [null] }],
     ['whose device has no name', { ...outcome, devices: [{ ...device, name: undefined }] }],
@@ -214,7 +215,7 @@ describe('a verdict', () => {
       stages: [
         { ...stage, error: 1e-9 },
         { ...stage, ok: false, error: null, problem: 'wrong numbers' },
-        { ...stage, unsupported: true as const },
+        { ...stage, weights: 'q4_K', unsupported: true as const },
       ],
       devices: [device],
     }
