@@ -45,6 +45,7 @@ export type {
   StreamEvent,
   StreamOptions,
   StreamStatsEvent,
+  WarningEvent,
 } from './stream/types.ts'
 export { type OneCallOptions, transcribe } from './transcribe/transcribe.ts'
 export type {
@@ -63,3 +64,4 @@ export type {
 } from './transcribe/types.ts'
 export { detectSpeech } from './vad/detect-speech.ts'
 export type { DetectSpeechOptions, SpeechDetection, SpeechOptions, SpeechSegment } from './vad/types.ts'
+export type { Warning, WarningCode } from './warnings.ts'

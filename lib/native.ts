@@ -1,3 +1,5 @@
+import type { Warning } from './warnings.ts'
+
 /**
  * The typed mirror of binding/addon.cpp, line for line. Nothing here has logic.
  *
@@ -348,6 +350,8 @@ export interface NativeResult {
   cpuOperations: string[]
   wallSeconds: number
   phases: { decode: number; mel: number; vad: number; encode: number; prompt: number; sample: number }
+  /** At most 200. */
+  warnings: Warning[]
 }
 
 export interface NativeDetection {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/compute.h"
+#include "support/warnings.h"
 #include "transcribe/words.h"
 #include "vad/speech_detector.h"
 
@@ -71,6 +72,7 @@ struct TranscribeResult {
   NodeCounts nodes;
   double wall;
   Phases phases;
+  Warnings warnings;
 };
 
 } // namespace whisper_hip

@@ -6,6 +6,7 @@
 #include "audio/byte_reader.h"
 #include "audio/byte_store_object.h"
 #include "audio/decoder.h"
+#include "support/js_warnings.h"
 
 namespace whisper_hip {
 
@@ -198,6 +199,7 @@ Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on
   object.Set("cpuOperations", operations);
   object.Set("wallSeconds", result.wall);
   object.Set("phases", phases);
+  object.Set("warnings", warnings_to_js(env, result.warnings.list()));
   return object;
 }
 

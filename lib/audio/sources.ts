@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import { invalidArgument } from '../check.ts'
 import type { NativeAddon, NativeAudioSource } from '../native.ts'
+import type { Warning } from '../warnings.ts'
 import { ByteReader, slicesOf } from './bytes.ts'
 import { ChunkReader, isChunkStream } from './chunks.ts'
 import { undecodable } from './failures.ts'
@@ -17,6 +18,8 @@ export interface PreparedAudio {
   source: NativeAudioSource
   /** Seconds that ffmpeg took, 0 where the addon decodes. */
   decodeSeconds: number
+  /** What was wrong with it, as far as this side can tell. */
+  warnings?: Warning[]
 }
 
 type Native = Pick<NativeAddon, 'ByteStore'>

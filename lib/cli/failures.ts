@@ -1,4 +1,6 @@
 import { WhisperHipError } from '../errors.ts'
+import type { Warning } from '../warnings.ts'
+import { neutral } from './listen/neutral.ts'
 
 /** The command line is wrong in a way that the parser cannot tell. */
 export class UsageError extends Error {
@@ -37,6 +39,14 @@ export function tellWarnings(): void {
   if (process.listenerCount('warning') === 0) return
   process.removeAllListeners('warning')
   process.on('warning', ({ message }) => tell(message.replace(/^whisper-hip /, '')))
+}
+
+/**
+ * A warning about a recording, on one line.
+ * @param about the recording, as the user has named it
+ */
+export function tellWarning({ code, message }: Warning, about: string): void {
+  tell(`warning: ${neutral(`${about}: ${message}`)} (${code})`)
 }
 
 /** A message with a line for each piece of advice. */

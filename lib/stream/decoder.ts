@@ -8,6 +8,7 @@ import type {
   NativeTranscribeOptions,
 } from '../native.ts'
 import type { Scheduler } from '../transcribe/scheduler.ts'
+import type { Warning } from '../warnings.ts'
 import { LanguageLock } from './language-lock.ts'
 
 /** What decodes for the streams of a model. */
@@ -39,6 +40,8 @@ export interface GuessQuestion {
 export interface Careful {
   segments: NativeSegment[]
   language: string
+  /** Times from the start of the samples. */
+  warnings: Warning[]
 }
 
 const RATE = 16_000
@@ -122,7 +125,7 @@ export class Decoder {
     )
     this.#count(result)
     this.language.hear(result.language, result.languageProbability, samples.length / RATE)
-    return { segments, language: result.language }
+    return { segments, language: result.language, warnings: result.warnings }
   }
 
   async #hypothesize(

@@ -1,4 +1,5 @@
 import type { Word } from '../transcribe/types.ts'
+import type { Warning } from '../warnings.ts'
 
 /** How samples are written: signed 16-bit integers, or 32-bit floats of which 1 is full scale. Little-endian, channels interleaved. */
 export type SampleFormat = 's16le' | 'f32le'
@@ -118,7 +119,13 @@ export interface StreamOptions {
  * Utterances have ascending numbers and do not overlap. The events of one come in this order: `speech-start`, `partial`s, `speech-end`,
  * `final`. Where speech goes on for too long for one utterance, the next one begins without `speech-end` and `speech-start`.
  */
-export type StreamEvent = SpeechStartEvent | PartialEvent | SpeechEndEvent | FinalEvent | StreamStatsEvent
+export type StreamEvent =
+  | SpeechStartEvent
+  | PartialEvent
+  | SpeechEndEvent
+  | FinalEvent
+  | WarningEvent
+  | StreamStatsEvent
 
 /** Somebody began to speak. */
 export interface SpeechStartEvent {
@@ -168,6 +175,11 @@ export interface FinalEvent {
   language: string
   /** Mean natural logarithm of the token probabilities, at most 0. */
   averageLogProbability: number
+}
+
+/** Something that makes the text doubtful, or was done otherwise than one would expect; the same is said once. It may come at any time. */
+export interface WarningEvent extends Warning {
+  type: 'warning'
 }
 
 /** How the stream keeps up; after each decoding. An unread one is replaced by the next. */

@@ -1,4 +1,5 @@
 import type { NativeHeard } from '../native.ts'
+import { type Warning, Warnings } from '../warnings.ts'
 import { AudioBuffer } from './audio-buffer.ts'
 import { Decoder, type DecoderHost } from './decoder.ts'
 import { type Boundary, FRAME } from './endpointer.ts'
@@ -42,6 +43,7 @@ export class UtteranceQueue {
   /** Those who wait for all utterances before number `until`. */
   #waiting: (Waiting & { until: number })[] = []
   #stopped = false
+  readonly #warnings = new Warnings()
   /** Seconds of audio that was decoded for finals. */
   #decodedSeconds = 0
 
@@ -119,6 +121,11 @@ export class UtteranceQueue {
         break
       }
     }
+  }
+
+  /** Tells a warning, once. */
+  warn(warning: Warning): void {
+    if (this.#warnings.add(warning)) this.#listener.tell({ type: 'warning', ...warning })
   }
 
   /** Waits for the finals of all that has ended. */
@@ -230,9 +237,13 @@ export class UtteranceQueue {
     })
   }
 
-  #finish(utterance: Utterance, { text, words, language, averageLogProbability }: FinalText): void {
+  #finish(
+    utterance: Utterance,
+    { text, words, language, averageLogProbability, warnings = [] }: FinalText,
+  ): void {
     const { cut, reason } = utterance.end ?? { cut: this.#audio.end, reason: 'end' as const }
     this.#drop(utterance)
+    for (const warning of warnings) this.warn(warning)
     this.#decodedSeconds += (cut - utterance.start) / RATE
     if (text === '' && !utterance.shown) return
     this.#listener.tell({

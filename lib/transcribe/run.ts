@@ -1,6 +1,7 @@
 import { isStreamed, prepareAudio, watchMemory } from '../audio/sources.ts'
 import { warnOfPartialRun } from '../backend/policy.ts'
 import type { NativeAddon, NativeEvents, NativeModel, NativeResult, NativeSegment } from '../native.ts'
+import { joinWarnings } from '../warnings.ts'
 import { type ModelFacts, type ParsedTranscribeOptions, parseTranscribeOptions } from './options.ts'
 import type { Scheduler } from './scheduler.ts'
 import { splitSegment } from './split-segments.ts'
@@ -68,6 +69,7 @@ async function beginJob(
         language: result.language,
         languageProbability: result.languageProbability,
         duration: result.duration,
+        warnings: joinWarnings(prepared?.warnings, result.warnings),
         stats: statsOf(result, model.device, decodeSeconds),
       }
     }),

@@ -1,4 +1,5 @@
 import type { SpeechOptions } from '../vad/types.ts'
+import type { Warning } from '../warnings.ts'
 
 export type { AudioInput, ChunkStream, PcmAudio, PcmStream } from '../audio/types.ts'
 
@@ -33,6 +34,8 @@ export interface TranscriptionResult {
   /** Length of the audio in seconds. */
   duration: number
   segments: Segment[]
+  /** What makes the result doubtful, or was done otherwise than one would expect: empty when all is well. */
+  warnings: Warning[]
   stats: RunStats
 }
 

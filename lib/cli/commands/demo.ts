@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { backendInfo, loadModel } from '../../index.ts'
 import type { CommandContext } from '../context.ts'
+import { tellWarning } from '../failures.ts'
 import { showLoading } from '../load-progress.ts'
 import { Progress } from '../progress.ts'
 import { ownRecording } from '../recording.ts'
@@ -39,7 +40,8 @@ async function demo(recording: string, { signal }: CommandContext): Promise<void
 
     const transcription = model.transcribe(recording, { language: 'en', signal })
     for await (const { start, end, text } of transcription) print(`${time(start)} … ${time(end)} ${text}`)
-    const { stats } = await transcription
+    const { stats, warnings } = await transcription
+    for (const warning of warnings) tellWarning(warning, recording)
 
     print(
       `\nBackend   ${stats.backend === 'hip' ? `the GPU ${stats.device}` : 'this machine runs on the CPU'}`,

@@ -2,8 +2,9 @@ import { Argument, Command, Option } from 'commander'
 import { checkInteger } from '../../check.ts'
 import { type LiveStream, type LoadOptions, type Model, setLogger } from '../../index.ts'
 import type { StreamOptions } from '../../stream/types.ts'
+import type { Warning } from '../../warnings.ts'
 import type { CommandContext } from '../context.ts'
-import { tell, UsageError } from '../failures.ts'
+import { tell, tellWarning, UsageError } from '../failures.ts'
 import { optionsOf, readFlags, toUsage } from '../flags.ts'
 import { Captions } from '../listen/captions.ts'
 import { checkPaths, type FilePaths, OutputFiles } from '../listen/files.ts'
@@ -136,7 +137,12 @@ async function run(model: Model, options: StreamOptions, { open, files, view, co
       tell(`listening to ${name} with ${model.info.name} on ${model.backend.device}; Ctrl-C ends it`)
     signal.throwIfAborted()
     live = model.stream({ ...options, signal })
-    const stats = await listen({ source, live, view, files, output: process.stdout, signal })
+    const warn = (warning: Warning) => {
+      clear()
+      tellWarning(warning, name)
+      redraw()
+    }
+    const stats = await listen({ source, live, view, files, output: process.stdout, signal, warn })
     clear()
     if (process.stderr.isTTY && stats !== undefined)
       tell(`${name}: ${stats.gpuNodes} graph nodes on the GPU, ${stats.cpuNodes} on the CPU`)

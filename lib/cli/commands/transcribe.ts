@@ -16,7 +16,7 @@ import { CueWriter } from '../../output/cue-writer.ts'
 import { outputFormat } from '../../output/formats.ts'
 import type { OutputFormat } from '../../output/types.ts'
 import type { CommandContext } from '../context.ts'
-import { tell, tellError, UsageError } from '../failures.ts'
+import { tell, tellError, tellWarning, UsageError } from '../failures.ts'
 import { makeFolder, writeWhole } from '../files.ts'
 import { optionsOf, readFlags, toUsage } from '../flags.ts'
 import { loadShown } from '../load-model.ts'
@@ -149,6 +149,8 @@ async function transcribeOne(
   }
   const result = await transcription
   progress.clear()
+  const name = input === STDIN ? 'standard input' : input
+  for (const warning of result.warnings) tellWarning(warning, name)
   if (writer !== undefined && !('header' in writer)) process.stdout.write(writer.write(result))
   for (const { path, format } of files) {
     await writeWhole(path, formatTranscription(result, format))

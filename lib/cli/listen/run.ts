@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import type { StreamEvent, StreamStatsEvent } from '../../stream/types.ts'
+import type { Warning } from '../../warnings.ts'
 import type { OutputFiles } from './files.ts'
 import type { Source } from './source.ts'
 import type { View } from './views.ts'
@@ -13,6 +14,8 @@ export interface Listening {
   files: OutputFiles
   output: NodeJS.WritableStream
   signal: AbortSignal
+  /** Says what was doubtful, where the view does not. */
+  warn?: (warning: Warning) => void
 }
 
 /**
@@ -27,6 +30,7 @@ export async function listen({
   files,
   output,
   signal,
+  warn,
 }: Listening): Promise<StreamStatsEvent | undefined> {
   let stats: StreamStatsEvent | undefined
   const { samples } = source
@@ -35,6 +39,7 @@ export async function listen({
   for await (const event of live as AsyncIterable<StreamEvent>) {
     if (event.type === 'final') files.add(event)
     if (event.type === 'stats') stats = event
+    if (event.type === 'warning') warn?.(event)
     const text = view.show(event)
     // A slow reader gets fewer partials, and everything else.
     if (text !== '' && !output.write(text)) await once(output, 'drain', { signal })

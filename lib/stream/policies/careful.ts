@@ -1,5 +1,8 @@
+import { shiftWarnings } from '../../warnings.ts'
 import type { Decoder, Urgency } from '../decoder.ts'
 import { type FinalText, inStream, type UtteranceAudio } from './policy.ts'
+
+const RATE = 16_000
 
 /** A piece of an utterance, decoded as a file of its own. */
 export async function decodeCarefully(
@@ -8,7 +11,7 @@ export async function decodeCarefully(
   urgency: Urgency,
   signal: AbortSignal,
 ): Promise<FinalText> {
-  const { segments, language } = await decoder.transcribe(slice(start, end), urgency, signal)
+  const { segments, language, warnings } = await decoder.transcribe(slice(start, end), urgency, signal)
   const tokens = segments.reduce((sum, segment) => sum + segment.tokens.length, 0)
   const total = segments.reduce(
     (sum, segment) => sum + segment.averageLogProbability * segment.tokens.length,
@@ -25,5 +28,6 @@ export async function decodeCarefully(
     ),
     language,
     averageLogProbability: tokens > 0 ? total / tokens : 0,
+    warnings: shiftWarnings(warnings, start / RATE),
   }
 }

@@ -1,4 +1,5 @@
 import type { Word } from '../../transcribe/types.ts'
+import type { Warning } from '../../warnings.ts'
 import type { Urgency } from '../decoder.ts'
 
 /** A word with the tokens that it consists of. */
@@ -27,6 +28,8 @@ export interface FinalText {
   words: SpokenWord[]
   language: string
   averageLogProbability: number
+  /** Times are those of the stream. */
+  warnings?: Warning[]
 }
 
 /** How the text of one utterance becomes final. One object per utterance; its calls do not overlap. */

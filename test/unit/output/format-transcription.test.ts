@@ -31,6 +31,7 @@ function resultOf(...lines: Line[]): TranscriptionResult {
     languageProbability: 1,
     duration: 30,
     segments,
+    warnings: [],
     stats: {
       backend: 'cpu',
       device: 'CPU',

@@ -120,7 +120,7 @@ describe('a careful transcription', () => {
     const call = await run()
     const segments = [segmentOf(' One.'), segmentOf(' Two.')]
     call.answerSegments(segments)
-    expect(await work).toEqual({ segments, language: 'en' })
+    expect(await work).toEqual({ segments, language: 'en', warnings: [] })
   })
 })
 

@@ -155,6 +155,7 @@ export class FakeCall implements NativeTask<never> {
       wallSeconds: 0.5,
       gpuNodes: 0,
       cpuNodes: 10,
+      warnings: [],
       ...changed,
     })
   }
@@ -268,6 +269,7 @@ export function inShort(events: readonly StreamEvent[]): string[] {
       ]
     if (event.type === 'final')
       return [`final ${event.utterance} ${JSON.stringify(event.text)} ${event.reason}`]
+    if (event.type === 'warning') return [`warning ${event.code}`]
     return [`${event.type} ${Math.round(event.time / SECONDS)}`]
   })
 }

@@ -37,6 +37,19 @@ describe('the events of an utterance', () => {
     expect(host.calls.map(({ kind }) => kind)).toEqual(['guess', 'guess', 'careful'])
   })
 
+  it('hold warnings of the job, once, in the time of the stream', async () => {
+    const { live, say, answer } = openStream({ partials: false })
+    const events = readAll(live)
+    const warnings = [{ code: 'AUDIO_DAMAGED', message: 'It is damaged', start: 0.5, end: 1 }] as const
+    await say(loud(40), quiet(PAUSE))
+    await answer(' So', { warnings: [...warnings, ...warnings] })
+    const found = events.filter(({ type }) => type === 'warning')
+    expect(found).toEqual([
+      { type: 'warning', code: 'AUDIO_DAMAGED', message: 'It is damaged', start: 0.5, end: 1 },
+    ])
+    expect(inShort(events).at(-1)).toBe('final 0 "So" silence')
+  })
+
   it('hold all that is documented', async () => {
     const { live, say, answer } = openStream({ partials: true })
     const events = readAll(live)

@@ -64,6 +64,12 @@ describe('PhrasePolicy', () => {
     const work = policy.final(audio, urgency, never)
     await settled()
     host.calls[0]?.answer('')
-    expect(await work).toEqual({ text: '', words: [], language: 'en', averageLogProbability: 0 })
+    expect(await work).toEqual({
+      text: '',
+      words: [],
+      language: 'en',
+      warnings: [],
+      averageLogProbability: 0,
+    })
   })
 })

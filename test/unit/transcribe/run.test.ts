@@ -21,6 +21,7 @@ const result: NativeResult = {
   cpuOperations: ['MUL_MAT'],
   wallSeconds: 2,
   phases: { decode: 0.5, mel: 0, vad: 0, encode: 1, prompt: 0.2, sample: 0.3 },
+  warnings: [],
 }
 
 interface Call {
@@ -90,7 +91,7 @@ describe('startTranscription', () => {
       [2, ' Three '],
     ])
     expect(seen).toEqual(segments)
-    expect(rest).toEqual({ language: 'en', languageProbability: 0.9, duration: 10 })
+    expect(rest).toEqual({ language: 'en', languageProbability: 0.9, duration: 10, warnings: [] })
     expect(stats).toEqual({
       backend: 'cpu',
       device: 'A CPU',
@@ -104,6 +105,19 @@ describe('startTranscription', () => {
     })
     expect(at(0).audio).toMatchObject({ kind: 'pcm', format: 'f32', sampleRate: 16_000, channels: 1 })
     expect(at(0).options.beamSize).toBe(5)
+  })
+
+  it('hands the warnings of the job on, each once', async () => {
+    const { runner } = fakeRunner()
+    const warning = { code: 'AUDIO_DAMAGED', message: 'From 1 s to 2 s', start: 1, end: 2 } as const
+    runner.model = {
+      device: 'A CPU',
+      transcribe: () => ({
+        result: Promise.resolve({ ...result, warnings: [warning, { ...warning }] }),
+        cancel() {},
+      }),
+    }
+    expect((await startTranscription(runner, audio, {})).warnings).toStrictEqual([warning])
   })
 
   it('splits long segments before it numbers them', async () => {
