@@ -103,6 +103,8 @@ export interface NativeByteStore {
    */
   append(view: Uint8Array | Int16Array | Float32Array, finite: boolean): number
   readonly byteLength: number
+  /** A copy of up to `length` bytes from `offset` on. */
+  read(offset: number, length: number): Uint8Array
 }
 
 export interface NativeTask<T> {
@@ -181,10 +183,24 @@ export interface NativeModel {
   dispose(): Promise<void>
 }
 
-export type NativeAudioSource =
+export type NativeAudioSource = (
   | { kind: 'file'; path: string }
   | { kind: 'bytes'; store: NativeByteStore }
-  | { kind: 'pcm'; store: NativeByteStore; format: 'f32' | 's16'; sampleRate: number; channels: number }
+  | {
+      kind: 'pcm'
+      store: NativeByteStore
+      format: 'f32' | 's16'
+      sampleRate: number
+      channels: number
+      /** Silence between the frames of the store: flat triples of frames before it, its own, and those after it that it stands for. */
+      gaps?: number[]
+      /** Whether the samples are needed again: else they are freed as they are used. */
+      keep?: boolean
+    }
+) & {
+  /** Number of the channel to hear; absent for the mean of all. */
+  channel?: number
+}
 
 export interface NativeTranscribeOptions {
   /** ISO code, or '' to detect. */
@@ -286,6 +302,8 @@ export interface NativeHeard {
   samples: Float32Array
   /** Of speech, for each frame of 512 samples that is complete with these. */
   probabilities: Float32Array
+  /** About the channels: all so far. */
+  warnings: Warning[]
 }
 
 /** Options of the public SpeechOptions, all set. */
@@ -327,6 +345,8 @@ export interface NativeSegment {
   tokens: { id: number; text: string; probability: number }[]
   /** When they were asked for. */
   words?: NativeWord[]
+  /** Where channels are transcribed one by one. */
+  channel?: number
 }
 
 export interface NativeWord {
@@ -343,6 +363,8 @@ export interface NativeResult {
   languageProbability: number
   /** Seconds. */
   duration: number
+  /** Of the audio. */
+  channels: number
   /** Whether the device that computed is a GPU. */
   onGpu: boolean
   gpuNodes: number

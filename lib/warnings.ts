@@ -3,8 +3,18 @@
  *
  * - `AUDIO_DAMAGED`: bytes of the recording are lost or changed, between `start` and `end`. Where nothing could be decoded there is silence.
  * - `AUDIO_TRUNCATED`: the recording ends, at `start`, before the end that its header promises.
+ * - `AUDIO_TIME_JUMP`: the time stamps jump forward by more than two hours at `start`, which was not believed.
+ * - `AUDIO_TRACKS`: one of several audio tracks was taken.
+ * - `AUDIO_CHANNEL_INVERTED`: a channel is the inverse of another, and was turned over so that their mix is not silence.
+ * - `AUDIO_CHANNELS_DIFFER`: two channels with different sound were mixed.
  */
-export type WarningCode = 'AUDIO_DAMAGED' | 'AUDIO_TRUNCATED'
+export type WarningCode =
+  | 'AUDIO_DAMAGED'
+  | 'AUDIO_TRUNCATED'
+  | 'AUDIO_TIME_JUMP'
+  | 'AUDIO_TRACKS'
+  | 'AUDIO_CHANNEL_INVERTED'
+  | 'AUDIO_CHANNELS_DIFFER'
 
 /** Something that was done otherwise than one would expect, or that makes a result doubtful. The work went on. */
 export interface Warning {

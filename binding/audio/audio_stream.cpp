@@ -15,20 +15,46 @@ constexpr size_t kBlockFrames = 4096;
 
 class PcmSource final : public FrameSource {
  public:
-  PcmSource(std::shared_ptr<ByteStore> store, PcmFormat format, int sample_rate, int channels)
-      : store_(std::move(store)), format_(format), sample_rate_(sample_rate), channels_(channels) {}
+  PcmSource(std::shared_ptr<ByteStore> store, PcmLayout layout)
+      : store_(std::move(store)), layout_(std::move(layout)) {}
 
-  int sample_rate() const override { return sample_rate_; }
-  int channels() const override { return channels_; }
+  int sample_rate() const override { return layout_.sample_rate; }
+  int channels() const override { return layout_.channels; }
 
   size_t read(float* out, size_t frames) override {
-    const size_t samples = frames * static_cast<size_t>(channels_);
-    const size_t got = format_ == PcmFormat::f32 ? read_f32(out, samples) : read_s16(out, samples);
-    store_->release_before(position_);
-    return got / static_cast<size_t>(channels_);
+    const auto channels = static_cast<size_t>(layout_.channels);
+    size_t most = frames;
+    while (gap_ < layout_.gaps.size()) {
+      PcmLayout::Gap& gap = layout_.gaps[gap_];
+      if (gap.at > frames_read_) {
+        most = static_cast<size_t>(std::min<uint64_t>(frames, gap.at - frames_read_));
+        break;
+      }
+      if (gap.silence > 0) {
+        const auto n = static_cast<size_t>(std::min<uint64_t>(gap.silence, frames));
+        std::fill_n(out, n * channels, 0.0f);
+        gap.silence -= n;
+        return n;
+      }
+      frames_read_ += gap.dropped;
+      position_ = std::min<uint64_t>(store_->size(), frames_read_ * frame_bytes());
+      ++gap_;
+    }
+    const size_t samples = most * channels;
+    const size_t got =
+        (layout_.format == PcmFormat::f32 ? read_f32(out, samples) : read_s16(out, samples)) / channels;
+    frames_read_ += got;
+    if (!layout_.keep)
+      store_->release_before(position_);
+    return got;
   }
 
  private:
+  uint64_t frame_bytes() const {
+    const size_t sample = layout_.format == PcmFormat::f32 ? sizeof(float) : sizeof(int16_t);
+    return sample * static_cast<uint64_t>(layout_.channels);
+  }
+
   size_t read_f32(float* out, size_t samples) {
     const size_t first = position_ / sizeof(float);
     const size_t got = read_bytes(out, samples * sizeof(float)) / sizeof(float);
@@ -56,9 +82,9 @@ class PcmSource final : public FrameSource {
   }
 
   std::shared_ptr<ByteStore> store_;
-  PcmFormat format_;
-  int sample_rate_;
-  int channels_;
+  PcmLayout layout_;
+  size_t gap_ = 0; // the next of them
+  uint64_t frames_read_ = 0;
   uint64_t position_ = 0;
   std::vector<int16_t> integers_;
 };
@@ -73,7 +99,11 @@ void require_range(int value, int low, int high, const char* what) {
 
 } // namespace
 
-AudioStream::AudioStream(std::unique_ptr<FrameSource> source) : source_(std::move(source)) {
+AudioStream::AudioStream(std::unique_ptr<FrameSource> source, int channel)
+    : source_(std::move(source)),
+      mixer_(static_cast<size_t>(source_->channels()), source_->sample_rate(), channel) {
+  if (channel != ChannelMixer::kMix)
+    require_range(channel, 0, source_->channels() - 1, "channel");
   const auto channels = static_cast<size_t>(source_->channels());
   if (channels > 1)
     frames_.resize(kBlockFrames * channels);
@@ -83,24 +113,32 @@ AudioStream::AudioStream(std::unique_ptr<FrameSource> source) : source_(std::mov
   mono_.resize(kBlockFrames);
 }
 
-std::unique_ptr<AudioStream> AudioStream::from_decoder(std::unique_ptr<Decoder> decoder) {
-  return std::unique_ptr<AudioStream>(new AudioStream(std::move(decoder)));
+std::unique_ptr<AudioStream> AudioStream::from_decoder(std::unique_ptr<Decoder> decoder, int channel) {
+  return std::unique_ptr<AudioStream>(new AudioStream(std::move(decoder), channel));
 }
 
-std::unique_ptr<AudioStream> AudioStream::from_pcm(std::shared_ptr<ByteStore> store, PcmFormat format,
-                                                   int sample_rate, int channels) {
-  require_range(sample_rate, FrameSource::kLowestRate, FrameSource::kHighestRate, "sampleRate");
-  require_range(channels, 1, FrameSource::kMostChannels, "channels");
-  const bool is_f32 = format == PcmFormat::f32;
-  const size_t frame_bytes = (is_f32 ? sizeof(float) : sizeof(int16_t)) * static_cast<size_t>(channels);
+std::unique_ptr<AudioStream> AudioStream::from_pcm(std::shared_ptr<ByteStore> store, PcmLayout layout,
+                                                   int channel) {
+  require_range(layout.sample_rate, FrameSource::kLowestRate, FrameSource::kHighestRate, "sampleRate");
+  require_range(layout.channels, 1, FrameSource::kMostChannels, "channels");
+  const bool is_f32 = layout.format == PcmFormat::f32;
+  const size_t frame_bytes =
+      (is_f32 ? sizeof(float) : sizeof(int16_t)) * static_cast<size_t>(layout.channels);
   if (store->size() % frame_bytes != 0) {
     throw Error("ERR_INVALID_ARGUMENT",
                 "Expected a multiple of " + std::to_string(frame_bytes) + " bytes for audio with " +
-                    std::to_string(channels) + " channels of " + (is_f32 ? "f32" : "s16") +
+                    std::to_string(layout.channels) + " channels of " + (is_f32 ? "f32" : "s16") +
                     " samples but received " + std::to_string(store->size()) + " bytes");
   }
-  auto source = std::make_unique<PcmSource>(std::move(store), format, sample_rate, channels);
-  return std::unique_ptr<AudioStream>(new AudioStream(std::move(source)));
+  auto source = std::make_unique<PcmSource>(std::move(store), std::move(layout));
+  return std::unique_ptr<AudioStream>(new AudioStream(std::move(source), channel));
+}
+
+std::vector<Warning> AudioStream::warnings() const {
+  std::vector<Warning> warnings = source_->warnings();
+  for (Warning& warning : mixer_.warnings())
+    warnings.push_back(std::move(warning));
+  return warnings;
 }
 
 size_t AudioStream::read(float* out, size_t n) {
@@ -127,7 +165,7 @@ size_t AudioStream::read_mono(float* out, size_t n) {
   const auto channels = static_cast<size_t>(source_->channels());
   const size_t got = source_->read(channels > 1 ? frames_.data() : out, wanted);
   if (channels > 1)
-    mix_down(frames_.data(), got, channels, out);
+    mixer_.mix(frames_.data(), got, out);
   ended_ = got == 0;
   return got;
 }

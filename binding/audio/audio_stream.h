@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "audio/byte_store.h"
+#include "audio/channel_mixer.h"
 #include "audio/decoder.h"
 #include "audio/frame_source.h"
 #include "audio/resampler.h"
@@ -14,28 +15,52 @@ namespace whisper_hip {
 
 enum class PcmFormat { f32, s16 };
 
-// Pulls frames from its source, mixes them down (the mean of the channels) and resamples them. Memory is
-// bounded by a constant; PCM is released as it is consumed. Not thread safe: it belongs to one job.
+// Samples in memory, interleaved by channel, in native byte order; s16 is scaled by 1/32768.
+struct PcmLayout {
+  PcmFormat format;
+  int sample_rate; // 1000..768000
+  int channels;    // 1..64
+  // Silence that belongs between the samples, in order.
+  struct Gap {
+    uint64_t at;      // frames before it in the store
+    uint64_t silence; // its own frames
+    uint64_t dropped; // frames after it in the store that it stands for
+  };
+  std::vector<Gap> gaps = {};
+  // Whether the samples are needed again: else they are released as they are consumed.
+  bool keep = false;
+};
+
+// Pulls frames from its source, brings them to one channel and resamples them. Memory is bounded by a
+// constant. Not thread safe: it belongs to one job.
 class AudioStream {
  public:
-  static std::unique_ptr<AudioStream> from_decoder(std::unique_ptr<Decoder> decoder);
+  // `channel`: a number from 0, or ChannelMixer::kMix. Throws Error(ERR_INVALID_ARGUMENT) when there is no
+  // such channel.
+  static std::unique_ptr<AudioStream> from_decoder(std::unique_ptr<Decoder> decoder,
+                                                   int channel = ChannelMixer::kMix);
 
-  // Interleaved PCM in native byte order; s16 is scaled by 1/32768. Throws Error(ERR_INVALID_ARGUMENT) when
-  // the rate is not in 1000..768000, the channels are not in 1..64, or the store ends in the middle of a
+  // Throws Error(ERR_INVALID_ARGUMENT) when the layout is out of range, or the store ends in the middle of a
   // frame.
-  static std::unique_ptr<AudioStream> from_pcm(std::shared_ptr<ByteStore> store, PcmFormat format,
-                                               int sample_rate, int channels);
+  static std::unique_ptr<AudioStream> from_pcm(std::shared_ptr<ByteStore> store, PcmLayout layout,
+                                               int channel = ChannelMixer::kMix);
 
   // Writes up to `n` samples and returns how many; fewer than `n` only at the end. Throws what the source
   // throws: for PCM Error(ERR_INVALID_ARGUMENT) naming the index of a sample that is not finite.
   size_t read(float* out, size_t n);
 
+  // Of the source.
+  int channels() const { return source_->channels(); }
+  // What was wrong with the source; complete at its end.
+  std::vector<Warning> warnings() const;
+
  private:
-  explicit AudioStream(std::unique_ptr<FrameSource> source);
+  AudioStream(std::unique_ptr<FrameSource> source, int channel);
 
   size_t read_mono(float* out, size_t n);
 
   std::unique_ptr<FrameSource> source_;
+  ChannelMixer mixer_;
   std::unique_ptr<Resampler> resampler_; // none at 16 kHz
   std::vector<float> frames_;            // interleaved, when there are several channels
   std::vector<float> mono_;

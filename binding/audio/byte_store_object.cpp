@@ -1,5 +1,6 @@
 #include "audio/byte_store_object.h"
 
+#include <algorithm>
 #include <cmath>
 #include <new>
 
@@ -26,6 +27,7 @@ double first_not_finite(const float* values, size_t count) {
 Napi::Function ByteStoreObject::define(Napi::Env env) {
   return DefineClass(env, "ByteStore",
                      {InstanceMethod<&ByteStoreObject::append>("append"),
+                      InstanceMethod<&ByteStoreObject::read>("read"),
                       InstanceAccessor<&ByteStoreObject::byte_length>("byteLength")});
 }
 
@@ -70,6 +72,16 @@ Napi::Value ByteStoreObject::append(const Napi::CallbackInfo& info) {
                    "Memory for " + std::to_string(view.ByteLength()) + " more bytes could not be allocated");
   }
   return Napi::Number::New(env, -1);
+}
+
+Napi::Value ByteStoreObject::read(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto offset = static_cast<uint64_t>(std::clamp(info[0].ToNumber().DoubleValue(), 0.0, 1e15));
+  const auto most = static_cast<uint64_t>(std::clamp(info[1].ToNumber().DoubleValue(), 0.0, 1e9));
+  const uint64_t left = offset < store_->size() ? store_->size() - offset : 0;
+  Napi::Uint8Array bytes = Napi::Uint8Array::New(env, static_cast<size_t>(std::min(most, left)));
+  with_js_errors(env, [&] { return store_->read(offset, bytes.Data(), bytes.ByteLength()); });
+  return bytes;
 }
 
 Napi::Value ByteStoreObject::byte_length(const Napi::CallbackInfo& info) {

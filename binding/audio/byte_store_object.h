@@ -22,6 +22,7 @@ class ByteStoreObject : public Napi::ObjectWrap<ByteStoreObject> {
 
  private:
   Napi::Value append(const Napi::CallbackInfo& info);
+  Napi::Value read(const Napi::CallbackInfo& info);
   Napi::Value byte_length(const Napi::CallbackInfo& info);
 
   std::shared_ptr<ByteStore> store_;

@@ -1,5 +1,6 @@
 #include "audio/decoder.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "audio/audio_format.h"
@@ -8,6 +9,9 @@
 namespace whisper_hip {
 
 namespace {
+
+// Where one sample is no number, its neighbours are none to be heard either.
+constexpr size_t kCheckedFrames = 1024;
 
 std::unique_ptr<FrameSource> open_source(std::unique_ptr<ByteReader> reader, const std::string& name) {
   using Kind = AudioFormat::Kind;
@@ -32,7 +36,9 @@ std::unique_ptr<FrameSource> open_source(std::unique_ptr<ByteReader> reader, con
 } // namespace
 
 Decoder::Decoder(std::unique_ptr<FrameSource> source, std::string name)
-    : source_(std::move(source)), name_(std::move(name)) {}
+    : source_(std::move(source)), name_(std::move(name)) {
+  clock_.set_rate(source_->sample_rate());
+}
 
 std::unique_ptr<Decoder> Decoder::open(std::unique_ptr<ByteReader> reader, const std::string& name) {
   std::unique_ptr<FrameSource> source = open_source(std::move(reader), name);
@@ -47,15 +53,27 @@ std::unique_ptr<Decoder> Decoder::open(std::unique_ptr<ByteReader> reader, const
 
 size_t Decoder::read(float* out, size_t frames) {
   const size_t got = source_->read(out, frames);
-  const size_t samples = got * channels();
-  const size_t damaged = find_damaged_sample(out, samples);
-  if (damaged < samples) {
-    const uint64_t frame = frames_read_ + damaged / channels();
-    fail_damaged(name_,
-                 "the sample in frame " + std::to_string(frame) + " is " + std::to_string(out[damaged]));
+  const auto channels = static_cast<size_t>(source_->channels());
+  for (size_t start = 0; start < got; start += kCheckedFrames) {
+    const size_t n = std::min(kCheckedFrames, got - start);
+    float* samples = out + start * channels;
+    if (find_damaged_sample(samples, n * channels) == n * channels) {
+      clock_.advance(n);
+      continue;
+    }
+    clock_.lose(n);
+    clock_.write_silence(samples, n, channels);
   }
-  frames_read_ += got;
+  if (got == 0)
+    clock_.require_sound(name_);
   return got;
+}
+
+std::vector<Warning> Decoder::warnings() const {
+  std::vector<Warning> warnings = source_->warnings();
+  for (Warning& warning : clock_.warnings())
+    warnings.push_back(std::move(warning));
+  return warnings;
 }
 
 } // namespace whisper_hip

@@ -7,6 +7,7 @@
 
 #include "audio/byte_reader.h"
 #include "audio/frame_source.h"
+#include "audio/recording_clock.h"
 
 namespace whisper_hip {
 
@@ -21,17 +22,18 @@ class Decoder final : public FrameSource {
   int sample_rate() const override { return source_->sample_rate(); }
   int channels() const override { return source_->channels(); }
 
-  // Throws Error(ERR_AUDIO_DECODE) when the file cannot be read any more or holds a sample that is not a
-  // number (named by the index of its frame), and Error(ERR_AUDIO_UNSUPPORTED) when it changes to something
-  // that needs other software.
+  // Samples that are no numbers are damage, which becomes silence. Throws Error(ERR_AUDIO_DECODE) when the
+  // file cannot be read any more or nothing of it is sound, and Error(ERR_AUDIO_UNSUPPORTED) when it changes
+  // to something that needs other software.
   size_t read(float* out, size_t frames) override;
+  std::vector<Warning> warnings() const override;
 
  private:
   Decoder(std::unique_ptr<FrameSource> source, std::string name);
 
   std::unique_ptr<FrameSource> source_;
   std::string name_;
-  uint64_t frames_read_ = 0;
+  RecordingClock clock_;
 };
 
 } // namespace whisper_hip

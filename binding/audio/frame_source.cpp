@@ -34,14 +34,4 @@ size_t find_damaged_sample(const float* samples, size_t n) {
   return n;
 }
 
-void mix_down(const float* samples, size_t frames, size_t channels, float* out) {
-  const float scale = 1.0f / static_cast<float>(channels);
-  for (size_t i = 0; i < frames; ++i) {
-    float sum = 0;
-    for (size_t channel = 0; channel < channels; ++channel)
-      sum += samples[i * channels + channel];
-    out[i] = sum * scale;
-  }
-}
-
 } // namespace whisper_hip

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
+
+#include "support/warnings.h"
 
 namespace whisper_hip {
 
@@ -21,13 +24,13 @@ class FrameSource {
   // Writes up to `frames` frames as [frames, channels] interleaved f32, full scale is 1, and returns how
   // many; 0 is the end. Fewer than `frames` is not the end.
   virtual size_t read(float* out, size_t frames) = 0;
+
+  // What was wrong with the source; complete at its end.
+  virtual std::vector<Warning> warnings() const { return {}; }
 };
 
 // The index of the first of `n` samples that is NaN, infinite or so loud (180 dB above full scale) that it
 // can only be damage and would overflow the spectrum; `n` when there is none.
 size_t find_damaged_sample(const float* samples, size_t n);
-
-// The mean of the channels: [frames, channels] interleaved to [frames].
-void mix_down(const float* samples, size_t frames, size_t channels, float* out);
 
 } // namespace whisper_hip

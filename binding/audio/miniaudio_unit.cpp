@@ -20,6 +20,7 @@
 #include "miniaudio.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -28,6 +29,7 @@
 
 #include "audio/codecs.h"
 #include "audio/mp3_frames.h"
+#include "audio/recording_clock.h"
 
 namespace whisper_hip {
 
@@ -113,8 +115,11 @@ class WavSource final : public FrameSource {
     input_.rethrow();
     if (!opened || !is_built_in())
       fail_to_open(header, name);
+    clock_.set_rate(sample_rate());
     if (wav_.dataChunkDataSize == 0)
       take_the_rest();
+    else
+      check_size();
     // miniaudio takes the sign bit of logarithmic samples in AIFF for that of integers.
     if (is_logarithmic(wav_.translatedFormatTag))
       wav_.aiff.isUnsigned = MA_TRUE;
@@ -129,8 +134,13 @@ class WavSource final : public FrameSource {
     input_.rethrow();
     if (wav_.translatedFormatTag == MA_DR_WAVE_FORMAT_PCM && sample_bytes() == 1)
       centre(out, got * wav_.channels);
+    clock_.advance(got);
+    if (got == 0 && promised_ > clock_.position())
+      clock_.end_early(promised_);
     return static_cast<size_t>(got);
   }
+
+  std::vector<Warning> warnings() const override { return clock_.warnings(); }
 
  private:
   static Whence whence(ma_dr_wav_seek_origin origin) {
@@ -216,6 +226,17 @@ class WavSource final : public FrameSource {
     wav_.bytesRemaining = wav_.dataChunkDataSize;
   }
 
+  // A header that promises more than there is: a recorder that writes to a pipe promises the most there can
+  // be, which says nothing.
+  void check_size() {
+    const uint64_t bytes = wav_.dataChunkDataSize;
+    const uint64_t there =
+        input_.reader->size() - std::min<uint64_t>(input_.reader->size(), wav_.dataChunkDataPos);
+    const bool compressed = ma_dr_wav__is_compressed_format_tag(wav_.translatedFormatTag);
+    if (!compressed && bytes > there + frame_bytes() && bytes < kEndless)
+      promised_ = bytes / frame_bytes();
+  }
+
   // Whether there is a name of four letters with a size that fits into the file.
   bool is_chunk_at(uint64_t offset) {
     uint8_t header[8];
@@ -228,14 +249,20 @@ class WavSource final : public FrameSource {
                         input_.reader->size();
   }
 
+  static constexpr uint64_t kEndless = 0x7fff0000;
+
   Input input_;
   ma_dr_wav wav_ = {};
+  RecordingClock clock_;
+  uint64_t promised_ = 0; // frames, where the header says more than there are
 };
 
+// Frames carry their place in the recording and two checksums: what is damaged is left out and becomes
+// silence.
 class FlacSource final : public FrameSource {
  public:
-  FlacSource(std::unique_ptr<ByteReader> reader, uint64_t start, const std::string& name)
-      : input_{std::move(reader), start, nullptr} {
+  FlacSource(std::unique_ptr<ByteReader> reader, uint64_t start, std::string name)
+      : input_{std::move(reader), start, nullptr}, name_(std::move(name)) {
     const ma_allocation_callbacks memory = bounded_memory();
     input_.reader->seek(start);
     flac_ = ma_dr_flac_open(
@@ -248,7 +275,8 @@ class FlacSource final : public FrameSource {
       ma_dr_flac_close(std::exchange(flac_, nullptr));
     input_.rethrow();
     if (flac_ == nullptr)
-      fail_damaged(name, "its FLAC header is damaged or cut off");
+      fail_damaged(name_, "its FLAC header is damaged or cut off");
+    clock_.set_rate(sample_rate());
   }
   ~FlacSource() override { ma_dr_flac_close(flac_); }
 
@@ -256,20 +284,112 @@ class FlacSource final : public FrameSource {
   int channels() const override { return flac_->channels; }
 
   size_t read(float* out, size_t frames) override {
-    const ma_uint64 got = ma_dr_flac_read_pcm_frames_f32(flac_, frames, out);
-    input_.rethrow();
-    return static_cast<size_t>(got);
+    const auto channels = static_cast<size_t>(flac_->channels);
+    size_t done = 0;
+    while (done < frames) {
+      float* to = out + done * channels;
+      if (clock_.silent()) {
+        done += clock_.write_silence(to, frames - done, channels);
+        continue;
+      }
+      if (flac_->currentFLACFrame.pcmFramesRemaining == 0) {
+        if (ended_ || !next_frame()) {
+          end();
+          if (!clock_.silent())
+            break;
+        }
+        continue; // silence may be due first
+      }
+      const ma_uint64 wanted = std::min<ma_uint64>(frames - done, flac_->currentFLACFrame.pcmFramesRemaining);
+      const ma_uint64 got = ma_dr_flac_read_pcm_frames_f32(flac_, wanted, to);
+      input_.rethrow();
+      clock_.advance(got);
+      done += static_cast<size_t>(got);
+      if (got < wanted)
+        break;
+    }
+    if (done == 0)
+      clock_.require_sound(name_);
+    return done;
   }
 
+  std::vector<Warning> warnings() const override { return clock_.warnings(); }
+
  private:
+  // Decodes the next sound frame, and moves the clock to its place; false at the end of the file.
+  bool next_frame() {
+    for (;;) {
+      const auto before = place();
+      const bool found =
+          ma_dr_flac__read_next_flac_frame_header(&flac_->bs, flac_->bitsPerSample, &header()) != MA_FALSE;
+      const bool decoded = found && ma_dr_flac__decode_flac_frame(flac_) == MA_SUCCESS;
+      input_.rethrow();
+      if (found && !decoded)
+        check_channels();
+      if (decoded) {
+        if (header().sampleRate != 0 && header().sampleRate != flac_->sampleRate)
+          fail_unsupported(name_, "its sample rate changes");
+        ma_uint64 first = 0;
+        ma_dr_flac__get_pcm_frame_range_of_current_flac_frame(flac_, &first, nullptr);
+        // Numbers that go back, or beyond the end, are those of another recording.
+        if (flac_->totalPCMFrameCount == 0 || first < flac_->totalPCMFrameCount)
+          clock_.move_to(first, RecordingClock::Cause::damage);
+        sound_end_ = input_.reader->position();
+        return true;
+      }
+      // Nothing was read any more.
+      if (place() == before) {
+        ended_ = true;
+        return false;
+      }
+    }
+  }
+
+  // What was not decoded at the end is damaged if its bytes are there, else cut off.
+  void end() {
+    const uint64_t total = flac_->totalPCMFrameCount;
+    if (std::exchange(told_end_, true) || total <= clock_.position())
+      return;
+    const uint64_t size = input_.reader->size();
+    const bool bytes_left = size > sound_end_ && size - sound_end_ > kTailBytes;
+    if (bytes_left)
+      clock_.lose(total - clock_.position());
+    else
+      clock_.end_early(total);
+  }
+
+  // A frame of another number of channels is no damage, when there is more than one of them.
+  void check_channels() {
+    if (ma_dr_flac__get_channel_count_from_channel_assignment(
+            static_cast<ma_int8>(header().channelAssignment)) == flac_->channels) {
+      return;
+    }
+    if (++other_channels_ == kOtherFrames)
+      fail_unsupported(name_, "its number of channels changes");
+  }
+
+  ma_dr_flac_frame_header& header() { return flac_->currentFLACFrame.header; }
+  std::array<uint64_t, 3> place() const {
+    return {input_.reader->position(), flac_->bs.nextL2Line, flac_->bs.consumedBits};
+  }
+
   static Whence whence(ma_dr_flac_seek_origin origin) {
     if (origin == MA_DR_FLAC_SEEK_CUR)
       return Whence::current;
     return origin == MA_DR_FLAC_SEEK_END ? Whence::end : Whence::start;
   }
 
+  static constexpr uint64_t kTailBytes = 32 << 10; // more than miniaudio reads ahead, and a frame
+  static constexpr int kOtherFrames = 4;           // that pass their checksum by chance
+
   Input input_;
+  std::string name_;
   ma_dr_flac* flac_ = nullptr;
+  RecordingClock clock_;
+  uint64_t sound_end_ = 0; // where reading was after the last sound frame
+  int other_channels_ = 0;
+  bool ended_ = false;
+  bool told_end_ = false;
 };
 
 } // namespace
@@ -292,6 +412,16 @@ Mp3FrameDecoder::Mp3FrameDecoder() : state_(std::make_unique<State>()) {
 }
 Mp3FrameDecoder::~Mp3FrameDecoder() = default;
 
+Mp3FrameDecoder::Header Mp3FrameDecoder::parse(const uint8_t* bytes) {
+  if (!ma_dr_mp3_hdr_valid(bytes))
+    return {};
+  Header header = {};
+  header.length = static_cast<size_t>(ma_dr_mp3_hdr_frame_bytes(bytes, 0) + ma_dr_mp3_hdr_padding(bytes));
+  header.sample_rate = static_cast<int>(ma_dr_mp3_hdr_sample_rate_hz(bytes));
+  header.layer = 4 - MA_DR_MP3_HDR_GET_LAYER(bytes);
+  return header;
+}
+
 void Mp3FrameDecoder::reset() {
   ma_dr_mp3dec_init(&state_->decoder);
 }
@@ -301,12 +431,13 @@ Mp3FrameDecoder::Frame Mp3FrameDecoder::decode(const uint8_t* bytes, size_t size
   const int frames = ma_dr_mp3dec_decode_frame(&state_->decoder, bytes, static_cast<int>(size), pcm, &info);
   Frame frame = {};
   frame.bytes = static_cast<size_t>(info.frame_bytes);
-  if (frames <= 0)
+  if (info.layer == 0) // no frame was found
     return frame;
   const uint8_t* header = state_->decoder.header;
   frame.length = static_cast<size_t>(ma_dr_mp3_hdr_frame_bytes(header, state_->decoder.free_format_bytes) +
                                      ma_dr_mp3_hdr_padding(header));
-  frame.frames = frames;
+  frame.frames = static_cast<int>(ma_dr_mp3_hdr_frame_samples(header));
+  frame.decoded = frames > 0;
   frame.channels = info.channels;
   frame.sample_rate = info.sample_rate;
   frame.layer = info.layer;

@@ -16,11 +16,20 @@ class Mp3FrameDecoder {
   struct Frame {
     size_t bytes;  // consumed, skipped ones before the frame included; 0 means that more are needed
     size_t length; // of the frame itself, the last ones of `bytes`
-    int frames;    // PCM frames written, 0 when no frame was decoded
+    int frames;    // PCM frames that it holds, 0 when no frame was found
+    bool decoded;  // whether they were written: not without the frames before it, or when it is damaged
     int channels;
     int sample_rate;
     int layer;
   };
+
+  // What the first four bytes of a frame say; the length is 0 when they are none, or of a free format.
+  struct Header {
+    size_t length;
+    int sample_rate;
+    int layer;
+  };
+  static Header parse(const uint8_t* bytes);
 
   Mp3FrameDecoder();
   ~Mp3FrameDecoder();

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 namespace whisper_hip {
 
@@ -96,7 +97,10 @@ size_t OggPages::parse(OggPage& page) {
 }
 
 void OggPackets::add(const OggPage& page, std::deque<OggPacket>& packets) {
-  if (page.first || page.sequence != next_sequence_ || !page.continued)
+  const bool follows = page.sequence == next_sequence_;
+  gap_ = gap_ || (started_ && !page.first && !follows);
+  started_ = true;
+  if (page.first || !follows || !page.continued)
     in_packet_ = false;
   next_sequence_ = page.sequence + 1;
   if (!in_packet_)
@@ -114,7 +118,7 @@ void OggPackets::add(const OggPage& page, std::deque<OggPacket>& packets) {
     if (in_packet_)
       continue;
     if (!drop)
-      packets.push_back({std::move(partial_), -1, false});
+      packets.push_back({std::move(partial_), -1, false, std::exchange(gap_, false)});
     partial_.clear();
     drop = false;
   }

@@ -41,6 +41,8 @@ struct OggPacket {
   // The position at its end in the units of the codec, -1 when the page does not say.
   int64_t granule;
   bool ends_stream;
+  // Whether something is missing before it.
+  bool after_gap;
 };
 
 // Joins the packets of one stream out of its pages.
@@ -56,6 +58,8 @@ class OggPackets {
   std::vector<uint8_t> partial_;
   bool in_packet_ = false;
   uint32_t next_sequence_ = 0;
+  bool started_ = false;
+  bool gap_ = false;
 };
 
 } // namespace whisper_hip

@@ -157,7 +157,7 @@ void check_mode(const Setup& setup, const std::vector<Submap>& mapping, uint64_t
   }
 }
 
-int check_setup(BitReader& in, const VorbisIdentity& identity) {
+std::vector<int> check_setup(BitReader& in, const VorbisIdentity& identity) {
   Setup setup;
   setup.codebooks = check_codebooks(in);
   for (uint32_t i = in.bits(6) + 1; i > 0; --i)
@@ -172,15 +172,16 @@ int check_setup(BitReader& in, const VorbisIdentity& identity) {
   setup.mappings.resize(in.bits(6) + 1);
   for (std::vector<Submap>& mapping : setup.mappings)
     mapping = check_mapping(in, setup, identity);
-  const uint32_t modes = in.bits(6) + 1;
-  for (uint32_t i = 0; i < modes; ++i) {
+  std::vector<int> modes(in.bits(6) + 1);
+  for (int& mode : modes) {
     const int block_size = identity.block_sizes[in.bits(1)];
+    mode = block_size;
     require(in.bits(16) == 0 && in.bits(16) == 0, "uses a reserved field");
     const uint32_t mapping = in.bits(8);
     require(mapping < setup.mappings.size(), "names a missing mapping");
     check_mode(setup, setup.mappings[mapping], static_cast<uint64_t>(block_size) / 2);
   }
-  return static_cast<int>(modes);
+  return modes;
 }
 
 bool starts_with(const std::vector<uint8_t>& packet, const char (&magic)[8]) {
@@ -219,7 +220,7 @@ std::string parse_vorbis_identity(const std::vector<uint8_t>& packet, VorbisIden
 }
 
 std::string check_vorbis_setup(const std::vector<uint8_t>& packet, const VorbisIdentity& identity,
-                               int& modes) {
+                               std::vector<int>& modes) {
   if (!starts_with(packet, "\x05vorbis"))
     return "is missing";
   if (identity.channels > kMostChannels)

@@ -28,9 +28,9 @@ bool is_vorbis(const std::vector<uint8_t>& packet);
 // Reads the identification header. Returns what is wrong with it, empty when nothing is.
 std::string parse_vorbis_identity(const std::vector<uint8_t>& packet, VorbisIdentity& identity);
 
-// Checks the setup header. Returns why it is refused, empty when it is not; sets `modes` to the number of
-// modes, which an audio packet selects.
+// Checks the setup header. Returns why it is refused, empty when it is not; sets `modes` to the block
+// size in samples of each mode, one of which an audio packet selects.
 std::string check_vorbis_setup(const std::vector<uint8_t>& packet, const VorbisIdentity& identity,
-                               int& modes);
+                               std::vector<int>& modes);
 
 } // namespace whisper_hip

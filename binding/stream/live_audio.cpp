@@ -26,7 +26,8 @@ std::string number(float value) {
 
 LiveAudio::LiveAudio(PcmFormat format, int rate, int channels, const std::string& network)
     : format_(format), channels_(static_cast<size_t>(channels)),
-      frame_bytes_(channels_ * (format == PcmFormat::f32 ? sizeof(float) : sizeof(int16_t))) {
+      frame_bytes_(channels_ * (format == PcmFormat::f32 ? sizeof(float) : sizeof(int16_t))),
+      mixer_(channels_, rate, ChannelMixer::kMix) {
   if (rate != Resampler::kOutputRate)
     resampler_.emplace(rate);
   if (!network.empty())
@@ -82,7 +83,7 @@ LiveAudio::Heard LiveAudio::finish() {
 
 void LiveAudio::hear(const float* frames, size_t count, Heard& heard) {
   mono_.resize(count);
-  mix_down(frames, count, channels_, mono_.data());
+  mixer_.mix(frames, count, mono_.data());
   if (!resampler_) {
     heard.samples.insert(heard.samples.end(), mono_.begin(), mono_.end());
     return;
@@ -96,6 +97,7 @@ void LiveAudio::hear(const float* frames, size_t count, Heard& heard) {
 }
 
 void LiveAudio::listen(Heard& heard) {
+  heard.warnings = mixer_.warnings();
   if (network_)
     network_->push(heard.samples.data(), heard.samples.size(), heard.probabilities);
 }

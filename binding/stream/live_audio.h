@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "audio/audio_stream.h"
+#include "audio/channel_mixer.h"
 #include "audio/resampler.h"
 #include "vad/silero.h"
 
@@ -21,6 +22,7 @@ class LiveAudio {
     std::vector<float> samples; // 16 kHz mono
     std::vector<float>
         probabilities; // of each frame of Silero::kFrameSamples samples that is complete with them
+    std::vector<Warning> warnings; // about the channels, all so far
   };
 
   // `rate` in 1000..768000, `channels` in 1..64 interleaved. `network`: path of Silero's ONNX file, empty for
@@ -44,6 +46,7 @@ class LiveAudio {
   std::optional<Silero> network_;
   std::vector<uint8_t> pending_; // bytes of a frame that is not whole
   std::vector<float> frames_;
+  ChannelMixer mixer_;
   std::vector<float> mono_;
   uint64_t position_ = 0; // samples, channels counted
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "support/js_error.h"
+#include "support/js_warnings.h"
 
 namespace whisper_hip {
 
@@ -18,6 +19,7 @@ Napi::Object to_js(Napi::Env env, const LiveAudio::Heard& heard) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("samples", array_of(env, heard.samples));
   object.Set("probabilities", array_of(env, heard.probabilities));
+  object.Set("warnings", warnings_to_js(env, heard.warnings));
   return object;
 }
 

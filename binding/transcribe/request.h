@@ -72,6 +72,7 @@ struct TranscribeResult {
   NodeCounts nodes;
   double wall;
   Phases phases;
+  int channels; // of the audio, before they were brought to one
   Warnings warnings;
 };
 

@@ -128,24 +128,34 @@ TranscribeRequest request_from_js(Napi::Object options) {
 
 OpenAudio audio_from_js(Napi::Object source) {
   const std::string kind = text(source, "kind");
+  const Napi::Value chosen = source.Get("channel");
+  const int channel = chosen.IsNumber() ? integer(source, "channel", 0, 1 << 20) : ChannelMixer::kMix;
   if (kind == "file") {
-    return [path = text(source, "path")] {
-      return AudioStream::from_decoder(Decoder::open(ByteReader::open_file(path), path));
+    return [path = text(source, "path"), channel] {
+      return AudioStream::from_decoder(Decoder::open(ByteReader::open_file(path), path), channel);
     };
   }
   auto store = ByteStoreObject::store_of(source.Get("store"));
   if (!store)
     throw Napi::TypeError::New(source.Env(), "Expected a byte store for store");
   if (kind == "bytes") {
-    return [store] {
-      return AudioStream::from_decoder(Decoder::open(ByteReader::from_store(store), "<bytes>"));
+    return [store, channel] {
+      return AudioStream::from_decoder(Decoder::open(ByteReader::from_store(store), "<bytes>"), channel);
     };
   }
-  const PcmFormat format = text(source, "format") == "s16" ? PcmFormat::s16 : PcmFormat::f32;
-  const int rate = integer(source, "sampleRate", 1000, 768000);
-  const int channels = integer(source, "channels", 1, 64);
-  return [store = std::move(store), format, rate, channels] {
-    return AudioStream::from_pcm(store, format, rate, channels);
+  PcmLayout layout;
+  layout.format = text(source, "format") == "s16" ? PcmFormat::s16 : PcmFormat::f32;
+  layout.sample_rate = integer(source, "sampleRate", 1000, 768000);
+  layout.channels = integer(source, "channels", 1, 64);
+  layout.keep = flag(source, "keep");
+  if (source.Get("gaps").IsArray()) {
+    const std::vector<double> gaps = numbers(source, "gaps");
+    const auto frames = [&gaps](size_t i) { return static_cast<uint64_t>(std::clamp(gaps[i], 0.0, 1e12)); };
+    for (size_t i = 0; i + 2 < gaps.size(); i += 3)
+      layout.gaps.push_back({frames(i), frames(i + 1), frames(i + 2)});
+  }
+  return [store = std::move(store), layout = std::move(layout), channel] {
+    return AudioStream::from_pcm(store, layout, channel);
   };
 }
 
@@ -193,6 +203,7 @@ Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on
   object.Set("language", result.language);
   object.Set("languageProbability", result.language_probability);
   object.Set("duration", result.duration);
+  object.Set("channels", result.channels);
   object.Set("onGpu", on_gpu);
   object.Set("gpuNodes", static_cast<double>(result.nodes.gpu));
   object.Set("cpuNodes", static_cast<double>(result.nodes.cpu));

@@ -35,15 +35,14 @@ void check(const std::atomic<bool>& cancelled) {
 
 // The whole audio (or its first `max_samples`) as log-mel frames. The detector, if there is one, hears it
 // too.
-LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, size_t max_samples, SpeechDetector* speech,
+LogMel read_mel(LoadedModel& model, AudioStream& audio, size_t max_samples, SpeechDetector* speech,
                 const std::atomic<bool>& cancelled, Phases& phases) {
   auto mark = Clock::now();
-  const std::unique_ptr<AudioStream> audio = open_audio();
   LogMel mel(mel_filters(model.context()), model.hparams().n_mels);
   std::vector<float> block(64 * 1024);
   while (mel.samples() < max_samples) {
     check(cancelled);
-    const size_t count = audio->read(block.data(), std::min(block.size(), max_samples - mel.samples()));
+    const size_t count = audio.read(block.data(), std::min(block.size(), max_samples - mel.samples()));
     phases.decode += seconds_since(mark);
     mark = Clock::now();
     if (count == 0)
@@ -120,8 +119,11 @@ class Job {
     std::optional<SpeechDetector> speech;
     if (request_.vad)
       speech.emplace(*request_.vad);
+    const std::unique_ptr<AudioStream> audio = open_audio();
     const LogMel mel =
-        read_mel(model_, open_audio, SIZE_MAX, speech ? &*speech : nullptr, cancelled_, result.phases);
+        read_mel(model_, *audio, SIZE_MAX, speech ? &*speech : nullptr, cancelled_, result.phases);
+    result.channels = audio->channels();
+    result.warnings.add(audio->warnings());
     result.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
     auto clips = clip_frames(mel);
     if (speech)
@@ -435,7 +437,7 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   if (!whisper_is_multilingual(&model.context()))
     return {"en", 1.0, {{"en", 1.0}}};
   Phases phases;
-  const LogMel mel = read_mel(model, open_audio, 30 * LogMel::kSampleRate, nullptr, cancelled, phases);
+  const LogMel mel = read_mel(model, *open_audio(), 30 * LogMel::kSampleRate, nullptr, cancelled, phases);
   if (mel.frames() <= kMinimumFrames) {
     throw Error("ERR_INVALID_ARGUMENT",
                 "Expected at least 100 ms of audio to detect a language in but received " +

@@ -21,6 +21,38 @@ export function isMp3(head: Uint8Array): boolean {
   return length !== undefined && (length + 4 > head.length || frameLength(head, length) !== undefined)
 }
 
+/** Several frames of one kind in a row: no samples look like that. */
+export function isMp3Chain(head: Uint8Array): boolean {
+  return chainLength(head, frameLength) >= 4
+}
+
+/** The same of ADTS, the frames of AAC without a container: ISO 13818-7. */
+export function isAdtsChain(head: Uint8Array): boolean {
+  return chainLength(head, adtsLength) >= 3
+}
+
+/** How many frames follow each other from the first byte on. */
+function chainLength(
+  head: Uint8Array,
+  lengthAt: (head: Uint8Array, at: number) => number | undefined,
+): number {
+  let count = 0
+  for (let at = 0; ; count++) {
+    const length = lengthAt(head, at)
+    if (length === undefined) return count
+    at += length
+  }
+}
+
+/** Bytes of the ADTS frame at a place; `undefined` where there is none. */
+export function adtsLength(bytes: Uint8Array, at: number): number | undefined {
+  const [sync, flags = 0, format = 0, three = 0, four = 0, five = 0] = bytes.subarray(at, at + 7)
+  if (at + 7 > bytes.length || sync !== 0xff || (flags & 0xf6) !== 0xf0) return undefined
+  if (((format >> 2) & 15) > 12) return undefined
+  const length = ((three & 3) << 11) | (four << 3) | (five >> 5)
+  return length > 7 ? length : undefined
+}
+
 function frameLength(bytes: Uint8Array, at: number): number | undefined {
   const [sync, flags = 0, rates = 0] = bytes.subarray(at, at + 4)
   const version = (flags >> 3) & 3

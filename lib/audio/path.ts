@@ -5,13 +5,15 @@ import { fileURLToPath } from 'node:url'
 import { checkString, invalidArgument } from '../check.ts'
 import { describeSystemError, undecodable } from './failures.ts'
 import { id3Length } from './mp3.ts'
+import { isDescriptor, readPipe, readSocket } from './pipe.ts'
 import { headLength, type Sniffed, sniff } from './sniff.ts'
 
 /**
- * The absolute path that an argument names.
+ * The absolute path that an argument names; `-` is standard input.
  * @throws `ERR_INVALID_ARGUMENT` for a URL that is not a file's
  */
 export function toAudioPath(input: string | URL): string {
+  if (input === '-') return '/dev/stdin'
   if (typeof input === 'string') return resolve(checkString(input, 'audio', 1, 65_536))
   try {
     return checkString(fileURLToPath(input), 'audio', 1, 65_536)
@@ -25,6 +27,21 @@ export function toAudioPath(input: string | URL): string {
 }
 
 const fetchIt = 'Pass the stream of a download: (await fetch(url)).body'
+
+/**
+ * The bytes of what has no place to read from twice: a named pipe, or a descriptor of this process.
+ * @param path absolute
+ * @returns `undefined` for anything else, also for what is not there
+ */
+export async function openPipe(
+  path: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const stats = await stat(path).catch(() => undefined)
+  if (stats === undefined) return undefined
+  if (stats.isFIFO() || (isDescriptor(path) && stats.isFile())) return readPipe(path, signal)
+  return isDescriptor(path) && stats.isSocket() ? readSocket(path) : undefined
+}
 
 /**
  * Looks into an audio file.
@@ -70,8 +87,7 @@ function checkKind(stats: Stats, name: string): void {
       : stats.isSocket()
         ? 'a socket'
         : 'a device'
-  const advice = stats.isFIFO() ? ['Pass a stream: fs.createReadStream(path)'] : []
-  throw undecodable(name, `it is ${found}`, { advice })
+  throw undecodable(name, `it is ${found}`)
 }
 
 function adviceFor(given: string): string[] {

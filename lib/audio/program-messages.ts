@@ -3,20 +3,23 @@ import type { Readable } from 'node:stream'
 const mostBytes = 4096
 
 /** The end of what a stream says. */
-export async function readTail(stderr: Readable): Promise<string> {
+export async function readTail(stderr: Readable, most = mostBytes): Promise<string> {
   let tail = Buffer.alloc(0)
-  for await (const chunk of stderr) tail = Buffer.concat([tail, chunk as Buffer]).subarray(-mostBytes)
+  for await (const chunk of stderr) tail = Buffer.concat([tail, chunk as Buffer]).subarray(-most)
   return tail.toString('utf8')
 }
 
 /** The last lines of what a program said as one, without addresses and control characters. */
 export function lastLines(messages: string): string {
-  const lines = messages.split('\n').map((line) =>
-    line
-      .replace(/ @ 0x[\da-f]+/g, '')
-      .replace(/\p{Cc}/gu, '')
-      .trim(),
-  )
+  const lines = messages
+    .slice(-mostBytes)
+    .split('\n')
+    .map((line) =>
+      line
+        .replace(/ @ 0x[\da-f]+/g, '')
+        .replace(/\p{Cc}/gu, '')
+        .trim(),
+    )
   return lines
     .filter((line) => line !== '')
     .slice(-4)

@@ -1,4 +1,5 @@
-import { isMp3 } from './mp3.ts'
+import { id3Length, isAdtsChain, isMp3, isMp3Chain } from './mp3.ts'
+import { describePiece } from './pieces.ts'
 import { describeText } from './text.ts'
 
 /** What the first bytes of a file tell. */
@@ -7,8 +8,6 @@ export interface Sniffed {
   decoder: 'native' | 'ffmpeg' | 'none'
   /** Completes "it is …". */
   found: string
-  /** Its index may lie at its end, so that it cannot be decoded from a pipe. */
-  needsSeeking: boolean
 }
 
 /** How many bytes {@link sniff} wants to see, where there are so many. */
@@ -87,13 +86,14 @@ const signatures: readonly { magic: readonly Magic[]; decoder: Sniffed['decoder'
   { magic: [[0, '%PDF-']], decoder: 'none', found: 'a PDF document' },
   { magic: [[0, 'PK\x03\x04']], decoder: 'none', found: 'a ZIP archive' },
   { magic: [[0, '\x1f\x8b']], decoder: 'none', found: 'a gzip archive' },
+  { magic: [[0, 'GIF87a', 'GIF89a']], decoder: 'none', found: 'a GIF image' },
   { magic: [[0, '\x89PNG']], decoder: 'none', found: 'a PNG image' },
   { magic: [[0, '\xff\xd8\xff']], decoder: 'none', found: 'a JPEG image' },
   { magic: [[0, '\x7fELF']], decoder: 'none', found: 'a program' },
   { magic: [[0, 'GGUF', 'lmgg']], decoder: 'none', found: 'a model file' },
 ]
 
-const mp3: Sniffed = { decoder: 'native', found: 'an MP3 file', needsSeeking: false }
+const mp3: Sniffed = { decoder: 'native', found: 'an MP3 file' }
 
 /**
  * Tells an audio format by its first bytes, never by its name.
@@ -106,17 +106,62 @@ const mp3: Sniffed = { decoder: 'native', found: 'an MP3 file', needsSeeking: fa
 export function sniff(head: Uint8Array, tagged = false): Sniffed {
   const start = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 64)).toString('latin1')
   const text = describeText(head)
-  const known = signatures.find(({ magic }) => magic.every((part) => matches(start, part)))
+  const piece = describePiece(head)
+  if (piece !== undefined) return { decoder: 'none', found: piece }
+  const known = find(start)
   if (known !== undefined) {
     const { decoder, found } = known
     const plain = !tagged && (found !== 'a WAV file' || isPlainWav(head))
-    const needsSeeking = known.magic.some(([offset]) => offset === 4)
-    return { decoder: decoder === 'native' && !plain ? 'ffmpeg' : decoder, found, needsSeeking }
+    return { decoder: decoder === 'native' && !plain ? 'ffmpeg' : decoder, found }
   }
   if (text === undefined && isMp3(head)) return mp3
-  if (text !== undefined) return { decoder: 'none', found: text, needsSeeking: false }
+  if (text !== undefined) return { decoder: 'none', found: text }
   // Behind some tags comes padding, which the MP3 decoder skips.
-  return tagged ? mp3 : { decoder: 'ffmpeg', found: 'data in an unknown format', needsSeeking: false }
+  return tagged ? mp3 : { decoder: 'ffmpeg', found: 'data in an unknown format' }
+}
+
+/**
+ * Tells a file by its first bytes where raw samples are expected, which may be anything: only what samples never look like counts.
+ * @returns completes "it is …", or `undefined`
+ */
+export function sniffInSamples(head: Uint8Array): string | undefined {
+  const piece = describePiece(head)
+  if (piece !== undefined) return piece
+  // The codec comes later.
+  if (head.length < 40 && head[0] === 0x4f) return undefined
+  const start = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, 64)).toString('latin1')
+  if (isAdtsChain(head)) return 'an AAC file'
+  if (isMp3Chain(head) || (id3Length(head) > 0 && sizesOfId3(head))) return 'an MP3 file'
+  if (isTransportStream(head)) return 'an MPEG transport stream'
+  const known = find(start)
+  // Four bytes at least, of which samples have any with the same chance.
+  const exact =
+    known?.magic.reduce((sum, [, ...texts]) => sum + Math.min(...texts.map(({ length }) => length)), 0) ?? 0
+  if (known !== undefined && exact >= 4) return known.found
+  const text = head.length >= 64 ? describeText(head) : undefined
+  return text !== undefined && isPlainText(head) ? text : undefined
+}
+
+function find(start: string) {
+  return signatures.find(({ magic }) => magic.every((part) => matches(start, part)))
+}
+
+/** Version, flags and a size of seven bits a byte. */
+function sizesOfId3(head: Uint8Array): boolean {
+  const [, , , version = 0, revision = 1, , ...size] = head.subarray(0, 10)
+  return version >= 2 && version <= 4 && revision === 0 && size.every((byte) => byte < 0x80)
+}
+
+function isTransportStream(head: Uint8Array): boolean {
+  return head.length > 4 * 188 && [0, 1, 2, 3, 4].every((packet) => head[packet * 188] === 0x47)
+}
+
+function isPlainText(head: Uint8Array): boolean {
+  const printable = head.every(
+    (byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 9 && byte <= 13) || byte >= 0x80,
+  )
+  const ascii = head.filter((byte) => byte < 0x80).length
+  return printable && ascii > head.length / 2 && new Set(head).size >= 8
 }
 
 function matches(start: string, [offset, ...alternatives]: Magic): boolean {

@@ -1,13 +1,14 @@
 import { types } from 'node:util'
 import { invalidArgument } from '../check.ts'
-import type { NativeAddon, NativeAudioSource } from '../native.ts'
+import type { NativeAddon, NativeAudioSource, NativeByteStore } from '../native.ts'
 import type { Warning } from '../warnings.ts'
-import { ByteReader, slicesOf } from './bytes.ts'
+import { ByteReader, sliceBytes, slicesOf } from './bytes.ts'
+import { type AudioChoice, everything } from './choice.ts'
 import { ChunkReader, isChunkStream } from './chunks.ts'
 import { undecodable } from './failures.ts'
 import { decodeWithFfmpeg, type FfmpegInput } from './ffmpeg.ts'
 import { id3Length } from './mp3.ts'
-import { sniffFile, toAudioPath } from './path.ts'
+import { openPipe, sniffFile, toAudioPath } from './path.ts'
 import { storeBytes, storeFloatChunks, storeSampleStream, storeSamples, whisperFormat } from './pcm.ts'
 import { headLength, type Sniffed, sniff } from './sniff.ts'
 import { spool } from './spool.ts'
@@ -16,6 +17,11 @@ import type { AudioInput } from './types.ts'
 /** Audio that the addon can take. */
 export interface PreparedAudio {
   source: NativeAudioSource
+  /**
+   * Decodes it with ffmpeg in place of the addon, which has found that it cannot; absent where ffmpeg has decoded it already, or there is nothing to decode.
+   * @param problem what the addon has said, for messages
+   */
+  viaFfmpeg?: (problem: unknown) => Promise<PreparedAudio>
   /** Seconds that ffmpeg took, 0 where the addon decodes. */
   decodeSeconds: number
   /** What was wrong with it, as far as this side can tell. */
@@ -39,9 +45,10 @@ export async function prepareAudio(
   input: AudioInput,
   native: Native,
   signal: AbortSignal,
+  choice = everything,
 ): Promise<PreparedAudio> {
   signal.throwIfAborted()
-  const prepared = await prepare(input, native, signal)
+  const prepared = await prepare(input, { native, signal, choice })
   signal.throwIfAborted()
   return prepared
 }
@@ -75,16 +82,23 @@ export function isStreamed(input: AudioInput): boolean {
   return 'stream' in input ? !(input instanceof Blob) : isChunkStream(input)
 }
 
-function prepare(input: unknown, native: Native, signal: AbortSignal): Promise<PreparedAudio> {
-  if (typeof input === 'string' || input instanceof URL) return prepareFile(input, native, signal)
+/** What each step needs. */
+interface Setting {
+  native: Native
+  signal: AbortSignal
+  choice: AudioChoice
+}
+
+function prepare(input: unknown, setting: Setting): Promise<PreparedAudio> {
+  if (typeof input === 'string' || input instanceof URL) return prepareFile(input, setting)
   if (typeof input !== 'object' || input === null) throw notAudio(input)
-  if (types.isFloat32Array(input)) return prepareSamples({ ...whisperFloats, samples: input }, native, signal)
-  if (types.isUint8Array(input)) return prepareMemory(input, native, signal)
-  if (types.isAnyArrayBuffer(input)) return prepareMemory(new Uint8Array(input), native, signal)
-  if (input instanceof Blob) return prepareStream(input.stream(), 'the audio Blob', native, signal)
-  if ('samples' in input) return prepareSamples(input, native, signal)
-  if (isChunkStream(input)) return prepareStream(input, 'the audio stream', native, signal)
-  if ('stream' in input) return prepareSampleStream(input, native, signal)
+  if (types.isFloat32Array(input)) return prepareSamples({ ...whisperFloats, samples: input }, setting)
+  if (types.isUint8Array(input)) return prepareMemory(input, setting)
+  if (types.isAnyArrayBuffer(input)) return prepareMemory(new Uint8Array(input), setting)
+  if (input instanceof Blob) return prepareStream(input.stream(), 'the audio Blob', setting)
+  if ('samples' in input) return prepareSamples(input, setting)
+  if (isChunkStream(input)) return prepareStream(input, 'the audio stream', setting)
+  if ('stream' in input) return prepareSampleStream(input, setting)
   throw notAudio(input)
 }
 
@@ -95,23 +109,33 @@ function notAudio(input: unknown): Error {
   return invalidArgument(expected, 'audio', input)
 }
 
-async function prepareFile(input: string | URL, native: Native, signal: AbortSignal): Promise<PreparedAudio> {
+async function prepareFile(input: string | URL, setting: Setting): Promise<PreparedAudio> {
   const path = toAudioPath(input)
+  const name = JSON.stringify(path)
+  const pipe = await openPipe(path, setting.signal)
+  if (pipe !== undefined) return prepareStream(pipe, name, setting)
   const sniffed = await sniffFile(path, String(input))
-  if (sniffed.decoder === 'native') return { source: { kind: 'file', path }, decodeSeconds: 0 }
-  return convert({ path }, JSON.stringify(path), sniffed, native, signal)
+  if (decodesHere(sniffed, setting)) {
+    return {
+      source: { kind: 'file', path },
+      decodeSeconds: 0,
+      viaFfmpeg: (problem) => convert({ path }, name, problemOf(problem), setting),
+    }
+  }
+  return convert({ path }, name, need(sniffed, name), setting)
 }
 
-async function prepareSamples(input: object, native: Native, signal: AbortSignal): Promise<PreparedAudio> {
+async function prepareSamples(input: object, { native, signal, choice }: Setting): Promise<PreparedAudio> {
+  requireFirstTrack(choice)
   const store = new native.ByteStore()
   return { source: { kind: 'pcm', store, ...(await storeSamples(input, store, signal)) }, decodeSeconds: 0 }
 }
 
 async function prepareSampleStream(
   input: object,
-  native: Native,
-  signal: AbortSignal,
+  { native, signal, choice }: Setting,
 ): Promise<PreparedAudio> {
+  requireFirstTrack(choice)
   const store = new native.ByteStore()
   return {
     source: { kind: 'pcm', store, ...(await storeSampleStream(input, store, signal)) },
@@ -119,49 +143,67 @@ async function prepareSampleStream(
   }
 }
 
-function prepareMemory(bytes: Uint8Array, native: Native, signal: AbortSignal): Promise<PreparedAudio> {
-  return prepareStream(slicesOf(bytes), 'the audio bytes', native, signal)
+function prepareMemory(bytes: Uint8Array, setting: Setting): Promise<PreparedAudio> {
+  return prepareStream(slicesOf(bytes), 'the audio bytes', setting)
 }
 
 async function prepareStream(
   stream: ConstructorParameters<typeof ChunkReader>[0],
   name: string,
-  native: Native,
-  signal: AbortSignal,
+  setting: Setting,
 ): Promise<PreparedAudio> {
+  const { native, signal, choice } = setting
   const chunks = new ChunkReader(stream, name, signal)
   try {
     const first = await chunks.next()
     if (types.isFloat32Array(first)) {
+      requireFirstTrack(choice)
       const store = new native.ByteStore()
       await storeFloatChunks(first, chunks, store, signal)
       return { source: { kind: 'pcm', store, ...whisperFormat }, decodeSeconds: 0 }
     }
-    return await prepareBytes(new ByteReader(chunks, name, first), name, native, signal)
+    return await prepareBytes(new ByteReader(chunks, name, first), name, setting)
   } finally {
     chunks.close()
   }
 }
 
-async function prepareBytes(
-  bytes: ByteReader,
-  name: string,
-  native: Native,
-  signal: AbortSignal,
-): Promise<PreparedAudio> {
+async function prepareBytes(bytes: ByteReader, name: string, setting: Setting): Promise<PreparedAudio> {
+  const { native, signal } = setting
   const sniffed = await sniffBytes(bytes, name)
-  if (sniffed.decoder === 'native') {
+  if (decodesHere(sniffed, setting)) {
     const store = new native.ByteStore()
     await storeBytes(bytes, store, signal)
-    return { source: { kind: 'bytes', store }, decodeSeconds: 0 }
+    return {
+      source: { kind: 'bytes', store },
+      decodeSeconds: 0,
+      viaFfmpeg: (problem) => convertBytes(readerOf(store, name, signal), name, problemOf(problem), setting),
+    }
   }
-  if (!sniffed.needsSeeking) return convert({ bytes }, name, sniffed, native, signal)
+  return convertBytes(bytes, name, need(sniffed, name), setting)
+}
+
+/** ffmpeg looks for the index of a file at its end, and reads it twice: it gets a file. */
+async function convertBytes(
+  bytes: ByteReader,
+  name: string,
+  found: string,
+  setting: Setting,
+): Promise<PreparedAudio> {
   const file = await spool(bytes, name)
   try {
-    return await convert({ file }, name, sniffed, native, signal)
+    return await convert({ file }, name, found, setting)
   } finally {
     await file.close()
   }
+}
+
+/** The bytes of a store once more. */
+function readerOf(store: NativeByteStore, name: string, signal: AbortSignal): ByteReader {
+  async function* slices() {
+    for (let at = 0; at < store.byteLength; at += sliceBytes) yield store.read(at, sliceBytes)
+  }
+  return new ByteReader(new ChunkReader(slices(), name, signal), name)
 }
 
 async function sniffBytes(bytes: ByteReader, name: string): Promise<Sniffed> {
@@ -171,16 +213,45 @@ async function sniffBytes(bytes: ByteReader, name: string): Promise<Sniffed> {
   return tag === 0 ? sniff(head) : sniff(head.subarray(tag), true)
 }
 
+/** What the addon decodes has one track: any other is looked for by ffmpeg. */
+function decodesHere({ decoder }: Sniffed, { choice }: Setting): boolean {
+  return decoder === 'native' && (choice.track === undefined || choice.track === 0)
+}
+
+function requireFirstTrack({ track }: AudioChoice): void {
+  if (track === undefined || track === 0) return
+  throw invalidArgument('no value for samples, which have one track,', 'track', track)
+}
+
+/** Why ffmpeg is needed, as the middle of a sentence. */
+function need({ decoder, found }: Sniffed, name: string): string {
+  if (decoder === 'none') throw undecodable(name, `it is ${found}`)
+  return `it is ${found}`
+}
+
+/** What the addon could not do, as the middle of a sentence. */
+function problemOf(error: unknown): string {
+  const { message } = error as Error
+  return message.replace(/^Cannot decode .*?(?: without other software)?: /s, '')
+}
+
 async function convert(
   input: FfmpegInput,
   name: string,
-  { decoder, found }: Sniffed,
-  native: Native,
-  signal: AbortSignal,
+  found: string,
+  { native, signal, choice }: Setting,
 ): Promise<PreparedAudio> {
-  if (decoder === 'none') throw undecodable(name, `it is ${found}`)
   const begun = performance.now()
   const store = new native.ByteStore()
-  const format = await decodeWithFfmpeg({ input, name, found, store, signal })
-  return { source: { kind: 'pcm', store, ...format }, decodeSeconds: (performance.now() - begun) / 1000 }
+  const { format, gaps, warnings } = await decodeWithFfmpeg({ input, name, found, choice, store, signal })
+  return {
+    source: {
+      kind: 'pcm',
+      store,
+      ...format,
+      gaps: gaps.flatMap(({ at, silence, dropped }) => [at, silence, dropped]),
+    },
+    decodeSeconds: (performance.now() - begun) / 1000,
+    warnings,
+  }
 }

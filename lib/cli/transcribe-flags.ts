@@ -4,6 +4,8 @@ import { type ModelFacts, parseTranscribeOptions } from '../transcribe/options.t
 import { type Flags, toUsage } from './flags.ts'
 import { listOf, numberOr, partsOf, textOrFile } from './values.ts'
 
+const numberIfDigits = (text: string) => (/^\d+$/.test(text) ? Number(text) : text)
+
 /** Functions and signals, which a command line cannot give. */
 type NotWritten = 'signal' | 'onProgress' | 'onSegment'
 /** Options with one possible value in this version. */
@@ -27,7 +29,7 @@ export const loadFlags: Flags<
   device: {
     flags: '--device <gpu>',
     description: 'index, PCI address or name of the GPU (default: the one with the most memory)',
-    read: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+    read: numberIfDigits,
   },
   allowPartial: {
     flags: '--allow-partial',
@@ -62,6 +64,16 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     flags: '--max-segment-length <characters>',
     description: 'split longer segments between words',
     read: numberOr(),
+  },
+  channel: {
+    flags: '--channel <which>',
+    description: 'mix, split (each channel for itself) or the number of a channel (default: mix)',
+    read: numberIfDigits,
+  },
+  track: {
+    flags: '--track <which>',
+    description: 'audio track of a container: its number from 0, or its language (default: its default)',
+    read: numberIfDigits,
   },
   offset: {
     flags: '--offset <seconds>',

@@ -9,7 +9,7 @@ import type {
   NativeTask,
   NativeTranscribeOptions,
 } from '../native.ts'
-import { MemoryStore } from './memory-store.ts'
+import { MemoryStore, type SentBytes } from './memory-store.ts'
 import type { LoadedInProcess, SentAudio } from './protocol.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -57,10 +57,12 @@ export class IsolatedModel implements NativeModel {
 }
 
 /** Tells the bytes from what is said about them. */
-function split(source: NativeAudioSource): { audio: SentAudio; store: MemoryStore | undefined } {
+function split(source: NativeAudioSource): { audio: SentAudio; store: SentBytes | undefined } {
   if (source.kind === 'file') return { audio: source, store: undefined }
   const { store, ...audio } = source
   if (!(store instanceof MemoryStore))
     throw new TypeError('An isolated model takes bytes of this process only')
-  return { audio, store }
+  // The bytes of a file may be needed again, when the decoder there cannot read them.
+  const keep = source.kind === 'bytes' || source.keep === true
+  return { audio, store: { take: () => store.take(keep) } }
 }

@@ -1,6 +1,11 @@
 import { types } from 'node:util'
 import type { NativeByteStore } from '../native.ts'
 
+/** Bytes for the other process, in chunks. */
+export interface SentBytes {
+  take(): Iterable<Uint8Array>
+}
+
 /** Bytes that wait in this process until they are sent to that of the model. */
 export class MemoryStore implements NativeByteStore {
   #chunks: Uint8Array[] = []
@@ -20,8 +25,27 @@ export class MemoryStore implements NativeByteStore {
     return -1
   }
 
-  /** Hands the chunks over, one by one: a chunk that is sent is not held any more. */
-  *take(): Generator<Uint8Array, void> {
+  read(offset: number, length: number): Uint8Array {
+    const parts: Uint8Array[] = []
+    let start = 0
+    for (const chunk of this.#chunks) {
+      const from = Math.max(offset - start, 0)
+      const to = Math.min(offset + length - start, chunk.length)
+      if (from < to) parts.push(chunk.subarray(from, to))
+      start += chunk.length
+    }
+    return Buffer.concat(parts)
+  }
+
+  /**
+   * Hands the chunks over, one by one: a chunk that is sent is not held any more.
+   * @param keep hold them all the same, for another time
+   */
+  *take(keep = false): Generator<Uint8Array, void> {
+    if (keep) {
+      yield* this.#chunks
+      return
+    }
     const chunks = this.#chunks
     this.#chunks = []
     this.#byteLength = 0

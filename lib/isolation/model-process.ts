@@ -8,7 +8,7 @@ import { outOfMemoryKills } from '../out-of-memory-kills.ts'
 import { warnOnce } from '../warn.ts'
 import { type Death, deathError, gpuLost, idleDeath } from './death.ts'
 import { cannotStart, forkProgram } from './fork.ts'
-import type { MemoryStore } from './memory-store.ts'
+import type { SentBytes } from './memory-store.ts'
 import { OutputTail } from './output-tail.ts'
 import { unpackError } from './pack-error.ts'
 import type { FromProcess, JobEvents, Request, ToProcess } from './protocol.ts'
@@ -90,7 +90,7 @@ export class ModelProcess {
    * Begins a job. The result rejects with what it rejected with in the process, or with what ended the process.
    * @param store bytes that go ahead of the request
    */
-  run<T>(request: Request, events: JobEvents = {}, store?: MemoryStore): NativeTask<T> {
+  run<T>(request: Request, events: JobEvents = {}, store?: SentBytes): NativeTask<T> {
     const job = ++this.#lastJob
     if (request.type === 'load') this.#name = request.name
     const result = new Promise<unknown>((resolve, reject) => {
@@ -131,7 +131,7 @@ export class ModelProcess {
     return this.ended
   }
 
-  async #send(job: number, request: Request, store: MemoryStore | undefined): Promise<void> {
+  async #send(job: number, request: Request, store: SentBytes | undefined): Promise<void> {
     for (const bytes of store?.take() ?? []) {
       await new Promise<void>((resolve) => this.#post({ type: 'bytes', job, bytes }, resolve))
       if (!this.#jobs.has(job)) break

@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { WhisperHipError } from '../errors.ts'
 import { log } from '../log.ts'
 import type { NativeTask } from '../native.ts'
-import type { MemoryStore } from './memory-store.ts'
+import type { SentBytes } from './memory-store.ts'
 import { cancelled, disposed, ModelProcess } from './model-process.ts'
 import type { JobEvents, LoadedInProcess, ProcessLoadOptions, Request } from './protocol.ts'
 
@@ -56,7 +56,7 @@ export class Supervisor {
     return this.#first
   }
 
-  run<T>(request: Request, events: JobEvents, store: MemoryStore | undefined): NativeTask<T> {
+  run<T>(request: Request, events: JobEvents, store: SentBytes | undefined): NativeTask<T> {
     let task: NativeTask<T> | undefined
     let giveUp: () => void = () => {}
     const givenUp = new Promise<never>((_, reject) => {

@@ -1,3 +1,4 @@
+import { runOnAudio } from '../audio/run.ts'
 import { prepareAudio } from '../audio/sources.ts'
 import { checkInteger, checkOptions, checkSignal } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
@@ -125,8 +126,11 @@ export class Model implements AsyncDisposable {
 
   async #detect(audio: AudioInput, threads: number, signal: AbortSignal): Promise<DetectedLanguage> {
     signal.throwIfAborted()
-    const { source } = await prepareAudio(audio, this.#setup.stores, signal)
-    const task = await this.#scheduler.start(() => this.#native.detectLanguage(source, threads), signal)
+    const prepared = await prepareAudio(audio, this.#setup.stores, signal)
+    const task = await this.#scheduler.start(
+      () => runOnAudio(prepared, (source) => this.#native.detectLanguage(source, threads)),
+      signal,
+    )
     const cancel = () => task.cancel()
     signal.addEventListener('abort', cancel, { once: true })
     if (signal.aborted) cancel()

@@ -7,7 +7,7 @@ import { toLibraryError } from '../native-error.ts'
 import type { DecoderHost } from './decoder.ts'
 import { type Boundary, Endpointer } from './endpointer.ts'
 import { EventQueue } from './event-queue.ts'
-import { FileGuard } from './file-guard.ts'
+import { checkChunkType, InputGuard } from './input-guard.ts'
 import { Loudness } from './loudness.ts'
 import type { ParsedStreamOptions } from './options.ts'
 import type { StreamEvent } from './types.ts'
@@ -38,7 +38,9 @@ export class LiveStream extends Duplex {
   readonly #piece: number
   readonly #caller: { stack?: string }
   readonly #loudness = new Loudness()
-  readonly #fileGuard = new FileGuard()
+  readonly #guard: InputGuard
+  /** Bytes heard so far. */
+  #bytes = 0
   #wantsEvent = false
   #heldWrite: (() => void) | undefined
   /** Chunks without bytes that stand where {@link flush} was called, among the others. */
@@ -61,6 +63,7 @@ export class LiveStream extends Duplex {
     this.#caller = caller
     this.#options = options
     this.#ear = ear
+    this.#guard = new InputGuard(options)
     this.#queue = new UtteranceQueue(host, options, {
       tell: (event) => this.#tell(event),
       settled: () => {
@@ -90,7 +93,7 @@ export class LiveStream extends Duplex {
       if (this.destroyed) return reject(this.errored ?? disposed())
       const mark = Buffer.alloc(0)
       this.#marks.set(mark, { done: resolve, failed: reject })
-      this.write(mark, (error) => {
+      this.write(mark, (error?: Error | null) => {
         if (error != null) reject(this.errored ?? disposed())
       })
     })
@@ -125,6 +128,25 @@ export class LiveStream extends Duplex {
     this.destroy(this.listenerCount('error') > 0 ? error : undefined)
   }
 
+  /** Node makes bytes of any typed array before {@link _write} sees it. @internal */
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of Node
+  override write(chunk: any, ...rest: any[]): boolean {
+    const error = this.#refusal(chunk)
+    if (error === undefined) return super.write(chunk, ...(rest as [BufferEncoding]))
+    this.destroy(error)
+    const callback = rest.find((value) => typeof value === 'function')
+    if (callback !== undefined) process.nextTick(callback, error)
+    return false
+  }
+
+  /** @internal */
+  // biome-ignore lint/suspicious/noExplicitAny: the overloads of Node
+  override end(chunk?: any, ...rest: any[]): this {
+    const error = this.#refusal(chunk)
+    if (error === undefined) return super.end(chunk, ...(rest as [BufferEncoding]))
+    return this.destroy(error)
+  }
+
   /** @internal */
   override _write(
     chunk: Buffer | string,
@@ -148,8 +170,8 @@ export class LiveStream extends Duplex {
         return
       }
       try {
-        if (from === 0) this.#fileGuard.check(chunk)
-        this.#hear(this.#ear.push(chunk.subarray(from, to)))
+        if (from === 0) this.#guard.check(chunk)
+        this.#hear(this.#listen(chunk.subarray(from, to)))
       } catch (error) {
         callback(toLibraryError(error, this.#caller) as Error)
         return
@@ -164,6 +186,7 @@ export class LiveStream extends Duplex {
   /** @internal */
   override _final(callback: (error?: Error | null) => void): void {
     try {
+      this.#guard.end()
       this.#hear(this.#ear.finish())
     } catch (error) {
       callback(toLibraryError(error, this.#caller) as Error)
@@ -188,6 +211,27 @@ export class LiveStream extends Duplex {
     callback(error)
   }
 
+  #refusal(chunk: unknown): Error | undefined {
+    try {
+      checkChunkType(chunk, this.#options)
+      return undefined
+    } catch (error) {
+      return toLibraryError(error, this.#caller) as Error
+    }
+  }
+
+  #listen(bytes: Buffer): NativeHeard {
+    const position = this.#bytes
+    this.#bytes += bytes.length
+    try {
+      return this.#ear.push(bytes)
+    } catch (error) {
+      const { channels, format } = this.#options
+      const frame = channels * (format === 'f32le' ? 4 : 2)
+      throw this.#guard.explain(bytes.subarray((frame - (position % frame)) % frame), error)
+    }
+  }
+
   #obey(signal: AbortSignal): void {
     if (signal.aborted) {
       this.destroy(signal.reason)
@@ -206,7 +250,8 @@ export class LiveStream extends Duplex {
     this.#queue.advance()
   }
 
-  #hear({ samples, probabilities }: NativeHeard): void {
+  #hear({ samples, probabilities, warnings }: NativeHeard): void {
+    for (const warning of warnings) this.#queue.warn(warning)
     this.#queue.append(samples)
     for (const probability of this.#options.network === '' ? this.#loudness.push(samples) : probabilities) {
       this.#decide(this.#endpointer.push(probability, this.#queue.heard))

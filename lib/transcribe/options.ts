@@ -1,3 +1,4 @@
+import type { AudioChoice } from '../audio/choice.ts'
 import {
   checkArray,
   checkBoolean,
@@ -29,6 +30,7 @@ export interface ModelFacts {
 /** Options in their final form: what the addon gets, and what stays on this side. */
 export interface ParsedTranscribeOptions {
   native: NativeTranscribeOptions
+  choice: AudioChoice
   maxSegmentLength: number | undefined
   signal: AbortSignal | undefined
   onProgress: ((progress: number) => void) | undefined
@@ -66,6 +68,8 @@ const honoured = [
   'maxTokens',
   'timestamps',
   'maxSegmentLength',
+  'channel',
+  'track',
   'offset',
   'duration',
   'clips',
@@ -133,6 +137,10 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
   }
   return {
     native,
+    choice: {
+      channel: read('channel', parseChannel, 'mix'),
+      track: read('track', parseTrack, undefined),
+    },
     maxSegmentLength: read(
       'maxSegmentLength',
       (value, name) => checkInteger(value, name, 1, 10_000),
@@ -159,6 +167,18 @@ function parseTask(value: unknown, multilingual: boolean): 'transcribe' | 'trans
   throw invalidArgument('"transcribe" (the model is English-only)', 'task', value, {
     advice: ['Load a multilingual model to translate: one whose name does not end in .en'],
   })
+}
+
+function parseChannel(value: unknown, name: string): AudioChoice['channel'] {
+  if (typeof value === 'number') return checkInteger(value, name, 0, 63)
+  if (value === 'mix' || value === 'split') return value
+  throw invalidArgument('"mix", "split" or the number of a channel', name, value)
+}
+
+function parseTrack(value: unknown, name: string): number | string {
+  if (typeof value === 'number') return checkInteger(value, name, 0, 999)
+  if (typeof value === 'string' && /^[a-z]{2,3}(-[a-z\d-]+)?$/i.test(value)) return value
+  throw invalidArgument('the number of an audio track or the code of a language', name, value)
 }
 
 function parseTimestamps(value: unknown): 'segment' | 'word' | 'none' {

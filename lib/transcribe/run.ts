@@ -1,7 +1,16 @@
-import { isStreamed, prepareAudio, watchMemory } from '../audio/sources.ts'
+import { runOnAudio } from '../audio/run.ts'
+import { isStreamed, type PreparedAudio, prepareAudio, watchMemory } from '../audio/sources.ts'
 import { warnOfPartialRun } from '../backend/policy.ts'
-import type { NativeAddon, NativeEvents, NativeModel, NativeResult, NativeSegment } from '../native.ts'
+import type {
+  NativeAddon,
+  NativeAudioSource,
+  NativeEvents,
+  NativeModel,
+  NativeResult,
+  NativeSegment,
+} from '../native.ts'
 import { joinWarnings } from '../warnings.ts'
+import { transcribeChannels } from './channels.ts'
 import { type ModelFacts, type ParsedTranscribeOptions, parseTranscribeOptions } from './options.ts'
 import type { Scheduler } from './scheduler.ts'
 import { splitSegment } from './split-segments.ts'
@@ -44,7 +53,7 @@ export function startTranscription(runner: Runner, audio: AudioInput, options: u
 async function beginJob(
   { addon, model, scheduler }: Runner,
   audio: AudioInput,
-  { native, maxSegmentLength }: ParsedTranscribeOptions,
+  { native, maxSegmentLength, choice }: ParsedTranscribeOptions,
   events: JobEvents,
   signal: AbortSignal,
   checkMemory = watchMemory(audio),
@@ -52,15 +61,30 @@ async function beginJob(
   const collector = new SegmentCollector(maxSegmentLength, events)
   const prepare = () => {
     checkMemory()
-    return prepareAudio(audio, addon, signal)
+    return prepareAudio(audio, addon, signal, choice)
   }
   // What comes at its own pace is read before the job takes a place; what takes memory or a program waits until it has one.
+  let used: PreparedAudio | undefined
+  const start = (source: NativeAudioSource) =>
+    choice.channel === 'split'
+      ? transcribeChannels(
+          source,
+          (channel, follower) => model.transcribe(channel, native, follower),
+          collector,
+        )
+      : model.transcribe(
+          choice.channel === 'mix' ? source : { ...source, channel: choice.channel },
+          native,
+          collector,
+        )
   let prepared = isStreamed(audio) ? await prepare() : undefined
   const task = await scheduler.start(async () => {
     prepared ??= await prepare()
-    return model.transcribe(prepared.source, native, collector)
+    used = prepared
+    return runOnAudio(prepared, start, (converted) => {
+      used = converted
+    })
   }, signal)
-  const decodeSeconds = prepared?.decodeSeconds ?? 0
   return {
     result: task.result.then((result) => {
       if (result.onGpu && result.cpuNodes > 0) warnOfPartialRun(result.cpuOperations)
@@ -69,8 +93,8 @@ async function beginJob(
         language: result.language,
         languageProbability: result.languageProbability,
         duration: result.duration,
-        warnings: joinWarnings(prepared?.warnings, result.warnings),
-        stats: statsOf(result, model.device, decodeSeconds),
+        warnings: joinWarnings(used?.warnings, result.warnings),
+        stats: statsOf(result, model.device, used?.decodeSeconds ?? 0),
       }
     }),
     cancel: () => task.cancel(),

@@ -60,6 +60,8 @@ export interface Segment {
   words?: Word[]
   /** ISO 639 code of the language. */
   language: string
+  /** Number of the channel, from 0; with {@link TranscribeOptions.channel} `split`. */
+  channel?: number
 }
 
 /** One token of the text. */
@@ -211,6 +213,18 @@ export interface TranscribeOptions {
    * length of text. A single longer word stays whole. The figures of the segment are copied to its parts. Absent: no splitting.
    */
   maxSegmentLength?: number
+  /**
+   * Which channels are heard: `mix` is the mean of all, in which a channel that is the inverse of the others is turned over; a number, from 0, is
+   * that one alone; `split` transcribes each channel as a recording of its own, one after the other, and names it in {@link Segment.channel}. The
+   * segments of `split` are in the order of time, and come while the last channel is transcribed.
+   * @defaultValue `'mix'`
+   */
+  channel?: 'mix' | 'split' | number
+  /**
+   * Which audio track of a container is taken: its number among the audio tracks, from 0, or its language as a code such as `de` or `deu`.
+   * Absent: the one that the container calls its default, else the first.
+   */
+  track?: number | string
   /**
    * Where to begin in the audio, in seconds, 0..1000000. Not together with {@link clips}.
    * @defaultValue `0`

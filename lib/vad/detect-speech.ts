@@ -1,4 +1,5 @@
 import { onAbort } from '../audio/abort.ts'
+import { runOnAudio } from '../audio/run.ts'
 import { prepareAudio } from '../audio/sources.ts'
 import type { AudioInput } from '../audio/types.ts'
 import { addon } from '../backend/addon.ts'
@@ -42,8 +43,8 @@ async function detect(
   options: ReturnType<typeof parseSpeechOptions>,
   signal: AbortSignal,
 ): Promise<SpeechDetection> {
-  const { source } = await prepareAudio(audio, native, signal)
-  const task = native.detectSpeech(source, options)
+  const prepared = await prepareAudio(audio, native, signal)
+  const task = runOnAudio(prepared, (source) => native.detectSpeech(source, options))
   const forgetSignal = onAbort(signal, () => task.cancel())
   try {
     return await task.result

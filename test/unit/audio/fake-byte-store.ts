@@ -20,6 +20,10 @@ export class FakeByteStore implements NativeByteStore {
     return this.#pieces.reduce((sum, { length }) => sum + length, 0)
   }
 
+  read(offset: number, length: number): Uint8Array {
+    return this.bytes().slice(offset, offset + length)
+  }
+
   bytes(): Uint8Array {
     return new Uint8Array(Buffer.concat(this.#pieces))
   }

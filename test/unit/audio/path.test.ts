@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -40,9 +40,9 @@ describe('a path', () => {
   it('goes to the addon where that decodes', async () => {
     const path = await put('a b ü.flac', flac)
     const answer = { source: { kind: 'file', path }, decodeSeconds: 0 }
-    expect(await prepare(path)).toEqual(answer)
-    expect(await prepare(relative(process.cwd(), path))).toEqual(answer)
-    expect(await prepare(pathToFileURL(path))).toEqual(answer)
+    expect(await prepare(path)).toMatchObject(answer)
+    expect(await prepare(relative(process.cwd(), path))).toMatchObject(answer)
+    expect(await prepare(pathToFileURL(path))).toMatchObject(answer)
   })
 
   it('is told by its first bytes, not by its name', async () => {
@@ -82,23 +82,52 @@ describe('a path', () => {
     expect(error.message).toContain(path)
   })
 
-  it('to a circle of links, a named pipe or a socket is refused without waiting', async () => {
+  it('to a circle of links or a socket is refused without waiting', async () => {
     await mkdir(join(folder, 'odd'))
     const loop = join(folder, 'odd/loop')
     await symlink(loop, loop)
     expect((await problem(loop)).message).toContain('run in a circle')
 
-    const pipe = join(folder, 'odd/pipe')
-    execFileSync('mkfifo', [pipe])
-    expect(await problem(pipe)).toMatchObject({
-      message: `Cannot decode "${pipe}": it is a named pipe`,
-      advice: ['Pass a stream: fs.createReadStream(path)'],
-    })
-
     const server = createServer().listen(join(folder, 'odd/socket'))
     await new Promise((resolve) => server.once('listening', resolve))
     expect((await problem(join(folder, 'odd/socket'))).message).toContain('a socket')
     server.close()
+  })
+
+  it('to a named pipe is read to its end, whoever is there first', async () => {
+    const pipe = join(folder, 'a pipe')
+    execFileSync('mkfifo', [pipe])
+    const preparing = prepare(pipe)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await writeFile(pipe, Buffer.concat([flac, Buffer.alloc(200_000, 1)]))
+    const { source } = await preparing
+    expect(source.kind).toBe('bytes')
+    expect((source as unknown as { store: FakeByteStore }).store.byteLength).toBe(200_008)
+  })
+
+  it('to a named pipe that nobody writes to does not hold up an abort', async () => {
+    const pipe = join(folder, 'a silent pipe')
+    execFileSync('mkfifo', [pipe])
+    const controller = new AbortController()
+    const preparing = prepareAudio(pipe, native, controller.signal)
+    setTimeout(() => controller.abort(new Error('stop')), 50)
+    await expect(preparing).rejects.toThrow('stop')
+  })
+
+  it('to a descriptor is read like a pipe', async () => {
+    const file = await open(await put('by descriptor.flac', flac))
+    try {
+      for (const path of [
+        `/dev/fd/${file.fd}`,
+        `/proc/self/fd/${file.fd}`,
+        `/proc/${process.pid}/fd/${file.fd}`,
+      ]) {
+        const { source } = await prepare(path)
+        expect((source as unknown as { store: FakeByteStore }).store.bytes()).toEqual(new Uint8Array(flac))
+      }
+    } finally {
+      await file.close()
+    }
   })
 
   it('that may not be read says so', () => {

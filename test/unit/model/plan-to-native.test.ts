@@ -14,7 +14,7 @@ const plan = await readModel(bytes)
 
 describe('toNativePlan', () => {
   it('gives the addon what it wants, in the order of whisper.cpp', () => {
-    const store: NativeByteStore = { append: () => -1, byteLength: bytes.length }
+    const store: NativeByteStore = { append: () => -1, read: () => bytes, byteLength: bytes.length }
     const native = toNativePlan(plan, (given) => {
       expect(given).toBe(bytes)
       return store
@@ -49,7 +49,7 @@ describe('toNativePlan', () => {
     ['Q6_K', 14],
     ['BF16', 24],
   ] as const)('names %s weights %d', (type, ftype) => {
-    const store: NativeByteStore = { append: () => -1, byteLength: 0 }
+    const store: NativeByteStore = { append: () => -1, read: () => bytes, byteLength: 0 }
     const { hyperparameters } = toNativePlan({ ...plan, weightType: GgmlType[type] }, () => store)
     expect(hyperparameters[10]).toBe(ftype)
   })

@@ -98,6 +98,10 @@ class FakeStore implements NativeByteStore {
     return -1
   }
 
+  read(): Uint8Array {
+    return new Uint8Array(this.samples.buffer)
+  }
+
   get byteLength(): number {
     return 4 * this.samples.length
   }
@@ -205,11 +209,12 @@ export class FakeEar implements NativeLiveAudio {
     return {
       samples,
       probabilities: Float32Array.from(bytes, (byte) => byte / 255),
+      warnings: [],
     }
   }
 
   finish(): NativeHeard {
-    return { samples: new Float32Array(), probabilities: new Float32Array() }
+    return { samples: new Float32Array(), probabilities: new Float32Array(), warnings: [] }
   }
 }
 

@@ -31,19 +31,29 @@ describe('what is written wrongly', () => {
     expect(await errorOf([''])).toMatchObject(invalid)
   })
 
-  it.each(['RIFF', 'OggS', 'fLaC', 'ID3\u0003', 'ID3\u0004'])(
-    'is told: a file that begins with %j',
-    async (magic) => {
-      const file = Buffer.from(`${magic}\0\0\0\0and so on`, 'latin1')
-      const expected = { ...invalid, message: expect.stringContaining(JSON.stringify(magic)) }
-      const error = await errorOf([file])
-      expect(error).toMatchObject(expected)
-      expect(error.advice.join()).toMatch(/ffmpeg/)
-      expect(error.stack).toContain('live-stream-input.test.ts')
-      // However it is cut.
-      expect(await errorOf([...file].map((byte) => Buffer.of(byte)))).toMatchObject(expected)
-    },
-  )
+  it('is told: samples of another type', async () => {
+    expect(await errorOf([new Float32Array(100)])).toMatchObject({
+      ...invalid,
+      message: "The stream is configured for s16le and was given a Float32Array: set format: 'f32le'",
+    })
+  })
+
+  it.each([
+    ['RIFF$\0\0\0WAVEfmt ', 'a WAV file'],
+    [`OggS\0\x02${'\0'.repeat(22)}\x01vorbis`, 'an Ogg Vorbis file'],
+    ['fLaC\0\0\0\x22', 'a FLAC file'],
+    ['ID3\x03\0\0\0\0\x01\x01', 'an MP3 file'],
+    ['\x1aE\xdf\xa3\x9fB\x86\x81', 'a Matroska or WebM file'],
+  ])('is told: a file that begins with %j', async (magic, found) => {
+    const file = Buffer.from(`${magic}\0\0\0\0and so on`, 'latin1')
+    const expected = { ...invalid, message: expect.stringContaining(found) }
+    const error = await errorOf([file])
+    expect(error).toMatchObject(expected)
+    expect(error.advice.join()).toMatch(/ffmpeg/)
+    expect(error.stack).toContain('live-stream-input.test.ts')
+    // However it is cut.
+    expect(await errorOf([...file].map((byte) => Buffer.of(byte)))).toMatchObject(expected)
+  })
 
   it('is not: the same bytes later on', async () => {
     const { live } = openStream()

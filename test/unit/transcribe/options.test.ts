@@ -54,6 +54,7 @@ it('has the documented defaults', () => {
       compressionRatioThreshold: 2.4,
       threads: 4,
     },
+    choice: { channel: 'mix', track: undefined },
     maxSegmentLength: undefined,
     signal: undefined,
     onProgress: undefined,
@@ -85,6 +86,8 @@ it('passes every option on', () => {
     maxTokens: 10,
     timestamps: 'word',
     maxSegmentLength: 42,
+    channel: 'split',
+    track: 'deu',
     offset: 1,
     duration: 2.5,
     vad: { threshold: 0.6, maxSpeechDurationS: 20 },
@@ -133,11 +136,23 @@ it('passes every option on', () => {
       compressionRatioThreshold: Number.POSITIVE_INFINITY,
       threads: 1,
     },
+    choice: { channel: 'split', track: 'deu' },
     maxSegmentLength: 42,
     signal,
     onProgress,
     onSegment,
   })
+})
+
+it.each([
+  [{ channel: 'left' }, '"mix", "split" or the number of a channel for channel but received "left"'],
+  [{ channel: -1 }, 'an integer from 0 to 63 for channel'],
+  [{ channel: 1.5 }, 'an integer from 0 to 63 for channel'],
+  [{ track: -1 }, 'an integer from 0 to 999 for track'],
+  [{ track: 'the second one' }, 'the number of an audio track or the code of a language for track'],
+  [{ track: null }, 'for track but received null'],
+])('refuses %j', (options, message) => {
+  expect(() => parse(options)).toThrow(message)
 })
 
 describe('voice activity', () => {

@@ -15,6 +15,7 @@ const result: NativeResult = {
   language: 'en',
   languageProbability: 0.9,
   duration: 10,
+  channels: 1,
   onGpu: false,
   gpuNodes: 0,
   cpuNodes: 7,
