@@ -138,7 +138,7 @@ export function sniffInSamples(head: Uint8Array): string | undefined {
   const exact =
     known?.magic.reduce((sum, [, ...texts]) => sum + Math.min(...texts.map(({ length }) => length)), 0) ?? 0
   if (known !== undefined && exact >= 4) return known.found
-  const text = head.length >= 64 ? describeText(head) : undefined
+  const text = head.length >= 256 ? describeText(head) : undefined
   return text !== undefined && isPlainText(head) ? text : undefined
 }
 
@@ -153,7 +153,12 @@ function sizesOfId3(head: Uint8Array): boolean {
 }
 
 function isTransportStream(head: Uint8Array): boolean {
-  return head.length > 4 * 188 && [0, 1, 2, 3, 4].every((packet) => head[packet * 188] === 0x47)
+  // Each packet has a sync byte and something in it; a constant signal has the same bytes everywhere.
+  return (
+    head.length > 5 * 188 &&
+    [0, 1, 2, 3, 4].every((n) => head[n * 188] === 0x47 && ((head[n * 188 + 3] as number) & 0x30) !== 0) &&
+    new Set(head.subarray(0, 5 * 188)).size > 32
+  )
 }
 
 function isPlainText(head: Uint8Array): boolean {

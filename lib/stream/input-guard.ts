@@ -103,6 +103,9 @@ export class InputGuard {
 }
 
 function refuseFile(head: Uint8Array): void {
+  const text = textOf(head)
+  if (text !== undefined)
+    throw refusal(`Expected PCM samples for the live audio but received ${text[0]}`, text[1])
   const file = sniffInSamples(head)
   if (file === undefined) return
   const message = `Expected PCM samples for the live audio but received ${file}`
@@ -131,8 +134,6 @@ function otherSamples(
   { format, channels }: ExpectedSamples,
   least: number,
 ): readonly [string, string] | undefined {
-  const text = textOf(head)
-  if (text !== undefined) return text
   return format === 'f32le'
     ? insteadOfFloats(head, channels, least)
     : insteadOfIntegers(head, channels, least)
@@ -192,27 +193,47 @@ function insteadOfIntegers(
     new Set(samples.filter((_, i) => i % 2 === 1)).size > 32
   )
     return ['32-bit floats', "Set format: 'f32le'"]
-  // What sounds like noise, and is smooth when it is read in another way, is that.
-  if (smoothness(samples, channels) < 0.8 || new Set(samples).size < 64) return undefined
-  if (smoothness(integersOf(swapped(head, 2)), channels) < 0.4)
+  if (new Set(samples).size < 64) return undefined
+  const loudness = smoothness(samples, channels)
+  const turned = smoothness(integersOf(swapped(head, 2)), channels)
+  // What sounds like noise, and is smooth when its bytes change places, is that.
+  if (loudness > 0.8 && turned < 0.7 * loudness && turned < 0.6)
     return ['big-endian integers', 'Swap their bytes, e.g. with Buffer.swap16()']
-  if (smoothness(Int16Array.from(head, fromMuLaw), channels) < 0.5)
-    return ['8-bit mu-law samples', 'Decode them to 16-bit integers first, e.g. with ffmpeg -f mulaw']
-  if (smoothness(Int16Array.from(head, fromALaw), channels) < 0.5)
-    return ['8-bit A-law samples', 'Decode them to 16-bit integers first, e.g. with ffmpeg -f alaw']
-  if (
-    smoothness(
-      Int16Array.from(head, (byte) => byte - 128),
-      channels,
-    ) < 0.4
-  )
-    return ['8-bit integers', 'Widen them to 16 bits first, e.g. with ffmpeg -f u8']
-  return undefined
+  return loudness > 0.15 &&
+    loudness < 0.9 &&
+    Math.abs(loudness - turned) < 0.05 * loudness &&
+    isBytewise(head)
+    ? insteadOfBytes(head, channels)
+    : undefined
+}
+
+/** Quiet integers of one byte are near 128; of the logarithmic kinds the smoother reading is the right one. */
+function insteadOfBytes(head: Uint8Array, channels: number): readonly [string, string] {
+  const rough = (read: (byte: number) => number) => smoothness(Int16Array.from(head, read), channels)
+  const quiet = head.filter((byte) => byte >= 0x80 && byte < 0xa0).length
+  const [format, what] =
+    quiet > head.length / 5
+      ? ['u8', '8-bit integers']
+      : rough(fromMuLaw) < rough(fromALaw)
+        ? ['mulaw', '8-bit mu-law samples']
+        : ['alaw', '8-bit A-law samples']
+  return [what, `Decode them to 16-bit integers first, e.g. with ffmpeg -f ${format}`]
+}
+
+/** Whether the bytes at even and odd places are alike, as those of a 16-bit integer never are unless they are noise. */
+function isBytewise(head: Uint8Array): boolean {
+  const counts = [new Array<number>(16).fill(0), new Array<number>(16).fill(0)] as const
+  head.forEach((byte, i) => {
+    const count = counts[(i & 1) as 0 | 1]
+    count[byte >> 4] = (count[byte >> 4] as number) + 1
+  })
+  const distance = counts[0].reduce((sum, count, i) => sum + Math.abs(count - (counts[1][i] as number)), 0)
+  return distance < head.length / 20
 }
 
 /** Base64: no byte is anything but that. */
 function textOf(head: Uint8Array): readonly [string, string] | undefined {
-  if (head.length < 256 || new Set(head).size < 16) return undefined
+  if (head.length < 256 || new Set(head).size < 8) return undefined
   const base64 = head.every((byte) => /[\w+/=\r\n-]/.test(String.fromCharCode(byte)))
   return base64 ? ['base64 text', "Decode it first: Buffer.from(text, 'base64')"] : undefined
 }

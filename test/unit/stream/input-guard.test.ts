@@ -134,9 +134,9 @@ describe('files', () => {
   it.each<[string, string]>([
     ['GIF89a\x01\x00\x01\x00', 'a GIF image'],
     ['PK\x03\x04\x14\x00\x00\x00', 'a ZIP archive'],
-    ['<!doctype html><html><head><title>Not found</title></head><body>'.repeat(3), 'an HTML page'],
-    ['{"error":{"message":"no such stream","code":404}}\n'.repeat(4), 'a text file that begins with'],
-    ['Dear diary, today I have been listening to the radio all day long, and \n'.repeat(3), 'a text file'],
+    ['<!doctype html><html><head><title>Not found</title></head><body>'.repeat(5), 'an HTML page'],
+    ['{"error":{"message":"no such stream","code":404}}\n'.repeat(6), 'a text file that begins with'],
+    ['Dear diary, today I have been listening to the radio all day long, and \n'.repeat(5), 'a text file'],
   ])('%j is named', (start, found) => {
     const bytes = Buffer.concat([Buffer.from(start, 'latin1'), Buffer.alloc(start.length > 60 ? 0 : 1000, 9)])
     expect(verdict(bytes, s16)).toContain(found)
