@@ -18,15 +18,20 @@ import { type Gap, type Packet, parsePacket, Timeline } from './timeline.ts'
 /** What ffmpeg reads: a file by its absolute path, or an open file. */
 export type FfmpegInput = { path: string } | { file: FileHandle }
 
-export interface FfmpegJob {
+/** A file to look at. */
+export interface FileJob {
   input: FfmpegInput
   /** The audio in messages: a quoted path, or `the audio bytes`. */
   name: string
   /** What it is and why that needs ffmpeg, e.g. `it is an M4A file`. */
   found: string
+  signal: AbortSignal
+}
+
+/** A file to decode. */
+export interface FfmpegJob extends FileJob {
   choice: AudioChoice
   store: NativeByteStore
-  signal: AbortSignal
 }
 
 /** Samples in a store, and how they lie on the clock of their container. */
@@ -89,7 +94,7 @@ export async function decodeWithFfmpeg(job: FfmpegJob): Promise<Decoded> {
 }
 
 /** What ffmpeg knows of a file; `undefined` when it says nothing that is understood. */
-async function look(job: FfmpegJob): Promise<Media | undefined> {
+export async function look(job: FileJob): Promise<Media | undefined> {
   const { exit, messages } = await run(job, inputArguments(job.input, 'info'), async (child) => {
     for (const output of [child.stdout, child.stdio[3] as Readable]) output?.resume()
   })
@@ -100,7 +105,7 @@ async function look(job: FfmpegJob): Promise<Media | undefined> {
 
 /** Starts ffmpeg, and ends it whatever happens. */
 async function run(
-  job: FfmpegJob,
+  job: FileJob,
   args: readonly string[],
   read: (child: ChildProcess) => Promise<void>,
 ): Promise<{ exit: Exit; messages: string }> {
@@ -122,7 +127,7 @@ async function run(
   }
 }
 
-async function start(job: FfmpegJob, args: readonly string[]): Promise<ChildProcess> {
+async function start(job: FileJob, args: readonly string[]): Promise<ChildProcess> {
   const stdin = 'file' in job.input ? job.input.file.fd : 'ignore'
   try {
     const child = spawn(ffmpegProgram(), args, { stdio: [stdin, 'pipe', 'pipe', 'pipe'] })
@@ -192,7 +197,7 @@ async function collect(stdout: Readable, store: NativeByteStore): Promise<void> 
 }
 
 /** Calls `follow` for each packet that a pipe describes. */
-export async function followPackets(pipe: Readable, follow: (packet: Packet) => void): Promise<void> {
+async function followPackets(pipe: Readable, follow: (packet: Packet) => void): Promise<void> {
   for await (const line of createInterface({ input: pipe })) {
     const packet = parsePacket(line)
     if (packet !== undefined) follow(packet)
@@ -201,8 +206,9 @@ export async function followPackets(pipe: Readable, follow: (packet: Packet) => 
 
 function endWarnings(media: Media | undefined, end: number, damaged: boolean): Warning[] {
   const promised = media?.end
-  if (promised === undefined || end > promised - spareSeconds || (media?.hasOthers === true && !damaged))
-    return []
+  // The length of a container is that of its longest track.
+  const others = media !== undefined && (media.hasOthers || media.tracks.length > 1)
+  if (promised === undefined || end > promised - spareSeconds || (others && !damaged)) return []
   return [
     {
       code: 'AUDIO_TRUNCATED',
@@ -218,7 +224,7 @@ function reported(said: string, exit: Exit): Warning {
   return { code: 'AUDIO_DAMAGED', message: `ffmpeg could not decode all of the recording: ${what}` }
 }
 
-function failure({ name, found }: FfmpegJob, exit: Exit, messages: string): WhisperHipError {
+function failure({ name, found }: FileJob, exit: Exit, messages: string): WhisperHipError {
   if (/Stream map '0:a:0' matches no streams/.test(messages)) {
     return undecodable(name, `${found} without an audio track`)
   }

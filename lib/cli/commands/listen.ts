@@ -94,7 +94,7 @@ async function listenTo(
   const input = chooseInput(named, flags, lookAtStdin())
   await checkPaths(flags, input.kind === 'media' ? input.media.path : null)
   const format = sampleFormat(input, options)
-  const open = await prepare(input, format)
+  const open = await prepare(input, format, context.signal)
   if (flags.verbose) setLogger(({ level, message }) => tell(`${level}: ${message}`))
 
   const model = await loadShown(flags.model, readFlags(loadFlags, flags) as LoadOptions, {
@@ -160,6 +160,7 @@ async function run(model: Model, options: StreamOptions, { open, files, view, co
 async function prepare(
   input: Input,
   format: ReturnType<typeof sampleFormat>,
+  signal: AbortSignal,
 ): Promise<() => Promise<Source>> {
   switch (input.kind) {
     case 'stdin':
@@ -170,7 +171,7 @@ async function prepare(
     }
     case 'media':
       await checkMedia(input.media)
-      return () => openMedia(input.media, input.realtime)
+      return () => openMedia(input.media, input.realtime, signal)
   }
 }
 

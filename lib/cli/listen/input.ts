@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs'
 import { nearest } from '../../nearest.ts'
 import type { StreamOptions } from '../../stream/types.ts'
 import { UsageError } from '../failures.ts'
-import { type Media, mediaOf } from './media.ts'
+import { type Media, mediaFormat, mediaOf } from './media.ts'
 import { type RecorderName, recorderNames } from './recorders.ts'
 
 /** What to listen to. */
@@ -81,7 +81,5 @@ export function sampleFormat(
   input: Input,
   { sampleRate = 16_000, channels = 1, format = 's16le' }: StreamOptions,
 ): Required<Pick<StreamOptions, 'sampleRate' | 'channels' | 'format'>> {
-  return input.kind === 'media'
-    ? { sampleRate: 16_000, channels: 1, format: 's16le' }
-    : { sampleRate, channels, format }
+  return input.kind === 'media' ? mediaFormat : { sampleRate, channels, format }
 }

@@ -1,10 +1,13 @@
 import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describeSystemError, undecodable } from '../../audio/failures.ts'
+import { look } from '../../audio/ffmpeg.ts'
 import { ffmpegMissing, ffmpegProgram } from '../../audio/ffmpeg-program.ts'
+import { type AudioTrack, chooseTrack, trackWarnings } from '../../audio/media.ts'
 import { nearest } from '../../nearest.ts'
+import type { Warning } from '../../warnings.ts'
 import { UsageError } from '../failures.ts'
 import { startProgram, withoutPasswords } from './program-source.ts'
 import type { Source } from './source.ts'
@@ -80,19 +83,39 @@ function fileAt(path: string): Media {
 /** A server that says nothing for so long is given up, in microseconds. */
 const silence = 20_000_000
 
-/** The arguments with which ffmpeg writes the first audio track as 16 kHz mono. */
+/** How the samples of a recording are written: with two channels, of which the mix is made with care for inverse ones. */
+export const mediaFormat = { sampleRate: 16_000, channels: 2, format: 's16le' } as const
+
+/** What was found out about a recording before it is decoded. */
+export interface KnownMedia {
+  track: AudioTrack | undefined
+  /** Its time stamps count from here, in seconds; `undefined`: from the first one. */
+  zero: number | undefined
+  warnings: readonly Warning[]
+}
+
+/** The arguments with which ffmpeg writes an audio track at 16 kHz, and the times of its packets. */
 export function ffmpegArguments(
   { url, protocols, path, live }: Pick<Media, 'url' | 'protocols' | 'path' | 'live'>,
   realtime: boolean,
+  { track, zero }: Pick<KnownMedia, 'track' | 'zero'> = { track: undefined, zero: undefined },
 ): string[] {
+  const { sampleRate, channels } = mediaFormat
+  const output = [
+    ...['-map', track === undefined ? '0:a:0' : `0:${track.index}`],
+    ...['-ac', String(channels), '-ar', String(sampleRate), '-c:a', 'pcm_s16le'],
+    // What is decoded is written at once.
+    ...['-flush_packets', '1'],
+  ]
   return [
     ...['-nostdin', '-hide_banner', '-loglevel', 'error'],
+    ...(zero === undefined ? [] : ['-copyts']),
     ...['-protocol_whitelist', protocols.join(',')],
     ...(path === null && !live ? ['-rw_timeout', String(silence)] : []),
     ...(realtime ? ['-re'] : []),
-    ...['-i', url, '-map', '0:a:0', '-ac', '1', '-ar', '16000'],
-    // What is decoded is written at once.
-    ...['-f', 's16le', '-flush_packets', '1', '-'],
+    ...['-i', url],
+    ...[...output, '-f', 's16le', 'pipe:1'],
+    ...[...output, '-f', 'framecrc', 'pipe:3'],
   ]
 }
 
@@ -114,17 +137,32 @@ export async function checkMedia({ path, name }: Media): Promise<void> {
  * @param realtime no faster than it plays
  * @throws `ERR_AUDIO_UNSUPPORTED` when there is no ffmpeg
  */
-export async function openMedia(media: Media, realtime: boolean): Promise<Source> {
+export async function openMedia(media: Media, realtime: boolean, signal: AbortSignal): Promise<Source> {
+  const known = await lookAt(media, signal)
   try {
     return await startProgram({
       program: ffmpegProgram(),
-      args: ffmpegArguments(media, realtime),
+      args: ffmpegArguments(media, realtime, known),
       name: media.name,
       failing: `Cannot decode '${media.name}'`,
       endless: false,
       advice: [],
+      timed: { zero: (known.zero ?? 0) * mediaFormat.sampleRate },
+      warnings: known.warnings,
     })
   } catch (cause) {
     throw ffmpegMissing(`Cannot decode '${media.name}': that needs ffmpeg`, cause, [])
   }
+}
+
+/** Nothing but a file can be read twice. */
+async function lookAt({ path, name }: Media, signal: AbortSignal): Promise<KnownMedia> {
+  if (path === null || !(await stat(path)).isFile())
+    return { track: undefined, zero: undefined, warnings: [] }
+  const found = await look({ input: { path }, name: `'${name}'`, found: 'it is a recording', signal }).catch(
+    () => undefined,
+  )
+  const tracks = found?.tracks ?? []
+  const track = chooseTrack(tracks, undefined)
+  return { track, zero: found?.zero, warnings: trackWarnings(tracks, track) }
 }

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { lastLines } from '../../audio/program-messages.ts'
+import { timedSamples } from '../../audio/timed-samples.ts'
 import { WhisperHipError } from '../../errors.ts'
+import type { Warning } from '../../warnings.ts'
 import type { CommandLine, Refusal } from './recorders.ts'
 import type { Source } from './source.ts'
 
@@ -21,6 +23,10 @@ export interface ProgramJob extends CommandLine {
   endless: boolean
   advice: readonly string[]
   refusal?: Refusal | undefined
+  /** It tells the times of its samples on its fourth descriptor, and they count from here, in frames. */
+  timed?: { zero: number }
+  /** What is to be told of it beside what it says. */
+  warnings?: readonly Warning[]
 }
 
 /**
@@ -30,7 +36,7 @@ export interface ProgramJob extends CommandLine {
  */
 export async function startProgram(job: ProgramJob): Promise<Source> {
   const child = spawn(job.program, job.args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', job.timed === undefined ? 'ignore' : 'pipe'],
     detached: true,
     env: { ...process.env, ...job.env },
   })
@@ -50,7 +56,13 @@ class Program implements Source {
 
   constructor(child: ChildProcess, job: ProgramJob) {
     this.name = job.name
-    this.samples = child.stdout as Readable
+    const output = child.stdout as Readable
+    this.samples =
+      job.timed === undefined
+        ? output
+        : Readable.from(timedSamples(output, child.stdio[3] as Readable, job.timed.zero), {
+            objectMode: false,
+          })
     this.#child = child
     this.#job = job
     const kill = () => void child.kill('SIGKILL')
@@ -72,6 +84,16 @@ class Program implements Source {
     this.ended.catch(() => {})
   }
 
+  get warnings(): readonly Warning[] {
+    const { warnings = [], timed } = this.#job
+    const said = lastLines(withoutPasswords(this.#messages.toString('utf8')))
+    if (timed === undefined || said === '') return warnings
+    return [
+      ...warnings,
+      { code: 'AUDIO_DAMAGED', message: `ffmpeg could not decode all of the recording: ${said}` },
+    ]
+  }
+
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
@@ -83,6 +105,8 @@ class Program implements Source {
     this.#stopped = true
     this.#child.kill('SIGKILL')
     this.samples.destroy()
+    this.#child.stdout?.destroy()
+    ;(this.#child.stdio[3] as Readable | null)?.destroy()
   }
 
   #hear(chunk: Buffer): void {

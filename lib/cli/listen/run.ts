@@ -45,5 +45,6 @@ export async function listen({
     if (text !== '' && !output.write(text)) await once(output, 'drain', { signal })
   }
   await source.ended
+  for (const warning of source.warnings ?? []) warn?.(warning)
   return stats
 }

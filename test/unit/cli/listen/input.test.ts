@@ -50,6 +50,6 @@ it('samples are what was said, but of ffmpeg what it was told to write', () => {
   expect(sampleFormat({ kind: 'stdin' }, options)).toEqual(options)
   const media = chooseInput('a.wav', {}, nothing)
   const expected = { sampleRate: 16_000, channels: 1, format: 's16le' }
-  expect(sampleFormat(media, {})).toEqual(expected)
+  expect(sampleFormat(media, {})).toEqual({ ...expected, channels: 2 })
   expect(sampleFormat({ kind: 'stdin' }, {})).toEqual(expected)
 })

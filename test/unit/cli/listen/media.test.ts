@@ -83,11 +83,13 @@ describe('an address', () => {
 })
 
 describe('ffmpeg', () => {
-  it('writes 16 kHz mono', () => {
+  it('writes 16 kHz and the times of packets', () => {
+    const output = ['-map', '0:a:0', '-ac', '2', '-ar', '16000', '-c:a', 'pcm_s16le', '-flush_packets', '1']
     expect(argumentsFor('talk.mkv')).toEqual([
       ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-protocol_whitelist', 'file,crypto'],
-      ...['-i', `file:${resolve('talk.mkv')}`, '-map', '0:a:0', '-ac', '1', '-ar', '16000'],
-      ...['-f', 's16le', '-flush_packets', '1', '-'],
+      ...['-i', `file:${resolve('talk.mkv')}`],
+      ...[...output, '-f', 's16le', 'pipe:1'],
+      ...[...output, '-f', 'framecrc', 'pipe:3'],
     ])
   })
 
