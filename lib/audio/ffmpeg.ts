@@ -32,6 +32,8 @@ export interface FileJob {
 export interface FfmpegJob extends FileJob {
   choice: AudioChoice
   store: NativeByteStore
+  /** Whether it is known to be damaged: then what is missing in it is damage. */
+  damaged: boolean
 }
 
 /** Samples in a store, and how they lie on the clock of their container. */
@@ -39,7 +41,12 @@ export interface Decoded {
   format: PcmFormat
   gaps: Gap[]
   warnings: Warning[]
+  /** Whether ffmpeg has complained. */
+  damaged: boolean
 }
+
+/** What the writer of raw samples says of times that it does not write. */
+const harmless = /^.*non monotonically increasing dts.*$/gm
 
 /** Of messages: a file may list many tracks and chapters. */
 const mostBytes = 1 << 18
@@ -73,17 +80,18 @@ export async function decodeWithFfmpeg(job: FfmpegJob): Promise<Decoded> {
       }),
     ])
   })
-  const said = lastLines(messages)
+  const said = lastLines(messages.replace(harmless, ''))
   const failed = exit.code !== 0
   if (failed && (exit.signal !== null || store.byteLength === 0)) throw failure(job, exit, messages)
   if (said !== '') log('warn', `ffmpeg on ${job.name}: ${said}`)
-  const damaged = failed || said !== ''
+  const damaged = job.damaged || failed || said !== ''
   if (damaged && store.byteLength === 0) throw failure(job, exit, messages)
   const { gaps, warnings } = timeline.finish(damaged)
   const found = [...warnings, ...endWarnings(media, timeline.end, damaged)]
   return {
     format: { ...whisperFormat, format: 's16', channels: timeline.decoded > 0 ? channels : 1 },
     gaps,
+    damaged,
     warnings: [
       ...(choice.track === undefined ? trackWarnings(media?.tracks ?? [], track) : []),
       ...found,

@@ -1,3 +1,5 @@
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { types } from 'node:util'
 import { invalidArgument } from '../check.ts'
 import type { NativeAddon, NativeAudioSource, NativeByteStore } from '../native.ts'
@@ -8,6 +10,7 @@ import { ChunkReader, isChunkStream } from './chunks.ts'
 import { undecodable } from './failures.ts'
 import { decodeWithFfmpeg, type FfmpegInput } from './ffmpeg.ts'
 import { id3Length } from './mp3.ts'
+import { soundPages } from './ogg-pages.ts'
 import { openPipe, sniffFile, toAudioPath } from './path.ts'
 import { storeBytes, storeFloatChunks, storeSampleStream, storeSamples, whisperFormat } from './pcm.ts'
 import { headLength, type Sniffed, sniff } from './sniff.ts'
@@ -235,6 +238,25 @@ function problemOf(error: unknown): string {
   return message.replace(/^Cannot decode .*?(?: without other software)?: /s, '')
 }
 
+/** Whether an Ogg file ends with a page that says so. */
+async function endsWell(input: FfmpegInput): Promise<boolean> {
+  const file = 'file' in input ? input.file : await open(input.path)
+  try {
+    const { size } = await file.stat()
+    const length = Math.min(size, 70_000)
+    const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length)
+    const last = buffer.lastIndexOf('OggS', undefined, 'latin1')
+    return last < 0 || ((buffer[last + 5] ?? 4) & 4) !== 0
+  } finally {
+    if (!('file' in input)) await file.close()
+  }
+}
+
+function bytesOf(input: FfmpegInput): AsyncIterable<Uint8Array> {
+  if ('path' in input) return createReadStream(input.path)
+  return input.file.createReadStream({ start: 0, autoClose: false })
+}
+
 async function convert(
   input: FfmpegInput,
   name: string,
@@ -242,8 +264,28 @@ async function convert(
   { native, signal, choice }: Setting,
 ): Promise<PreparedAudio> {
   const begun = performance.now()
-  const store = new native.ByteStore()
-  const { format, gaps, warnings } = await decodeWithFfmpeg({ input, name, found, choice, store, signal })
+  const decode = async (from: FfmpegInput, damaged: boolean) => {
+    const store = new native.ByteStore()
+    return {
+      store,
+      ...(await decodeWithFfmpeg({ input: from, name, found, choice, store, damaged, signal })),
+    }
+  }
+  let decoded = await decode(input, false)
+  // ffmpeg stops where a page is damaged. What comes after it is found without those pages.
+  if (decoded.damaged && /\bOgg\b/.test(found)) {
+    const bytes = new ByteReader(new ChunkReader(soundPages(bytesOf(input)), name, signal), name)
+    const file = await spool(bytes, name)
+    try {
+      const again = await decode({ file }, true)
+      if (again.store.byteLength > decoded.store.byteLength) decoded = again
+    } finally {
+      await file.close()
+    }
+  }
+  const { store, format, gaps, warnings } = decoded
+  if (!decoded.damaged && /\bOgg\b/.test(found) && !(await endsWell(input)))
+    warnings.push({ code: 'AUDIO_TRUNCATED', message: 'The recording is cut off: its last page is missing' })
   return {
     source: {
       kind: 'pcm',
