@@ -60,7 +60,8 @@ describe('a compressed file', () => {
 async function survive(input: string | Uint8Array): Promise<'decoded' | 'refused'> {
   const begun = performance.now()
   const outcome = await lengthOf(input).catch((error: unknown) => error)
-  expect(performance.now() - begun).toBeLessThan(2000)
+  // ffmpeg tries what the addon has refused.
+  expect(performance.now() - begun).toBeLessThan(6000)
   if (typeof outcome === 'number') {
     expect(outcome).toBeLessThan(3 * 3600)
     return 'decoded'
@@ -138,13 +139,14 @@ describe('a WAV header', () => {
   })
 
   it.each([Number.NaN, Infinity, -Infinity, 1e30])(
-    'of floats with %d among them is refused',
+    'of floats with %d among them has silence there',
     async (value) => {
-      const floats = new Float32Array(1600)
+      const floats = new Float32Array(1600).fill(0.1)
       floats[1234] = value
       const bytes = buildWav({ format: 3, bits: 32, data: new Uint8Array(floats.buffer) })
-      const error = await model.transcribe(bytes).catch((reason) => reason)
-      expect(error).toMatchObject({ code: 'ERR_AUDIO_DECODE', message: expect.stringContaining('1234') })
+      const { duration, warnings } = await model.transcribe(bytes)
+      expect(duration).toBe(0.1)
+      expect(warnings).toMatchObject([{ code: 'AUDIO_DAMAGED', start: 0.064, end: 0.1 }])
     },
   )
 })
