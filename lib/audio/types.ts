@@ -43,7 +43,7 @@ export interface PcmStream {
 /**
  * What can be transcribed:
  *
- * - a path, or a `file:` URL;
+ * - a path, or a `file:` URL: also of a named pipe or a descriptor (`/dev/stdin`, `/dev/fd/63`), and `-` for standard input;
  * - the bytes of an audio file: `Uint8Array`, `ArrayBuffer`, `Blob`, or a stream of `Uint8Array` chunks;
  * - samples: a `Float32Array` or a stream of them (16 kHz, mono), {@link PcmAudio} or {@link PcmStream} with a rate of their own.
  *

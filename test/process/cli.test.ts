@@ -448,3 +448,33 @@ describe('the bundle', () => {
     expect(readFileSync(cli, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/)
   })
 })
+
+describe('a recording', () => {
+  const cut = join(folder, 'cut.wav')
+  beforeAll(() => writeFileSync(cut, wavOf(3).subarray(0, 50_000)))
+
+  it('that is cut off is transcribed, with one line of warning on stderr and in JSON', async () => {
+    const ended = await transcribe([cut])
+    expect(ended).toMatchObject({ code: 0, stdout: `${text}\n` })
+    expect(ended.stderr).toMatch(
+      /^whisper-hip: warning: .*cut\.wav: The recording is cut off at 1\.56 s.* \(AUDIO_TRUNCATED\)\n$/,
+    )
+    const json = JSON.parse((await transcribe([cut, '--json'])).stdout)
+    expect(json.warnings).toMatchObject([{ code: 'AUDIO_TRUNCATED', end: 3 }])
+  })
+
+  it('may be a named pipe, a descriptor or standard input', async () => {
+    const pipe = join(folder, 'a pipe')
+    await promisify(execFile)('mkfifo', [pipe])
+    const [ended] = await Promise.all([
+      transcribe([pipe]),
+      promisify(execFile)('sh', ['-c', 'cat "$1" > "$2"', 'sh', hum, pipe]),
+    ])
+    expect(ended).toMatchObject({ code: 0, stderr: '', stdout: `${text}\n` })
+    for (const name of ['/dev/stdin', '/dev/fd/0', '-'])
+      expect(await transcribe([name], { input: readFileSync(hum) })).toMatchObject({
+        code: 0,
+        stdout: `${text}\n`,
+      })
+  })
+})
