@@ -119,7 +119,7 @@ class WavSource final : public FrameSource {
     if (wav_.dataChunkDataSize == 0)
       take_the_rest();
     else
-      check_size();
+      check_size(header.data_bytes);
     // miniaudio takes the sign bit of logarithmic samples in AIFF for that of integers.
     if (is_logarithmic(wav_.translatedFormatTag))
       wav_.aiff.isUnsigned = MA_TRUE;
@@ -163,6 +163,7 @@ class WavSource final : public FrameSource {
   struct Header {
     ma_dr_wav_fmt format;
     bool has_data;
+    uint64_t data_bytes; // as it says
   };
 
   // Called for each chunk; the format is known from the chunk after "fmt " on.
@@ -171,8 +172,12 @@ class WavSource final : public FrameSource {
                                    const ma_dr_wav_fmt* format) {
     auto* header = static_cast<Header*>(user);
     header->format = *format;
-    for (const char* name : {"data", "SSND"})
-      header->has_data |= std::memcmp(chunk->id.fourcc, name, 4) == 0;
+    for (const char* name : {"data", "SSND"}) {
+      if (std::memcmp(chunk->id.fourcc, name, 4) != 0)
+        continue;
+      header->has_data = true;
+      header->data_bytes = chunk->sizeInBytes;
+    }
     return 0;
   }
 
@@ -228,8 +233,7 @@ class WavSource final : public FrameSource {
 
   // A header that promises more than there is: a recorder that writes to a pipe promises the most there can
   // be, which says nothing.
-  void check_size() {
-    const uint64_t bytes = wav_.dataChunkDataSize;
+  void check_size(uint64_t bytes) {
     const uint64_t there =
         input_.reader->size() - std::min<uint64_t>(input_.reader->size(), wav_.dataChunkDataPos);
     const bool compressed = ma_dr_wav__is_compressed_format_tag(wav_.translatedFormatTag);

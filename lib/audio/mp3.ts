@@ -45,7 +45,7 @@ function chainLength(
 }
 
 /** Bytes of the ADTS frame at a place; `undefined` where there is none. */
-export function adtsLength(bytes: Uint8Array, at: number): number | undefined {
+function adtsLength(bytes: Uint8Array, at: number): number | undefined {
   const [sync, flags = 0, format = 0, three = 0, four = 0, five = 0] = bytes.subarray(at, at + 7)
   if (at + 7 > bytes.length || sync !== 0xff || (flags & 0xf6) !== 0xf0) return undefined
   if (((format >> 2) & 15) > 12) return undefined
