@@ -178,7 +178,8 @@ export interface NativeModel {
   ): NativeTask<NativeResult>
   /** Guesses at no more than 30 s of audio. */
   hypothesize(audio: NativeAudioSource, options: NativeHypothesisOptions): NativeTask<NativeHypothesis>
-  detectLanguage(audio: NativeAudioSource, threads: number): NativeTask<NativeDetection>
+  /** @param network absolute path of Silero's ONNX file */
+  detectLanguage(audio: NativeAudioSource, threads: number, network: string): NativeTask<NativeDetection>
   /** Waits for running jobs to end (cancel them first), then frees the weights. */
   dispose(): Promise<void>
 }
@@ -205,6 +206,10 @@ export type NativeAudioSource = (
 export interface NativeTranscribeOptions {
   /** ISO code, or '' to detect. */
   language: string
+  /** ISO codes of those that it may be when it is detected; empty for all. */
+  languages: string[]
+  /** Absolute path of Silero's ONNX file: a language is detected where somebody speaks. */
+  network: string
   translate: boolean
   /** 1 = greedy. */
   beamSize: number
@@ -212,9 +217,10 @@ export interface NativeTranscribeOptions {
   temperatures: number[]
   /** NaN = mean log probability. */
   lengthPenalty: number
-  /** Put before every window; '' for none. */
-  hotwords: string
-  initialPrompt: string
+  /** Tokens that are put before every window. */
+  hotwords: number[]
+  /** Tokens; with the hotwords no more than half of the text context. */
+  initialPrompt: number[]
   carryInitialPrompt: boolean
   conditionOnPreviousText: boolean
   suppressBlank: boolean
@@ -243,9 +249,11 @@ export interface NativeTranscribeOptions {
 export interface NativeHypothesisOptions {
   /** ISO code, or '' to detect. */
   language: string
+  /** ISO codes of those that it may be when it is detected; empty for all. */
+  languages: string[]
   translate: boolean
-  /** Text before the audio. */
-  prompt: string
+  /** Tokens of what is said to come before the audio; its beginning is dropped where it is too long. */
+  prompt: number[]
   /** Tokens that the text begins with. */
   prefix: number[]
   /** 1 = greedy. */

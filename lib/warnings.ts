@@ -2,6 +2,10 @@
  * Stable codes of {@link Warning}. New codes may be added; the meaning of a code never changes.
  *
  * - `AUDIO_DAMAGED`: bytes of the recording are lost or changed, between `start` and `end`. Where nothing could be decoded there is silence.
+ * - `HOTWORDS_CUT`: there are more hotwords than the model takes: the last ones are left out.
+ * - `MODEL_UNFIT`: by its shape, the model was most likely not trained for what is asked.
+ * - `PROMPT_CUT`: the prompt is longer than the model takes: its beginning is left out.
+ * - `LANGUAGE_UNSURE`: no language is more probable than all others together.
  * - `AUDIO_TRUNCATED`: the recording ends, at `start`, before the end that its header promises.
  * - `AUDIO_TIME_JUMP`: the time stamps jump forward by more than two hours at `start`, which was not believed.
  * - `AUDIO_TRACKS`: one of several audio tracks was taken.
@@ -11,6 +15,10 @@
 export type WarningCode =
   | 'AUDIO_DAMAGED'
   | 'AUDIO_TRUNCATED'
+  | 'HOTWORDS_CUT'
+  | 'LANGUAGE_UNSURE'
+  | 'MODEL_UNFIT'
+  | 'PROMPT_CUT'
   | 'AUDIO_TIME_JUMP'
   | 'AUDIO_TRACKS'
   | 'AUDIO_CHANNEL_INVERTED'

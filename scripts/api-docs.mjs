@@ -22,6 +22,8 @@ const SECTIONS = [
       'Segment',
       'Token',
       'Word',
+      'Warning',
+      'WarningCode',
       'RunStats',
       'Warning',
       'WarningCode',

@@ -140,9 +140,10 @@ Napi::Value ModelObject::detect_language(const Napi::CallbackInfo& info) {
   const int threads = std::clamp(info[1].ToNumber().Int32Value(), 1, compute_threads());
   return Environment::of(env).run(
       env,
-      [model = model_or_throw(env), open_audio = audio_from_js(info[0].As<Napi::Object>()),
-       threads](const std::atomic<bool>& cancelled) -> Settle {
-        DetectedLanguage language = whisper_hip::detect_language(*model, open_audio, threads, cancelled);
+      [model = model_or_throw(env), open_audio = audio_from_js(info[0].As<Napi::Object>()), threads,
+       network = info[2].ToString().Utf8Value()](const std::atomic<bool>& cancelled) -> Settle {
+        DetectedLanguage language =
+            whisper_hip::detect_language(*model, open_audio, network, threads, cancelled);
         return [language = std::move(language)](Napi::Env done) -> Napi::Value {
           return language_to_js(done, language);
         };

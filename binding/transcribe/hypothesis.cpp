@@ -7,6 +7,7 @@
 #include "support/error.h"
 #include "support/log.h"
 #include "transcribe/compression_ratio.h"
+#include "transcribe/language.h"
 #include "transcribe/prompt.h"
 #include "transcribe/token_filter.h"
 #include "transcribe/token_times.h"
@@ -90,9 +91,10 @@ class Guess {
     check(cancelled_);
     if (probabilities.empty())
       fail("The language could not be detected");
-    const auto best = std::max_element(probabilities.begin(), probabilities.end());
-    hypothesis_.language = whisper_lang_str(static_cast<int>(best - probabilities.begin()));
-    hypothesis_.language_probability = *best;
+    LanguageVote vote(request_.languages);
+    vote.add(probabilities);
+    hypothesis_.language = vote.language();
+    hypothesis_.language_probability = vote.probability();
   }
 
   void decode() {
@@ -200,7 +202,7 @@ class Guess {
   // What is said to come before the audio, as far as half of the context has room, and less where the
   // beginning of the text is long.
   std::vector<whisper_token> prompt(size_t text_start) {
-    std::vector<whisper_token> tokens = prompt_tokens(context_, request_.prompt);
+    std::vector<whisper_token> tokens = request_.prompt;
     const int context = model_.hparams().n_text_ctx;
     const int room = std::min(context / 2, context - static_cast<int>(text_start) - kFewestTokens) - 1;
     if (tokens.empty() || room <= 0)

@@ -14,9 +14,10 @@
 namespace whisper_hip {
 
 struct HypothesisRequest {
-  std::string language; // ISO code; empty = detect
+  std::string language;               // ISO code; empty = detect
+  std::vector<std::string> languages; // that it may be; empty = all
   bool translate;
-  std::string prompt;                // text before the audio, and hints
+  std::vector<whisper_token> prompt; // text before the audio, and hints
   std::vector<whisper_token> prefix; // the beginning of the text, which stays
   int beam_size;                     // 1 = greedy
   int audio_context;                 // positions of 20 ms to encode, a multiple of 256; 0 = all

@@ -14,14 +14,16 @@
 namespace whisper_hip {
 
 struct TranscribeRequest {
-  std::string language; // ISO code; empty = detect
+  std::string language;               // ISO code; empty = detect
+  std::vector<std::string> languages; // that it may be; empty = all
+  std::string network;                // path of Silero's ONNX file, to find where somebody speaks
   bool translate;
   int beam_size; // 1 = greedy
   int best_of;
   std::vector<float> temperatures;
-  float length_penalty; // negative = score is the mean log probability
-  std::string hotwords; // put before every window
-  std::string initial_prompt;
+  float length_penalty;            // negative = score is the mean log probability
+  std::vector<int> hotwords;       // tokens that are put before every window
+  std::vector<int> initial_prompt; // tokens; with the hotwords no more than half of the context
   bool carry_initial_prompt;
   bool condition_on_previous_text;
   bool suppress_blank;

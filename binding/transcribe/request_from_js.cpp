@@ -46,6 +46,14 @@ std::vector<int> tokens(Napi::Object object, const char* name) {
   return ids;
 }
 
+std::vector<std::string> texts(Napi::Object object, const char* name) {
+  const auto array = object.Get(name).As<Napi::Array>();
+  std::vector<std::string> values(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i)
+    values[i] = array.Get(i).ToString().Utf8Value();
+  return values;
+}
+
 Napi::Array words_to_js(Napi::Env env, const std::vector<WordResult>& words) {
   Napi::Array array = Napi::Array::New(env, words.size());
   for (uint32_t i = 0; i < words.size(); ++i) {
@@ -87,6 +95,8 @@ SpeechRequest speech_request_from_js(Napi::Object options) {
 TranscribeRequest request_from_js(Napi::Object options) {
   TranscribeRequest request;
   request.language = text(options, "language");
+  request.languages = texts(options, "languages");
+  request.network = text(options, "network");
   request.translate = flag(options, "translate");
   request.beam_size = integer(options, "beamSize", 1, kMaxDecoders);
   request.best_of = integer(options, "bestOf", 1, kMaxDecoders);
@@ -98,8 +108,8 @@ TranscribeRequest request_from_js(Napi::Object options) {
     request.temperatures.push_back(0.0f);
   const double length_penalty = number(options, "lengthPenalty");
   request.length_penalty = length_penalty >= 0 ? static_cast<float>(length_penalty) : -1.0f;
-  request.hotwords = text(options, "hotwords");
-  request.initial_prompt = text(options, "initialPrompt");
+  request.hotwords = tokens(options, "hotwords");
+  request.initial_prompt = tokens(options, "initialPrompt");
   request.carry_initial_prompt = flag(options, "carryInitialPrompt");
   request.condition_on_previous_text = flag(options, "conditionOnPreviousText");
   request.suppress_blank = flag(options, "suppressBlank");
@@ -217,8 +227,9 @@ Napi::Object result_to_js(Napi::Env env, const TranscribeResult& result, bool on
 HypothesisRequest hypothesis_request_from_js(Napi::Object options) {
   HypothesisRequest request;
   request.language = text(options, "language");
+  request.languages = texts(options, "languages");
   request.translate = flag(options, "translate");
-  request.prompt = text(options, "prompt");
+  request.prompt = tokens(options, "prompt");
   request.prefix = tokens(options, "prefix");
   request.beam_size = integer(options, "beamSize", 1, kMaxDecoders);
   request.audio_context = integer(options, "audioContext", 0, 1500);

@@ -8,6 +8,7 @@
 #include "support/log.h"
 #include "transcribe/compression_ratio.h"
 #include "transcribe/grammar.h"
+#include "transcribe/language.h"
 #include "transcribe/prompt.h"
 #include "transcribe/speech_clips.h"
 #include "transcribe/text_assembler.h"
@@ -18,9 +19,15 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kWindowFrames = 3000; // 30 s
-constexpr int kMinimumFrames = 10;  // whisper.cpp decodes nothing shorter than 100 ms
-constexpr int kEncoderGraphs = 3;   // conv, encode, cross
+constexpr int kWindowFrames = 3000;      // 30 s
+constexpr int kMinimumFrames = 10;       // whisper.cpp decodes nothing shorter than 100 ms
+constexpr size_t kListenedSeconds = 300; // for a language, when nothing else is asked
+constexpr int kEncoderGraphs = 3;        // conv, encode, cross
+// Temperature above which a text is not given to the next window.
+constexpr float kHighestTrusted = 0.5f;
+// Seconds by which the attention may contradict the timestamps, which models round.
+constexpr double kTimestampError = 1.0;
+constexpr double kEdgeError = 0.5; // the same for one word (OpenAI's timing.py)
 
 using Clock = std::chrono::steady_clock;
 
@@ -97,16 +104,12 @@ class Job {
       : model_(model), lease_(model.lease()), context_(model.context()), request_(request),
         cancelled_(cancelled), events_(events),
         filter_(context_, request.suppress_tokens, request.suppress_regex, cancelled),
-        carried_(prompt_tokens(context_, request.hotwords)), compute_{&cancelled,
-                                                                      request.threads,
-                                                                      {},
-                                                                      model.gpu_only(),
-                                                                      0} {
+        carried_(request.hotwords), compute_{&cancelled, request.threads, {}, model.gpu_only(), 0} {
     if (!request.grammar.empty()) {
       grammar_ = std::make_unique<Grammar>(request.grammar, request.grammar_rule);
       filter_.suppress_nul(context_);
     }
-    const std::vector<whisper_token> prompt = prompt_tokens(context_, request.initial_prompt);
+    const std::vector<whisper_token>& prompt = request.initial_prompt;
     if (request.carry_initial_prompt)
       carried_.insert(carried_.end(), prompt.begin(), prompt.end());
     else
@@ -119,6 +122,8 @@ class Job {
     std::optional<SpeechDetector> speech;
     if (request_.vad)
       speech.emplace(*request_.vad);
+    else if (detects_language())
+      speech.emplace(SpeechRequest{request_.network, {}});
     const std::unique_ptr<AudioStream> audio = open_audio();
     const LogMel mel =
         read_mel(model_, *audio, SIZE_MAX, speech ? &*speech : nullptr, cancelled_, result.phases);
@@ -126,12 +131,12 @@ class Job {
     result.warnings.add(audio->warnings());
     result.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
     auto clips = clip_frames(mel);
-    if (speech)
+    if (request_.vad)
       clips = speech_in_clips(speech->speech(), clips);
     for (const auto& clip : clips)
       total_frames_ += clip.second - clip.first;
     ComputeScope scope(compute_);
-    settle_language(mel, clips, result);
+    settle_language(mel, clips, speech ? speech->speech() : std::vector<SpeechSpan>(), result);
     for (const auto& clip : clips)
       decode_clip(mel, clip.first, clip.second, result.duration);
     const StateTimings spent = timings(lease_->state());
@@ -157,28 +162,41 @@ class Job {
     return frames;
   }
 
+  bool detects_language() const {
+    return request_.language.empty() && whisper_is_multilingual(&context_) && !request_.network.empty();
+  }
+
   void settle_language(const LogMel& mel, const std::vector<std::pair<int, int>>& clips,
-                       TranscribeResult& result) {
+                       const std::vector<SpeechSpan>& speech, TranscribeResult& result) {
     language_ = request_.language;
     result.language_probability = 1.0;
     if (!whisper_is_multilingual(&context_))
       language_ = "en";
     const std::pair<int, int> first = first_window(mel, clips);
     if (language_.empty() && first.first < 0) {
-      language_ = "en";
+      language_ = request_.languages.empty() ? "en" : request_.languages.front();
       result.language_probability = 0.0;
     } else if (language_.empty()) {
-      load_window(mel, first.first, first.second);
-      const std::vector<float> probabilities =
-          lease_->use([this](whisper_state& state) { return language_probabilities(context_, state, 0); });
-      check(cancelled_);
-      if (probabilities.empty())
-        fail("The language could not be detected");
-      const auto best = std::max_element(probabilities.begin(), probabilities.end());
-      language_ = whisper_lang_str(static_cast<int>(best - probabilities.begin()));
-      result.language_probability = *best;
-      // The first window has just been encoded.
-      reuse_encoding_ = true;
+      LanguageVote vote(request_.languages);
+      for (const auto& window : language_windows(first, speech, clips)) {
+        load_window(mel, window.first, window.second);
+        const std::vector<float> probabilities =
+            lease_->use([this](whisper_state& state) { return language_probabilities(context_, state, 0); });
+        check(cancelled_);
+        if (probabilities.empty())
+          fail("The language could not be detected");
+        vote.add(probabilities);
+        // What was encoded last.
+        reuse_encoding_ = window == first;
+        if (vote.sure())
+          break;
+      }
+      language_ = vote.language();
+      result.language_probability = vote.probability();
+      if (!vote.sure() && !speech.empty())
+        result.warnings.add(
+            {"LANGUAGE_UNSURE", "The language was guessed: " + language_ + ", with a probability of " +
+                                    std::to_string(std::lround(100 * vote.probability())) + " %"});
     }
     result.language = language_;
   }
@@ -247,11 +265,21 @@ class Job {
       const bool encoded = i > 0 || std::exchange(reuse_encoding_, false);
       Attempt attempt = decode(seek, end, request_.temperatures[i], encoded);
       if (last || !needs_fallback(attempt)) {
-        history_ = request_.condition_on_previous_text ? prompt_history(lease_->state())
-                                                       : std::vector<whisper_token>();
+        remember(attempt);
         return attempt;
       }
     }
+  }
+
+  // What the next window is conditioned on. A window without text leaves it as it is. Text that only a high
+  // temperature gave is likely to be wrong, and would spread (OpenAI's transcribe.py).
+  void remember(const Attempt& attempt) {
+    if (attempt.segments.empty())
+      return;
+    if (request_.condition_on_previous_text && attempt.temperature <= kHighestTrusted)
+      history_ = prompt_history(lease_->state());
+    else
+      history_.clear();
   }
 
   // The rule of OpenAI's transcribe.py; `failed` adds whisper.cpp's own signs of a loop.
@@ -388,14 +416,25 @@ class Job {
         tokens.push_back({token.id, token.probability});
       const auto last = first + static_cast<ptrdiff_t>(tokens.size());
       segment.words = words_of(context_, tokens, {first, last + 1}, language_);
-      // Where attention and timestamps disagree, the attention has mostly reached back over a pause.
-      const auto inside = [&segment, seek](double time) {
-        return std::max(std::min(seek / 100.0 + time, segment.end), segment.start);
-      };
+      // Where attention and timestamps disagree by much, the attention has mostly reached back over a pause.
+      const double earliest = std::max(segment.start - kTimestampError, spoken_until_);
+      const double latest = std::max(segment.end + kTimestampError, earliest);
       for (WordResult& word : segment.words) {
-        word.start = inside(word.start);
-        word.end = inside(word.end);
+        word.start = std::clamp(seek / 100.0 + word.start, earliest, latest);
+        word.end = std::clamp(seek / 100.0 + word.end, earliest, latest);
       }
+      // A word at the edge that is much longer than the segment has swallowed a pause.
+      WordResult& front = segment.words.front();
+      WordResult& back = segment.words.back();
+      if (front.start + kEdgeError < segment.start && segment.start < front.end)
+        front.start = segment.start;
+      if (back.end - kEdgeError > segment.end && segment.end > back.start)
+        back.end = segment.end;
+      // Else the words are found more precisely than the segment, which may begin long before the first of
+      // them.
+      segment.start = front.start;
+      segment.end = back.end;
+      spoken_until_ = segment.end;
       first = last;
     }
   }
@@ -420,6 +459,7 @@ class Job {
   ComputeJob compute_;
   std::string language_;
   bool reuse_encoding_ = false;
+  double spoken_until_ = 0; // end of the last word, in seconds
   int total_frames_ = 0;
   int done_frames_ = 0;
 };
@@ -431,13 +471,15 @@ TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, con
   return Job(model, request, cancelled, events).run(open_audio);
 }
 
-DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, int threads,
-                                 const std::atomic<bool>& cancelled) {
+DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, const std::string& network,
+                                 int threads, const std::atomic<bool>& cancelled) {
   const auto lease = model.lease();
   if (!whisper_is_multilingual(&model.context()))
     return {"en", 1.0, {{"en", 1.0}}};
   Phases phases;
-  const LogMel mel = read_mel(model, *open_audio(), 30 * LogMel::kSampleRate, nullptr, cancelled, phases);
+  SpeechDetector speech(SpeechRequest{network, {}});
+  const LogMel mel =
+      read_mel(model, *open_audio(), kListenedSeconds * LogMel::kSampleRate, &speech, cancelled, phases);
   if (mel.frames() <= kMinimumFrames) {
     throw Error("ERR_INVALID_ARGUMENT",
                 "Expected at least 100 ms of audio to detect a language in but received " +
@@ -445,18 +487,26 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   }
   ComputeJob compute{&cancelled, threads, {}, model.gpu_only(), 0};
   ComputeScope scope(compute);
-  std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
-  mel.window(0, kWindowFrames, mel.frames(), window.data());
-  const std::vector<float> probabilities = lease->use(
-      [&model](whisper_state& state) { return language_probabilities(model.context(), state, 0); });
-  check(cancelled);
-  if (probabilities.empty())
-    throw Error("ERR_INTERNAL", "The language could not be detected");
+  const std::pair<int, int> all = {0, static_cast<int>(mel.frames())};
+  LanguageVote vote({});
+  for (const auto& part : language_windows(all, speech.speech(), {all})) {
+    std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
+    mel.window(static_cast<size_t>(part.first), kWindowFrames, static_cast<size_t>(part.second),
+               window.data());
+    const std::vector<float> probabilities = lease->use(
+        [&model](whisper_state& state) { return language_probabilities(model.context(), state, 0); });
+    check(cancelled);
+    if (probabilities.empty())
+      throw Error("ERR_INTERNAL", "The language could not be detected");
+    vote.add(probabilities);
+    if (vote.sure())
+      break;
+  }
 
   DetectedLanguage result;
-  for (size_t i = 0; i < probabilities.size(); ++i) {
+  const std::vector<double> probabilities = vote.all();
+  for (size_t i = 0; i < probabilities.size(); ++i)
     result.all.emplace_back(whisper_lang_str(static_cast<int>(i)), probabilities[i]);
-  }
   std::stable_sort(result.all.begin(), result.all.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   result.language = result.all.front().first;

@@ -32,8 +32,8 @@ struct DetectedLanguage {
   std::vector<std::pair<std::string, double>> all;
 };
 
-// Language of the first 30 s.
-DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, int threads,
-                                 const std::atomic<bool>& cancelled);
+// Language of the first speech in the first 5 minutes. `network`: path of Silero's ONNX file.
+DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, const std::string& network,
+                                 int threads, const std::atomic<bool>& cancelled);
 
 } // namespace whisper_hip

@@ -94,7 +94,8 @@ std::vector<WordResult> attach_punctuation(const std::vector<WordResult>& words)
 }
 
 // Of the attention alone a word can reach over a pause. As OpenAI's add_word_timestamps(): twice the usual
-// length is the most where a sentence ends or begins.
+// length is the most where a sentence ends or begins. Inside of one a word may be drawn out, but not for
+// ever: the attention moves on to the word after the pause when the one before it has ended.
 void cut_long_words(std::vector<WordResult>& words) {
   std::vector<double> lengths;
   for (const WordResult& word : words) {
@@ -114,6 +115,8 @@ void cut_long_words(std::vector<WordResult>& words) {
       word.start = word.end - most;
     else if (ends_sentence(word.text))
       word.end = word.start + most;
+    else if (word.end - word.start > 2 * most)
+      word.start = word.end - most;
   }
 }
 

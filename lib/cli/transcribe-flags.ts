@@ -53,7 +53,9 @@ export const loadFlags: Flags<
 export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed>> = {
   language: {
     flags: '-l, --language <code>',
-    description: 'language of the speech: ISO code, English name, or auto (default: auto)',
+    description:
+      'language of the speech: code or English name, a list such as de,fr to choose from, or auto (default: auto)',
+    read: (text) => (text.includes(',') ? listOf((code) => code)(text) : text),
   },
   task: {
     flags: '--task <task>',
@@ -177,6 +179,7 @@ export const anyModel: ModelFacts = {
   multilingual: true,
   languages: [...languageTokens(51_866)],
   vocabularySize: 51_866,
+  tokenize: () => [],
   maxThreads: 65_536,
 }
 

@@ -71,7 +71,10 @@ async function answer(job: number, request: Request): Promise<unknown> {
     case 'hypothesize':
       return follow(job, loaded().native.hypothesize(audioOf(job, request.audio), request.options))
     case 'detectLanguage':
-      return follow(job, loaded().native.detectLanguage(audioOf(job, request.audio), request.threads))
+      return follow(
+        job,
+        loaded().native.detectLanguage(audioOf(job, request.audio), request.threads, request.network),
+      )
   }
 }
 
@@ -108,6 +111,8 @@ async function load(
     device,
     weightBytes,
     vocabularySize: setup.vocabularySize,
+    vocabulary: setup.vocabulary,
+    abilities: setup.abilities,
     maxThreads: setup.maxThreads,
   }
 }

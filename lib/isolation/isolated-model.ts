@@ -45,9 +45,9 @@ export class IsolatedModel implements NativeModel {
     return this.#supervisor.run({ type: 'hypothesize', audio, options }, {}, store)
   }
 
-  detectLanguage(source: NativeAudioSource, threads: number): NativeTask<NativeDetection> {
+  detectLanguage(source: NativeAudioSource, threads: number, network: string): NativeTask<NativeDetection> {
     const { audio, store } = split(source)
-    return this.#supervisor.run({ type: 'detectLanguage', audio, threads }, {}, store)
+    return this.#supervisor.run({ type: 'detectLanguage', audio, threads, network }, {}, store)
   }
 
   dispose(): Promise<void> {

@@ -75,12 +75,20 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
     })
     // What the callback threw while the last answer was on its way.
     told.signal.throwIfAborted()
-    const { info, maxThreads, vocabularySize } = loaded
+    const { info, maxThreads, vocabularySize, vocabulary, abilities } = loaded
     return {
       native: new IsolatedModel(supervisor, loaded),
       info,
       backend: loaded.backend,
-      setup: { vocabularySize, maxThreads, concurrency, maxStreams, stores: { ByteStore: MemoryStore } },
+      setup: {
+        vocabularySize,
+        vocabulary,
+        abilities,
+        maxThreads,
+        concurrency,
+        maxStreams,
+        stores: { ByteStore: MemoryStore },
+      },
     }
   } catch (error) {
     told.signal.throwIfAborted()

@@ -1,7 +1,9 @@
 import type { KeptOutcome } from '../backend/probe/kept.ts'
 import type { TrialProgress } from '../backend/types.ts'
 import type { LogEntry } from '../log.ts'
+import type { Abilities } from '../model/abilities.ts'
 import type { WeightType } from '../model/conversions.ts'
+import type { Vocabulary } from '../model/plan.ts'
 import type { ModelBackend, ModelInfo } from '../model/types.ts'
 import type {
   NativeAudioSource,
@@ -42,7 +44,7 @@ export type Request =
   | { type: 'load'; model: string | null; name: string; options: ProcessLoadOptions }
   | { type: 'transcribe'; audio: SentAudio; options: NativeTranscribeOptions }
   | { type: 'hypothesize'; audio: SentAudio; options: NativeHypothesisOptions }
-  | { type: 'detectLanguage'; audio: SentAudio; threads: number }
+  | { type: 'detectLanguage'; audio: SentAudio; threads: number; network: string }
 
 /** Audio whose bytes, if it has any, went ahead of the request. */
 export type SentAudio =
@@ -83,5 +85,7 @@ export interface LoadedInProcess {
   device: string
   weightBytes: Record<string, number>
   vocabularySize: number
+  vocabulary: Vocabulary
+  abilities: Abilities
   maxThreads: number
 }

@@ -44,6 +44,8 @@ export interface VocabularySource {
   originalSize(): Promise<number | null>
   /** The text tokens; checks that the special tokens have the ids that whisper.cpp gives them. */
   read(size: number): Promise<Vocabulary>
+  /** For `ModelInfo.conversions`, when it has been read. */
+  readonly note?: string | undefined
 }
 
 /** What a reader found in a container of named tensors. */
@@ -73,6 +75,8 @@ const HEAD_WIDTH = 64
 /** Width of the kernels of both convolutions. */
 const KERNEL = 3
 const COMPARED_AT_ONCE = 1 << 20
+/** Most rows of an embedding whose vocabulary may be an enlarged one of Whisper. */
+const MAX_TOKENS = 1 << 16
 
 /**
  * Makes a plan of named tensors, whatever they came in: settles the hyperparameters from the shapes, checks them against what the
@@ -89,6 +93,8 @@ export async function planCheckpoint(checkpoint: Checkpoint, pacer: Pacer): Prom
   refuseAdapters(checkpoint)
   const stored = hyperparametersOf(checkpoint)
   requirePlausible(stored, name)
+  // No tokenizer of that size is read.
+  if (stored.vocabularySize > MAX_TOKENS) requireSupported(stored, name)
   const hyperparameters = { ...stored, vocabularySize: await originalVocabularySize(stored, checkpoint) }
   requireSupported(hyperparameters, name)
 
@@ -119,12 +125,14 @@ export async function planCheckpoint(checkpoint: Checkpoint, pacer: Pacer): Prom
     pacer,
   )
   const typed = typedTensors(located)
+  const vocabulary = await checkpoint.vocabulary.read(hyperparameters.vocabularySize)
+  if (checkpoint.vocabulary.note !== undefined) notes.push(checkpoint.vocabulary.note)
   return {
     format,
     dialect,
     hyperparameters,
     melFilters: melFilterBank(hyperparameters.melBins),
-    vocabulary: await checkpoint.vocabulary.read(hyperparameters.vocabularySize),
+    vocabulary,
     ...typed,
     sources,
     conversions: [...notes, ...typed.conversions],

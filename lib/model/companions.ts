@@ -1,4 +1,5 @@
-import { realpath } from 'node:fs/promises'
+import type { Dirent } from 'node:fs'
+import { opendir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, sep } from 'node:path'
 import { corrupt, quote, unsupported } from './failures.ts'
 import { exists, openFileSource } from './sources.ts'
@@ -10,8 +11,11 @@ interface Companion {
 }
 
 /**
- * The path of a file in the folder of a model. Links may not lead out of it, but into the store of the Hugging Face hub's cache, where
- * each file of `snapshots/REVISION/` is a link into `blobs/`.
+ * The path of a file in the folder of a model.
+ *
+ * In a folder whose weights are all links, as in stores by content, links are followed wherever they lead. In a folder with weights of its own,
+ * which may come out of somebody's archive, links may not lead out of it, but into the store of the hub's cache, where each file of
+ * `snapshots/REVISION/` is a link into `blobs/`.
  *
  * @param file a plain name; it may come from another file, which is not trusted
  * @returns `undefined` when there is no such file
@@ -24,8 +28,9 @@ export async function companionPath(folder: string, file: string): Promise<strin
   const path = join(folder, file)
   if (!(await exists(path))) return undefined
   const [inside, target] = await Promise.all([realpath(folder), realpath(path)])
-  if ([inside, ...hubStore(inside)].some((allowed) => target.startsWith(withSeparator(allowed)))) return path
-  throw unsupported(path, 'it is a link out of the folder of the model', [
+  const isInside = [inside, ...hubStore(inside)].some((allowed) => target.startsWith(withSeparator(allowed)))
+  if (isInside || (await isFolderOfLinks(folder))) return path
+  throw unsupported(path, 'it is a link out of the folder of the model, whose weights are not links', [
     'Put a copy of the file in its place',
   ])
 }
@@ -66,6 +71,24 @@ function hubStore(folder: string): string[] {
   const repository = dirname(snapshots)
   const isHub = basename(snapshots) === 'snapshots' && basename(repository).startsWith('models--')
   return isHub ? [join(repository, 'blobs')] : []
+}
+
+const WEIGHTS = /\.(bin|ckpt|ggml|gguf|msgpack|onnx|onnx_data|pt|pth|safetensors)$/i
+/** Only the start of a folder is looked at: it can have any number of entries. */
+const MOST_ENTRIES = 1000
+
+/** Whether there are weights in a folder, or in its `onnx/`, and all of them are links. */
+async function isFolderOfLinks(folder: string): Promise<boolean> {
+  const weights: Dirent[] = []
+  for (const place of [folder, join(folder, 'onnx')]) {
+    if (!(await exists(place))) continue
+    let left = MOST_ENTRIES
+    for await (const entry of await opendir(place)) {
+      if (WEIGHTS.test(entry.name)) weights.push(entry)
+      if (--left === 0) break
+    }
+  }
+  return weights.length > 0 && weights.every((entry) => entry.isSymbolicLink())
 }
 
 function withSeparator(folder: string): string {

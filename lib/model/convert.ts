@@ -19,6 +19,7 @@ import { toNativePlan } from './plan-to-native.ts'
 import type { ByteSource } from './source.ts'
 import { storeBytes } from './store-bytes.ts'
 import type { ModelInput } from './types.ts'
+import { requireWritable } from './writable.ts'
 import { cannotWrite } from './write-failure.ts'
 import { ggmlLayout } from './write-ggml.ts'
 import { ggufLayout } from './write-gguf.ts'
@@ -108,6 +109,7 @@ async function convert(input: ModelInput, path: string, options: ParsedOptions):
   const { signal } = options
   const format = formatOf(path)
   signal?.throwIfAborted()
+  await requireWritable(path)
   await loadBackends()
   const located = await locateModel(input, { ...(signal && { signal }) })
   const plan = inCommonOrder(await readModel(located.input, options))

@@ -7,6 +7,11 @@ export interface GenerationAdvice {
   alignmentHeads?: number[]
   suppressTokens?: number[]
   beginSuppressTokens?: number[]
+  /** Whether it was trained for more than English. */
+  isMultilingual?: boolean
+  /** ISO codes. */
+  languages?: string[]
+  translates?: boolean
 }
 
 const MAX_FILE = 1 << 20
@@ -35,10 +40,22 @@ export async function readGeneration(folder: string | null): Promise<GenerationA
     const suppressed = numbersOf(config, suppress, path)
     const beginSuppressed = numbersOf(config, beginSuppress, path)
     if (heads) advice.alignmentHeads ??= heads
+    addAbilities(advice, config)
     if (suppressed) advice.suppressTokens ??= suppressed
     if (beginSuppressed) advice.beginSuppressTokens ??= beginSuppressed
   }
   return advice
+}
+
+/** What transformers keep for the choice of language and task. */
+function addAbilities(advice: GenerationAdvice, config: Record<string, unknown>): void {
+  const { is_multilingual: isMultilingual, lang_to_id: languages, task_to_id: tasks } = config
+  if (typeof isMultilingual === 'boolean') advice.isMultilingual ??= isMultilingual
+  if (typeof languages === 'object' && languages !== null) {
+    const codes = Object.keys(languages).map((token) => token.replace(/^<\|(\w+)\|>$/, '$1'))
+    if (codes.length > 0) advice.languages ??= codes
+  }
+  if (typeof tasks === 'object' && tasks !== null) advice.translates ??= 'translate' in tasks
 }
 
 function parse(bytes: Uint8Array, path: string): Record<string, unknown> {

@@ -1,20 +1,14 @@
 import { corrupt, unsupported } from './failures.ts'
 import type { Hyperparameters } from './plan.ts'
 
-/**
- * Names of the legacy header and the ranges in which whisper.cpp's graphs are defined.
- *
- * Contexts may be shorter than the trained 1500 and 448 (test models), never longer: the positions of a window are counted
- * in 30 s / 1500. A text context under 32 would be smaller than the batches that whisper.cpp puts into it (8 beams,
- * a prompt of up to half the context and the task tokens).
- */
+/** Names of the legacy header and the ranges beyond which a number is damage, not another model. */
 const FIELDS: readonly [key: keyof Hyperparameters, name: string, minimum: number, maximum: number][] = [
-  ['vocabularySize', 'n_vocab', 50257, 65536],
-  ['audioContext', 'n_audio_ctx', 1, 1500],
+  ['vocabularySize', 'n_vocab', 1, 1_000_000],
+  ['audioContext', 'n_audio_ctx', 1, 100_000],
   ['audioState', 'n_audio_state', 32, 4096],
   ['audioHeads', 'n_audio_head', 1, 64],
   ['audioLayers', 'n_audio_layer', 1, 64],
-  ['textContext', 'n_text_ctx', 32, 448],
+  ['textContext', 'n_text_ctx', 1, 100_000],
   ['textState', 'n_text_state', 32, 4096],
   ['textHeads', 'n_text_head', 1, 64],
   ['textLayers', 'n_text_layer', 1, 64],
@@ -24,6 +18,12 @@ const FIELDS: readonly [key: keyof Hyperparameters, name: string, minimum: numbe
 /** Every size of the vocabulary for which whisper.cpp knows the ids of the special tokens. */
 const VOCABULARY_SIZES: readonly number[] = [51864, 51865, 51866]
 const MEL_BINS: readonly number[] = [80, 128]
+/**
+ * Contexts may be shorter than the trained 1500 and 448 (test models), never longer: the positions of a window are counted
+ * in 30 s / 1500. A text context under 32 would be smaller than the batches that whisper.cpp puts into it (8 beams,
+ * a prompt of up to half the context and the task tokens).
+ */
+const CONTEXTS = { audioContext: [1, 1500], textContext: [32, 448] } as const
 
 /**
  * Refuses values that no Whisper model has.
@@ -57,6 +57,14 @@ function requireHeads(field: string, heads: number, state: number, name: string)
  */
 export function requireSupported(parameters: Hyperparameters, name: string): void {
   const { vocabularySize, melBins } = parameters
+  for (const [key, [least, most]] of Object.entries(CONTEXTS)) {
+    const value = parameters[key as keyof typeof CONTEXTS]
+    if (value >= least && value <= most) continue
+    const field = FIELDS.find(([known]) => known === key)?.[1]
+    throw unsupported(name, `${field} is ${value}, where ${least} to ${most} is supported`, [
+      'Use the checkpoint with the windows of 30 seconds and 448 tokens that Whisper was trained with',
+    ])
+  }
   if (!VOCABULARY_SIZES.includes(vocabularySize)) {
     throw unsupported(
       name,

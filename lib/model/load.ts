@@ -14,6 +14,7 @@ import { loadIsolated } from '../isolation/load-isolated.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
 import { unlessAborted } from '../unless-aborted.ts'
+import { abilitiesOf } from './abilities.ts'
 import { alignmentHeadsOf } from './alignment-heads.ts'
 import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel, requireUnchanged } from './formats/index.ts'
@@ -106,6 +107,7 @@ export async function loadHere(
 
   const plan = await readModel(located.input, options)
   try {
+    const abilities = await abilitiesOf(plan, located.name)
     const wanted = forWeights(first, typeName(plan.weightType))
     const { handle, choice } = await executeWhereItCan(native, plan, options, wanted)
     const { audioLayers, textLayers, melBins, vocabularySize } = plan.hyperparameters
@@ -115,6 +117,7 @@ export async function loadHere(
       info: {
         name: located.name,
         ...describeModel(plan.hyperparameters),
+        languages: abilities.languages,
         layers: { encoder: audioLayers, decoder: textLayers },
         melBins,
         format: plan.format,
@@ -134,6 +137,8 @@ export async function loadHere(
       },
       setup: {
         vocabularySize,
+        vocabulary: plan.vocabulary,
+        abilities,
         maxThreads: computeThreads,
         concurrency: options.concurrency,
         maxStreams: options.maxStreams,

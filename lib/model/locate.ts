@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { invalidArgument } from '../check.ts'
 import { findModel } from './catalogue.ts'
 import { obtainModel } from './download/index.ts'
+import { asRepository } from './download/repository.ts'
 import type { LoadOptions, ModelInput } from './types.ts'
 
 /** Where a model lies now, and what to call it. */
@@ -14,8 +15,8 @@ export interface LocatedModel {
 /**
  * Finds out what the user means by a model, and downloads it if need be.
  *
- * A catalogue name wins over a file of the same name (write `./base` for the file); anything with a slash is a path; http(s) URLs are
- * downloaded.
+ * A catalogue name wins over a file of the same name (write `./base` for the file); anything else with a slash is a path, or where there is
+ * none `OWNER/NAME` of a repository of the hub; http(s) URLs are downloaded.
  */
 export async function locateModel(input: ModelInput, options: LoadOptions): Promise<LocatedModel> {
   if (input instanceof Uint8Array) return { input, name: '<bytes>' }
@@ -25,7 +26,7 @@ export async function locateModel(input: ModelInput, options: LoadOptions): Prom
   }
   const text = String(input)
   const known = typeof input === 'string' ? findModel(input) : undefined
-  const remote = known !== undefined || /^https?:/i.test(text)
+  const remote = known !== undefined || /^(https?|hf):/i.test(text) || (await isRepository(text))
   if (!remote && (text.includes('/') || text === '' || text.includes('\0') || (await exists(text)))) {
     return { input: text, name: basename(text) }
   }
@@ -41,7 +42,14 @@ export async function locateModel(input: ModelInput, options: LoadOptions): Prom
         totalBytes: total,
       }),
   })
-  return { input: path, name: known?.name ?? basename(new URL(text).pathname) }
+  const name = known?.name ?? asRepository(text)?.id ?? basename(new URL(text).pathname)
+  return { input: path, name }
+}
+
+/** `models/base` is a mistaken path where there is a folder `models`, and the name of a repository where there is none. */
+async function isRepository(text: string): Promise<boolean> {
+  const repository = asRepository(text)
+  return repository !== undefined && !(await exists(text)) && !(await exists(dirname(text)))
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { runOnAudio } from '../audio/run.ts'
 import { prepareAudio } from '../audio/sources.ts'
-import { checkInteger, checkOptions, checkSignal } from '../check.ts'
+import { checkInteger, checkOptions, checkSignal, checkString } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
 import { captureCaller, toLibraryError } from '../native-error.ts'
@@ -8,14 +8,21 @@ import type { LiveStream } from '../stream/live-stream.ts'
 import { parseStreamOptions } from '../stream/options.ts'
 import { StreamSet } from '../stream/stream-set.ts'
 import type { StreamOptions } from '../stream/types.ts'
+import type { ModelFacts } from '../transcribe/options.ts'
 import { startTranscription } from '../transcribe/run.ts'
 import { Scheduler } from '../transcribe/scheduler.ts'
 import type { AudioInput, TranscribeOptions, Transcription } from '../transcribe/types.ts'
+import { networkPath } from '../vad/network.ts'
+import type { Abilities } from './abilities.ts'
+import type { Vocabulary } from './plan.ts'
+import { TextTokenizer } from './text-tokenizer.ts'
 import type { DetectedLanguage, ModelBackend, ModelInfo } from './types.ts'
 
 /** What a model has to know beside what it tells. */
 export interface ModelSetup {
   vocabularySize: number
+  vocabulary: Vocabulary
+  abilities: Abilities
   /** Size of the process-wide pool of compute threads. */
   maxThreads: number
   /** Transcriptions at once. */
@@ -46,6 +53,7 @@ export class Model implements AsyncDisposable {
   readonly backend: Readonly<ModelBackend>
   readonly #native: NativeModel
   readonly #setup: ModelSetup
+  readonly #tokenizer: TextTokenizer
   readonly #scheduler: Scheduler
   readonly #streams: StreamSet
   readonly #closing = new AbortController()
@@ -57,8 +65,12 @@ export class Model implements AsyncDisposable {
     this.backend = Object.freeze(backend)
     this.#native = native
     this.#setup = setup
+    this.#tokenizer = new TextTokenizer(setup.vocabulary)
     this.#scheduler = new Scheduler(setup.concurrency)
-    this.#streams = new StreamSet(native, setup.stores, setup.maxStreams)
+    this.#streams = new StreamSet(
+      { model: native, stores: setup.stores, tokenize: this.#tokenize },
+      setup.maxStreams,
+    )
   }
 
   /**
@@ -73,7 +85,7 @@ export class Model implements AsyncDisposable {
       {
         addon: this.#setup.stores,
         model: this.#native,
-        facts: { ...this.info, ...this.#setup },
+        facts: this.#facts,
         scheduler: this.#scheduler,
         disposal: this.#closing.signal,
       },
@@ -92,14 +104,14 @@ export class Model implements AsyncDisposable {
     const caller = captureCaller(this.stream)
     try {
       this.#closing.signal.throwIfAborted()
-      return this.#streams.open(parseStreamOptions(options, { ...this.info, ...this.#setup }), caller)
+      return this.#streams.open(parseStreamOptions(options, this.#facts), caller)
     } catch (error) {
       throw toLibraryError(error, caller)
     }
   }
 
   /**
-   * Detects the language of the first 30 seconds.
+   * Detects the language of the first speech in the first 5 minutes: of 30 seconds, and of more when those do not make it probable.
    *
    * @param options `threads` as for {@link transcribe}; `signal` aborts with its reason
    * @throws {@link WhisperHipError} as {@link transcribe}; `ERR_INVALID_ARGUMENT` for less than 100 ms of audio
@@ -124,11 +136,33 @@ export class Model implements AsyncDisposable {
     }
   }
 
+  /**
+   * The tokens of a text in the vocabulary of this model: byte pair encoding, as OpenAI's tokenizer does it. A prompt may have 223 of them.
+   * Special tokens such as `<|endoftext|>` are text like any other.
+   *
+   * @param text up to 1,000,000 characters
+   * @returns numbers of tokens, as in {@link Token.id}
+   * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT`
+   */
+  tokenize(text: string): number[] {
+    try {
+      return this.#tokenize(checkString(text, 'text'))
+    } catch (error) {
+      throw toLibraryError(error, captureCaller(this.tokenize))
+    }
+  }
+
+  readonly #tokenize = (text: string): number[] => this.#tokenizer.encode(text)
+
+  get #facts(): ModelFacts {
+    return { ...this.info, ...this.#setup, tokenize: this.#tokenize }
+  }
+
   async #detect(audio: AudioInput, threads: number, signal: AbortSignal): Promise<DetectedLanguage> {
     signal.throwIfAborted()
     const prepared = await prepareAudio(audio, this.#setup.stores, signal)
     const task = await this.#scheduler.start(
-      () => runOnAudio(prepared, (source) => this.#native.detectLanguage(source, threads)),
+      () => runOnAudio(prepared, (source) => this.#native.detectLanguage(source, threads, networkPath())),
       signal,
     )
     const cancel = () => task.cancel()

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
@@ -80,7 +80,9 @@ export class NewFile {
   }
 }
 
-const partialName = (name: string, key: string) => `.${name}.${key}.partial`
+/** Short, whatever the name of the file: that may be as long as the file system takes. */
+const partialName = (name: string, key: string) =>
+  `.whisper-hip-${createHash('sha256').update(name).digest('hex').slice(0, 8)}.${key}.partial`
 
 /** Removes the unfinished files of earlier processes that were killed. */
 async function removeAbandoned(folder: string, name: string): Promise<void> {

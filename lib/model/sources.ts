@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WhisperHipError } from '../errors.ts'
 import { corrupt, notAModel } from './failures.ts'
+import { quantisedGraph, quantisedOnly } from './quantised-graphs.ts'
 import type { ByteSource } from './source.ts'
 
 /** The main file of a model and the folder in which its companions (vocabulary, configuration) lie. */
@@ -226,6 +227,8 @@ const MAIN_FILES = [
   'pytorch_model.bin.index.json',
   'encoder_model.onnx',
   join('onnx', 'encoder_model.onnx'),
+  'encoder_model_fp16.onnx',
+  join('onnx', 'encoder_model_fp16.onnx'),
   'weights.safetensors',
   'flax_model.msgpack',
   'flax_model.msgpack.index.json',
@@ -237,6 +240,13 @@ async function modelFileIn(folder: string): Promise<string> {
   for (const file of MAIN_FILES) {
     const path = join(folder, file)
     if (await exists(path)) return path
+  }
+  for (const graphs of [folder, join(folder, 'onnx')]) {
+    if (!(await exists(graphs))) continue
+    const quantised = await quantisedGraph(graphs).catch((cause) => {
+      throw cannotOpen(graphs, cause)
+    })
+    if (quantised !== undefined) throw quantisedOnly(folder, join(graphs, quantised))
   }
   const candidate = await firstModelLikeFile(folder)
   throw notAModel(

@@ -2,7 +2,7 @@ import type { BackendReason } from '../backend/types.ts'
 import type { WeightType } from './conversions.ts'
 import type { ModelFormat } from './plan.ts'
 
-/** What {@link loadModel} takes: a catalogue name or alias, a path, a URL, or the bytes of a model file. */
+/** What {@link loadModel} takes: a catalogue name or alias, a path, a repository of the hub, a URL, or the bytes of a model file. */
 export type ModelInput = string | URL | Uint8Array
 
 /** How far {@link loadModel} is. */
@@ -97,7 +97,7 @@ export interface ModelInfo {
   /** Number of weights. */
   parameters: number
   multilingual: boolean
-  /** ISO 639 codes that it can write. */
+  /** ISO 639 codes that it was trained to write. */
   languages: readonly string[]
   /** Layers of encoder and decoder. */
   layers: { encoder: number; decoder: number }

@@ -9,6 +9,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota of the disk is used up',
   EISDIR: 'it is a folder',
+  EEXIST: 'a file is in the way',
+  ENAMETOOLONG: 'the name is too long for the file system',
+  ELOOP: 'its symbolic links form a loop',
+  EMFILE: 'this process has too many open files',
   EFBIG: 'it is too large for the file system, or for a limit of this process',
 }
 

@@ -7,6 +7,7 @@ import type {
   NativeTask,
   NativeTranscribeOptions,
 } from '../native.ts'
+import { PROMPT_TOKENS } from '../transcribe/prompt.ts'
 import type { Scheduler } from '../transcribe/scheduler.ts'
 import type { Warning } from '../warnings.ts'
 import { LanguageLock } from './language-lock.ts'
@@ -15,6 +16,8 @@ import { LanguageLock } from './language-lock.ts'
 export interface DecoderHost {
   stores: Pick<NativeAddon, 'ByteStore'>
   model: Pick<NativeModel, 'hypothesize' | 'transcribe'>
+  /** Tokens of a text. */
+  tokenize: (text: string) => number[]
   /** Shared by all streams of the model. */
   scheduler: Scheduler
 }
@@ -54,6 +57,10 @@ const LEAST_POSITIONS = 768
 const ALL_POSITIONS = 1500
 /** Nobody says more tokens in a second, in any language. */
 const TOKENS_PER_SECOND = 12
+/** Tokens that the decoder can have before it … */
+const TEXT_CONTEXT = 448
+/** … and of those, what is no text, and the least that is left to write: NativeHypothesisOptions.prompt is cut to it. */
+const PROMPT_MARKS = 37
 
 /** Decodes the audio of one stream, and measures how long that takes. */
 export class Decoder {
@@ -135,13 +142,13 @@ export class Decoder {
     urgency: Urgency,
     signal: AbortSignal,
   ): Promise<NativeHypothesis> {
-    const { hotwords, initialPrompt, suppressBlank, suppressNonSpeech, suppressTokens, threads, translate } =
-      this.#options
+    const { languages, suppressBlank, suppressNonSpeech, suppressTokens, threads, translate } = this.#options
     const seconds = samples.length / RATE
     const options = {
       language: this.language.current,
+      languages,
       translate,
-      prompt: [hotwords, initialPrompt].filter((text) => text !== '').join(' ') + context,
+      prompt: this.#prompt(context, prefix.length),
       prefix,
       beamSize,
       audioContext,
@@ -160,6 +167,15 @@ export class Decoder {
     this.#count(hypothesis)
     this.language.hear(hypothesis.language, hypothesis.languageProbability, seconds)
     return this.#isSilence(hypothesis) ? { ...hypothesis, words: [] } : hypothesis
+  }
+
+  /** The hints, and in the room that is left the end of what was said: the hints are for the whole stream. */
+  #prompt(context: string, prefix: number): number[] {
+    const { hotwords, initialPrompt } = this.#options
+    const room = Math.max(Math.min(PROMPT_TOKENS, TEXT_CONTEXT - PROMPT_MARKS - prefix), 0)
+    const hints = [...hotwords, ...initialPrompt].slice(0, room)
+    const said = this.#host.tokenize(context)
+    return [...hints, ...said.slice(Math.max(said.length + hints.length - room, 0))]
   }
 
   async #run<T>(

@@ -75,6 +75,7 @@ export class LiveStream extends Duplex {
     this.#endpointer = new Endpointer(options.endpoints)
     const { sampleRate, channels, format } = options
     this.#piece = Math.min(PIECE, PIECE_SECONDS * sampleRate * channels * (format === 'f32le' ? 4 : 2))
+    for (const warning of options.warnings) this.#queue.warn(warning)
     if (options.signal !== undefined) this.#obey(options.signal)
   }
 

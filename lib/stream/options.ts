@@ -10,6 +10,7 @@ import {
 import type { NativeTranscribeOptions } from '../native.ts'
 import { type ModelFacts, parseTranscribeOptions } from '../transcribe/options.ts'
 import { networkPath } from '../vad/network.ts'
+import type { Warning } from '../warnings.ts'
 import { type EndpointOptions, FRAME } from './endpointer.ts'
 import type { LiveSpeechOptions, SampleFormat, StreamOptions } from './types.ts'
 
@@ -29,6 +30,8 @@ export interface ParsedStreamOptions {
   minSpeech: number
   /** For the careful decoding. */
   transcribe: NativeTranscribeOptions
+  /** What is done otherwise than the options say. */
+  warnings: Warning[]
   signal: AbortSignal | undefined
 }
 
@@ -72,7 +75,7 @@ const LONGEST_TAIL_MS = 200
 export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedStreamOptions {
   const given = checkOptions(options, streamOptionNames, [], 'stream()')
   const transcription = Object.fromEntries(passedOn.map((name) => [name, given[name]]))
-  const { native } = parseTranscribeOptions({ ...transcription, timestamps: 'word' }, model)
+  const { native, warnings } = parseTranscribeOptions({ ...transcription, timestamps: 'word' }, model)
   const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
     given[name] === undefined ? absent : parse(given[name], name)
 
@@ -86,6 +89,7 @@ export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedS
     step: Math.round(step * 1000 * SAMPLES_PER_MS),
     ...parseVad(given.vad === undefined ? true : given.vad),
     transcribe: native,
+    warnings,
     signal: read('signal', checkSignal, undefined),
   }
 }

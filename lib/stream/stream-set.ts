@@ -1,6 +1,5 @@
 import { addon } from '../backend/addon.ts'
 import { WhisperHipError } from '../errors.ts'
-import type { NativeModel } from '../native.ts'
 import { Scheduler } from '../transcribe/scheduler.ts'
 import { Decoder, type DecoderHost } from './decoder.ts'
 import { LiveStream } from './live-stream.ts'
@@ -19,8 +18,8 @@ export class StreamSet {
   readonly #closing = new AbortController()
   #isWarm = false
 
-  constructor(model: NativeModel, stores: DecoderHost['stores'], most = DEFAULT_MOST) {
-    this.#host = { model, stores, scheduler: new Scheduler(AT_ONCE) }
+  constructor(host: Omit<DecoderHost, 'scheduler'>, most = DEFAULT_MOST) {
+    this.#host = { ...host, scheduler: new Scheduler(AT_ONCE) }
     this.#most = most
   }
 

@@ -79,10 +79,10 @@ export interface StreamOptions {
    */
   vad?: boolean | LiveSpeechOptions
   /**
-   * Language of the speech, or `auto`: it is detected from the first utterances until it is sure, and then kept.
+   * Language of the speech as for {@link Model.transcribe}. It is detected from the first utterances until it is sure, and then kept.
    * @defaultValue `'auto'`
    */
-  language?: string
+  language?: string | readonly string[]
   /** As for {@link Model.transcribe}. */
   task?: 'transcribe' | 'translate'
   /** Beams of the final decoding. As for {@link Model.transcribe}. */

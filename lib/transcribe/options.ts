@@ -11,9 +11,13 @@ import {
   checkString,
   invalidArgument,
 } from '../check.ts'
+import type { Abilities } from '../model/abilities.ts'
 import type { NativeTranscribeOptions } from '../native.ts'
+import { networkPath } from '../vad/network.ts'
 import { parseSpeechOptions } from '../vad/options.ts'
+import type { Warning } from '../warnings.ts'
 import { parseLanguage } from './languages.ts'
+import { composePrompt } from './prompt.ts'
 import { parseSuppressRegex } from './regex.ts'
 import type { TranscribeOptions } from './types.ts'
 
@@ -23,6 +27,10 @@ export interface ModelFacts {
   /** ISO codes. */
   languages: readonly string[]
   vocabularySize: number
+  /** What it was trained for; absent: everything. */
+  abilities?: Pick<Abilities, 'translates' | 'isDistilled'>
+  /** Tokens of a text. */
+  tokenize: (text: string) => number[]
   /** Size of the process-wide pool of compute threads. */
   maxThreads: number
 }
@@ -32,6 +40,8 @@ export interface ParsedTranscribeOptions {
   native: NativeTranscribeOptions
   choice: AudioChoice
   maxSegmentLength: number | undefined
+  /** What is done otherwise than the options say. */
+  warnings: Warning[]
   signal: AbortSignal | undefined
   onProgress: ((progress: number) => void) | undefined
   onSegment: TranscribeOptions['onSegment']
@@ -101,15 +111,22 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
 
   const timestamps = read('timestamps', parseTimestamps, 'segment')
   const suppressTokens = read('suppressTokens', (value) => parseTokens(value, model.vocabularySize), [])
+  const spoken = parseLanguage(given.language ?? 'auto', model)
+  const task = read('task', (value) => parseTask(value, model), 'transcribe')
+  const { warnings, ...prompt } = composePrompt(
+    read('hotwords', parsePromptText, ''),
+    read('initialPrompt', parsePromptText, ''),
+    model.tokenize,
+  )
   const native: NativeTranscribeOptions = {
-    language: parseLanguage(given.language ?? 'auto', model),
-    translate: read('task', (value) => parseTask(value, model.multilingual), 'transcribe') === 'translate',
+    ...spoken,
+    network: spoken.language === '' ? networkPath() : '',
+    translate: task === 'translate',
     beamSize: read('beamSize', (value, name) => checkInteger(value, name, 1, 8), 5),
     bestOf: read('bestOf', (value, name) => checkInteger(value, name, 1, 8), 5),
     temperatures: read('temperature', parseTemperatures, [0, 0.2, 0.4, 0.6, 0.8, 1]),
     lengthPenalty: read('lengthPenalty', (value, name) => checkNumber(value, name, 0, 10), Number.NaN),
-    hotwords: read('hotwords', parseHotwords, ''),
-    initialPrompt: read('initialPrompt', (value, name) => checkString(value, name, 0, 10_000), ''),
+    ...prompt,
     carryInitialPrompt: read('carryInitialPrompt', checkBoolean, false),
     conditionOnPreviousText: read('conditionOnPreviousText', checkBoolean, false),
     suppressBlank: read('suppressBlank', checkBoolean, true),
@@ -137,6 +154,7 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
   }
   return {
     native,
+    warnings: [...warnings, ...doubts(model, task, spoken.language)],
     choice: {
       channel: read('channel', parseChannel, 'mix'),
       track: read('track', parseTrack, undefined),
@@ -161,9 +179,15 @@ function takeOptions(options: unknown): Record<string, unknown> {
   return checkOptions(given, honoured, Object.keys(fixed), 'transcribe()')
 }
 
-function parseTask(value: unknown, multilingual: boolean): 'transcribe' | 'translate' {
+function parseTask(value: unknown, { multilingual, abilities }: ModelFacts): 'transcribe' | 'translate' {
   const task = checkEnum(value, 'task', ['transcribe', 'translate'])
-  if (task === 'transcribe' || multilingual) return task
+  if (task === 'transcribe') return task
+  if (multilingual && abilities?.translates !== 'no') return task
+  if (multilingual) {
+    throw invalidArgument('"transcribe" (the model was not trained to translate)', 'task', value, {
+      advice: ['Load a model that was: large-v3, large-v2, medium, small, base or tiny'],
+    })
+  }
   throw invalidArgument('"transcribe" (the model is English-only)', 'task', value, {
     advice: ['Load a multilingual model to translate: one whose name does not end in .en'],
   })
@@ -185,10 +209,23 @@ function parseTimestamps(value: unknown): 'segment' | 'word' | 'none' {
   return checkEnum(value, 'timestamps', ['segment', 'word', 'none'])
 }
 
-/** As one more thing that was said before: a word begins with a space. */
-function parseHotwords(value: unknown, name: string): string {
-  const words = checkString(value, name, 0, 10_000).trim()
-  return words === '' ? '' : ` ${words}`
+/** What a model of this shape was most likely not trained for. */
+function doubts({ abilities }: ModelFacts, task: 'transcribe' | 'translate', language: string): Warning[] {
+  const found: string[] = []
+  if (task === 'translate' && abilities?.translates === 'unlikely')
+    found.push('was most likely not trained to translate, and may write what is said')
+  if (abilities?.isDistilled && language !== '' && language !== 'en')
+    found.push(`was most likely trained for one language, and may write English or nonsense for ${language}`)
+  return found.map((what) => ({
+    code: 'MODEL_UNFIT',
+    message: `The model has few layers in its decoder, as turbo and the distilled models have: it ${what}`,
+  }))
+}
+
+/** As something that was said before: a word begins with a space. */
+function parsePromptText(value: unknown, name: string): string {
+  const text = checkString(value, name, 0, 10_000).trim()
+  return text === '' ? '' : ` ${text}`
 }
 
 function parseTemperatures(value: unknown, name: string): number[] {

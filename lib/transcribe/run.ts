@@ -53,7 +53,7 @@ export function startTranscription(runner: Runner, audio: AudioInput, options: u
 async function beginJob(
   { addon, model, scheduler }: Runner,
   audio: AudioInput,
-  { native, maxSegmentLength, choice }: ParsedTranscribeOptions,
+  { native, maxSegmentLength, warnings, choice }: ParsedTranscribeOptions,
   events: JobEvents,
   signal: AbortSignal,
   checkMemory = watchMemory(audio),
@@ -93,7 +93,7 @@ async function beginJob(
         language: result.language,
         languageProbability: result.languageProbability,
         duration: result.duration,
-        warnings: joinWarnings(used?.warnings, result.warnings),
+        warnings: joinWarnings(warnings, used?.warnings, result.warnings),
         stats: statsOf(result, model.device, used?.decodeSeconds ?? 0),
       }
     }),

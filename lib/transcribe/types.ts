@@ -119,11 +119,13 @@ export type Clip = { start: number; end?: number } | readonly [start: number, en
  */
 export interface TranscribeOptions {
   /**
-   * Language of the speech: an ISO 639 code such as `de`, an English name such as `German`, or `auto` to detect it
-   * from the first 30 seconds that are not silent. An English-only model knows `en` alone.
+   * Language of the speech: a code of ISO 639 such as `de` or `deu`, a tag of BCP 47 such as `pt-BR` (of which the first part counts), a
+   * locale such as `de_DE.UTF-8`, or an English name such as `German`. `auto` detects it where somebody speaks first: in 30 seconds, and in more
+   * of the speech, up to five times, while no language is more probable than all others together; a language that stays improbable is a
+   * warning. An array restricts the detection to its languages. An English-only model knows `en` alone.
    * @defaultValue `'auto'`
    */
-  language?: string
+  language?: string | readonly string[]
   /**
    * `transcribe` writes the language that is spoken; `translate` writes English, which an English-only model cannot.
    * @defaultValue `'transcribe'`
@@ -151,13 +153,15 @@ export interface TranscribeOptions {
    */
   lengthPenalty?: number
   /**
-   * Words to expect, such as names, up to 10,000 characters: they are put before every window, as if they had been said before.
+   * Words to expect, such as names, up to 10,000 characters: they are put before every window, as if they had been said before. The model takes
+   * 223 tokens ({@link Model.tokenize}) of these and {@link initialPrompt} together: the first words that fit, and a warning `HOTWORDS_CUT` that
+   * names the first one left out.
    * @defaultValue `''`
    */
   hotwords?: string
   /**
-   * Text that comes before the speech, to hint at spelling and style, up to 10,000 characters; the last tokens that fit count
-   * (half the text context: 224).
+   * Text that comes before the speech, to hint at spelling and style, up to 10,000 characters: its end, as far as the model takes it beside
+   * {@link hotwords}, and a warning `PROMPT_CUT` where that is not all of it. It is before the first window that has text.
    * @defaultValue `''`
    */
   initialPrompt?: string
@@ -167,7 +171,8 @@ export interface TranscribeOptions {
    */
   carryInitialPrompt?: boolean
   /**
-   * Give the text so far to the next window as its prompt. It can keep names consistent, and it can spread a loop.
+   * Give the text so far to the next window as its prompt. It can keep names consistent, and it can spread a loop. Text that took a
+   * temperature above 0.5 is not given, as it is likely to be wrong.
    * @defaultValue `false`
    */
   conditionOnPreviousText?: boolean
@@ -202,7 +207,7 @@ export interface TranscribeOptions {
   /** Most tokens written for a window of 30 seconds, 1..448. Absent: as many as the model can. */
   maxTokens?: number
   /**
-   * `segment` gives each segment its own times; `word` also each word, from the attention of the model (OpenAI's alignment by dynamic time
+   * `segment` gives each segment its own times; `word` also each word, and each segment those of its words, from the attention of the model (OpenAI's alignment by dynamic time
    * warping), which costs one more pass of the decoder for each window; `none` does not ask the model for times, and each window of 30 seconds is
    * one segment.
    * @defaultValue `'segment'`

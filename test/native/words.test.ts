@@ -249,6 +249,17 @@ describe('tokens become words', () => {
     expect(found.at(-1)?.end).toBeLessThan(6.5)
   })
 
+  it('that are not drawn out over a pause inside of a sentence', () => {
+    const tokens = [' my', ' fellow', ' friends', ' ask', ' not', ' what']
+    const [, , friends, ask] = words('en', tokens, [0, 0.3, 0.7, 1.2, 11, 11.4, 11.8])
+    expect(friends?.end).toBe(1.2)
+    expect(ask?.end).toBe(11)
+    expect(ask?.start).toBeGreaterThan(9.5)
+    // Nobody speaks alike: some words are long.
+    const slow = words('en', tokens, [0, 0.3, 0.7, 1.2, 2.4, 2.8, 3.2])
+    expect(slow[3]).toMatchObject({ start: 1.2, end: 2.4 })
+  })
+
   it('whose text joined is that of the tokens, in order of time, whatever they are', () => {
     const piece = fc.constantFrom(
       ' a',
@@ -317,7 +328,6 @@ describe('transcribe() with the times of words', () => {
     ]
     await withModel(speaking({ script }), async (model) => {
       const { segments, text } = await model.transcribe(hum(65), { ...greedy, timestamps: 'word' })
-      expect(segments.map(({ start }) => start)).toEqual([0, 4, 30, 34, 60, 64])
       expect(segments[2]?.words?.map((word) => word.text)).toEqual([
         ' Hello',
         ' there,',
@@ -327,9 +337,17 @@ describe('transcribe() with the times of words', () => {
       ])
       expect(segments[3]?.words?.map((word) => word.text)).toEqual([' Grüße', ' 👩‍👩‍👧‍👦', ' x'])
       expectSound(segments)
-      // All else is as it is without.
+      // Its time is that of the words, near to the time stamps, and all else is as it is without.
       const without = await model.transcribe(hum(65), greedy)
-      expect(segments.map(({ words: _, ...segment }) => segment)).toEqual(without.segments)
+      expect(without.segments.map(({ start }) => start)).toEqual([0, 4, 30, 34, 60, 64])
+      const bare = ({ words: _, start: __, end: ___, ...segment }: Segment) => segment
+      expect(segments.map(bare)).toEqual(without.segments.map(bare))
+      for (const [i, { start, end, words = [] }] of segments.entries()) {
+        expect([start, end]).toEqual([words[0]?.start, words.at(-1)?.end])
+        const stamps = without.segments[i] as Segment
+        expect(start).toBeGreaterThanOrEqual(stamps.start - 1)
+        expect(end).toBeLessThanOrEqual(stamps.end + 1)
+      }
       expect(text).toBe(without.text)
       for (const segment of without.segments) expect('words' in segment).toBe(false)
     })

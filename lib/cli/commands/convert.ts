@@ -1,7 +1,7 @@
+import { existsSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { type ConvertOptions, convertModel } from '../../index.ts'
 import { weightTypeNames } from '../../model/conversions.ts'
-import { exists } from '../../model/sources.ts'
 import type { CommandContext } from '../context.ts'
 import { UsageError } from '../failures.ts'
 import { Progress } from '../progress.ts'
@@ -40,7 +40,7 @@ export function convertCommand(context: CommandContext): Command {
 
 async function convert(source: string, flags: Flags, { signal }: CommandContext): Promise<void> {
   const { output, type, verify, force, name, license } = flags
-  if (!force && (await exists(output)))
+  if (!force && existsSync(output))
     throw new UsageError(`'${output}' is there already`, ['Pass --force to replace it'])
   const progress = new Progress()
   try {

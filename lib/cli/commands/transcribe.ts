@@ -12,6 +12,7 @@ import {
   type TranscribeOptions,
   type TranscriptionResult,
 } from '../../index.ts'
+import { requireWritable } from '../../model/writable.ts'
 import { CueWriter } from '../../output/cue-writer.ts'
 import { outputFormat } from '../../output/formats.ts'
 import type { OutputFormat } from '../../output/types.ts'
@@ -23,6 +24,9 @@ import { loadShown } from '../load-model.ts'
 import { type PlannedOutput, planOutputs, STDIN } from '../output-plan.ts'
 import { Progress } from '../progress.ts'
 import { checkRunOptions, loadFlags, runFlags, transcribeFlags } from '../transcribe-flags.ts'
+
+/** Bytes: more than any text of a recording. */
+const LEAST_ROOM = 1 << 20
 
 interface TranscribeFlags {
   model: string
@@ -70,6 +74,9 @@ async function transcribeFiles(
   checkRunOptions(options)
   await checkReadable(files)
   if (flags.output !== undefined) await makeFolder(flags.output)
+  for (const { files: outputs } of plan.outputs) {
+    for (const { path } of outputs) await requireWritable(path, LEAST_ROOM)
+  }
   if (flags.verbose) setLogger(({ level, message }) => tell(`${level}: ${message}`))
 
   const progress = new Progress()
@@ -83,7 +90,7 @@ async function transcribeFiles(
       } catch (error) {
         progress.clear()
         // One bad recording does not take the others with it.
-        if (!several || !isAboutAudio(error)) throw toUsage(error, transcribeFlags)
+        if (!several || !isAboutOne(error)) throw toUsage(error, transcribeFlags)
         tellError(error)
         fail(1)
       }
@@ -152,15 +159,29 @@ async function transcribeOne(
   const name = input === STDIN ? 'standard input' : input
   for (const warning of result.warnings) tellWarning(warning, name)
   if (writer !== undefined && !('header' in writer)) process.stdout.write(writer.write(result))
-  for (const { path, format } of files) {
-    await writeWhole(path, formatTranscription(result, format))
-    process.stdout.write(`${path}\n`)
-  }
+  await writeFiles(files, result)
   if (process.stderr.isTTY) tell(summary(input, result))
 }
 
-function isAboutAudio(error: unknown): boolean {
-  return error instanceof WhisperHipError && error.code.startsWith('ERR_AUDIO_')
+/** What cannot be written is printed: the work is done, and shall not be lost. The first failure is thrown when all were tried. */
+async function writeFiles(files: PlannedOutput['files'], result: TranscriptionResult): Promise<void> {
+  let failure: { error: unknown } | undefined
+  for (const { path, format } of files) {
+    const text = formatTranscription(result, format)
+    try {
+      await writeWhole(path, text)
+      process.stdout.write(`${path}\n`)
+    } catch (error) {
+      failure ??= { error }
+      process.stdout.write(`==> ${path} <==\n${text}${text.endsWith('\n') ? '' : '\n'}`)
+    }
+  }
+  if (failure !== undefined) throw failure.error
+}
+
+/** Of one recording, and not of the others. */
+function isAboutOne(error: unknown): boolean {
+  return error instanceof WhisperHipError && /^ERR_(AUDIO_|WRITE$)/.test(error.code)
 }
 
 /** What did the work, counted. */

@@ -1,6 +1,8 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { requireWritable } from '../../model/writable.ts'
+import { cannotWrite } from '../../model/write-failure.ts'
 import { outputFormat } from '../../output/formats.ts'
 import type { LineFormat } from '../../output/types.ts'
 import type { FinalEvent } from '../../stream/types.ts'
@@ -31,16 +33,15 @@ export async function checkPaths(paths: FilePaths, input: string | null): Promis
   }
 }
 
+/** What is there is written to, and may be a device. */
 async function checkWritable(path: string): Promise<void> {
-  let there: boolean
+  const there = await stat(path).catch(() => undefined)
+  if (there === undefined || there.isDirectory()) return requireWritable(path)
   try {
-    if ((await stat(path)).isDirectory()) throw new UsageError(`Expected a file but ${path} is a folder`)
-    there = true
+    await access(path, constants.W_OK)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    there = false
+    throw cannotWrite(path, error)
   }
-  await access(there ? path : dirname(resolve(path)), constants.W_OK)
 }
 
 /** The files that a live transcription writes. */

@@ -9,8 +9,11 @@
  *     DIGEST….partial…            a download that has not finished: resumed by the next attempt, removed after a success
  *   models/NAME.lock              held by the process (or worker) that is downloading; see lock.ts
  *   urls/KEY/FILE                 a model fetched by URL; KEY: first 32 hex digits of the SHA-256 of the URL
- *   urls/KEY/.source.json         { url, bytes, sha256 } of FILE; written last, so it marks a finished download
+ *   urls/KEY/.source.json         { url, bytes, sha256, format } of FILE; written last, so it marks a finished download
  *   urls/KEY.lock
+ *   hub/OWNER--NAME/COMMIT/       the files of a repository that make its model; COMMIT-KEY/ where one file was named
+ *   hub/OWNER--NAME/REVISION.json which of them a revision is; written last, so it marks a finished download
+ *   hub/OWNER--NAME.lock
  * ```
  *
  * A path with a digest in it only ever holds what passed that digest: files get there by one atomic rename after the check.

@@ -4,13 +4,22 @@ import type { HubSource } from '../catalogue.ts'
 
 /** Address of a file, and the token for it (`HF_TOKEN`). Throws `ERR_INVALID_ARGUMENT` when a variable is unusable. */
 export function hubFile(
-  source: HubSource,
+  { repository, revision, path }: Pick<HubSource, 'repository' | 'revision' | 'path'>,
   environment: NodeJS.ProcessEnv = process.env,
-): { url: URL; token: string | undefined } {
-  const { repository, revision, path } = source
+): HubAddress {
+  return hubAddress(`${repository}/resolve/${revision}/${path}`, environment)
+}
+
+/** An address of the hub, and the token for it. */
+export function hubAddress(path: string, environment: NodeJS.ProcessEnv = process.env): HubAddress {
   const base = endpoint(environment)
-  base.pathname = `${base.pathname.replace(/\/+$/, '')}/${repository}/resolve/${revision}/${path}`
+  base.pathname = `${base.pathname.replace(/\/+$/, '')}/${path}`
   return { url: base, token: accessToken(environment) }
+}
+
+export interface HubAddress {
+  url: URL
+  token: string | undefined
 }
 
 function endpoint(environment: NodeJS.ProcessEnv): URL {

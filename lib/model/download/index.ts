@@ -4,15 +4,18 @@ import { nearest } from '../../nearest.ts'
 import { catalogue, downloadBytes, findModel, modelNames } from '../catalogue.ts'
 import { cachedModel } from './cache.ts'
 import { obtainEntry } from './obtain.ts'
+import { obtainRepository } from './obtain-repository.ts'
 import type { ObtainOptions } from './options.ts'
+import { asRepository } from './repository.ts'
 import { defaultSettings } from './settings.ts'
 import { obtainUrl } from './url.ts'
 
 /**
  * Path of a model on this machine, downloaded into the cache when it is not there yet.
  *
- * @param model A catalogue name or alias (`base`, `turbo`), or an http(s) address of a model file, as text or `URL`.
- * @returns A ggml file, a CTranslate2 folder, or the file behind the URL.
+ * @param model A catalogue name or alias (`base`, `turbo`), a repository of the Hugging Face hub (`openai/whisper-base`,
+ * `hf://OWNER/NAME@REVISION/FILE`), or an http(s) address of a model file, as text or `URL`.
+ * @returns A ggml file, a folder, or the file behind the URL.
  *
  * Rejects with:
  * - `ERR_MODEL_NOT_FOUND`: no such name, or not cached while `offline`;
@@ -25,6 +28,17 @@ export async function obtainModel(model: string | URL, options: ObtainOptions = 
   const { sha256 } = options
   if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256)))
     throw invalidArgument('64 hexadecimal digits', 'sha256', sha256)
+  const repository =
+    typeof model === 'string' || model instanceof URL ? asRepository(String(model)) : undefined
+  if (repository !== undefined) {
+    if (sha256 !== undefined)
+      throw invalidArgument(
+        'no value beside the name of a repository, whose digests the hub tells,',
+        'sha256',
+        sha256,
+      )
+    return obtainRepository(repository, options, defaultSettings)
+  }
   const url = asUrl(model)
   if (url !== undefined) return obtainUrl(url, { ...options, sha256: sha256?.toLowerCase() }, defaultSettings)
   if (typeof model !== 'string' || model === '') throw invalidArgument('a model name or URL', 'model', model)
@@ -68,10 +82,21 @@ function asUrl(name: unknown): URL | undefined {
 
 function unknownName(name: string): WhisperHipError {
   const shown = JSON.stringify(name.length > 60 ? `${name.slice(0, 60)}…` : name)
-  const guess = nearest(name, modelNames())
+  const guess = plainName(name) ?? nearest(name, modelNames())
   return new WhisperHipError(
     'ERR_MODEL_NOT_FOUND',
     `There is no model ${shown}${guess === undefined ? '' : `: did you mean "${guess}"?`}`,
     { advice: [`Known names: ${modelNames().join(', ')}.`] },
   )
+}
+
+/** The catalogue name in the names that files and repositories of it have: `ggml-base.en.bin`, `whisper-base`, `faster-whisper-base`. */
+function plainName(name: string): string | undefined {
+  const bare = (name.split('/').at(-1) ?? '')
+    .toLowerCase()
+    .replace(/\.(bin|gguf|pt|pth|safetensors|onnx|zip)$/, '')
+    .replace(/^(ggml|gguf|openai|faster|systran)[-_]/, '')
+    .replace(/^(faster[-_])?whisper[-_]/, '')
+    .replace(/[-_](ggml|gguf|ct2|q\d\w*|f16|fp16|f32|fp32)$/, '')
+  return bare === name ? undefined : findModel(bare)?.name
 }

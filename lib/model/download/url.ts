@@ -12,6 +12,7 @@ import { withLock } from './lock.ts'
 import type { ObtainOptions } from './options.ts'
 import { showUrl } from './request.ts'
 import type { Settings } from './settings.ts'
+import { requireModel } from './verify.ts'
 
 /** Path of the file behind an http or https URL. A cached copy is used without asking the server again. */
 export async function obtainUrl(url: URL, options: ObtainOptions, settings: Settings): Promise<string> {
@@ -40,10 +41,20 @@ export async function obtainUrl(url: URL, options: ObtainOptions, settings: Sett
     const report = (received: number, total: number | null) => onProgress?.({ received, total, source })
     const incoming = join(folder, '.incoming')
     const result = await downloadFile({ url, path: incoming, sha256, signal, onProgress: report }, settings)
+    let format: string
+    try {
+      format = await requireModel(incoming, source)
+    } catch (error) {
+      await rm(incoming, { force: true })
+      throw error
+    }
     // In this order an old record never stands beside a new file.
     await rm(join(folder, recordName), { force: true })
     await publish(incoming, path)
-    await writeFile(join(folder, '.record'), `${JSON.stringify({ url: source, ...result }, null, 2)}\n`)
+    await writeFile(
+      join(folder, '.record'),
+      `${JSON.stringify({ url: source, ...result, format }, null, 2)}\n`,
+    )
     await publish(join(folder, '.record'), join(folder, recordName))
     return path
   })
@@ -62,7 +73,10 @@ async function findCopy(
     if (typeof record !== 'object' || record === null || !('bytes' in record) || !('sha256' in record))
       return undefined
     if (sha256 !== undefined && record.sha256 !== sha256) return undefined
-    return typeof record.bytes === 'number' && (await hasSize(path, record.bytes)) ? path : undefined
+    if (typeof record.bytes !== 'number' || !(await hasSize(path, record.bytes))) return undefined
+    // Versions before 0.2 kept whatever a server had sent.
+    if (!('format' in record)) await requireModel(path)
+    return path
   } catch {
     return undefined
   }

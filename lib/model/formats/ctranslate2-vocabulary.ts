@@ -1,4 +1,3 @@
-import { WhisperHipError } from '../../errors.ts'
 import type { Pacer } from '../../pacer.ts'
 import { readCompanion } from '../companions.ts'
 import { corrupt } from '../failures.ts'
@@ -25,13 +24,14 @@ const READERS: readonly [
  * Reads the vocabulary that lies beside a CTranslate2 model, and checks that its special tokens have the ids that
  * whisper.cpp gives them.
  *
- * @throws WhisperHipError `ERR_MODEL_NOT_FOUND` when there is none, `ERR_MODEL_CORRUPT`, or `ERR_MODEL_UNSUPPORTED` for other ids
+ * @returns `undefined` when there is none
+ * @throws WhisperHipError `ERR_MODEL_CORRUPT`, or `ERR_MODEL_UNSUPPORTED` for other ids
  */
 export async function readCompanionVocabulary(
   folder: string,
   size: number,
   pacer: Pacer,
-): Promise<Vocabulary> {
+): Promise<Vocabulary | undefined> {
   for (const [file, read] of READERS) {
     const companion = await readCompanion(folder, file, MAX_FILE)
     if (companion === undefined) continue
@@ -40,14 +40,7 @@ export async function readCompanionVocabulary(
     await read(bytes, tokens, path, pacer)
     return await checkedVocabulary(tokens, size, path, pacer)
   }
-  const names = READERS.map(([file]) => file).join(', ')
-  throw new WhisperHipError(
-    'ERR_MODEL_NOT_FOUND',
-    `The vocabulary of the model is missing: '${folder}' has none of ${names}`,
-    {
-      advice: ['Copy the file from where the model was published'],
-    },
-  )
+  return undefined
 }
 
 /** An array of all tokens. */

@@ -19,6 +19,7 @@ import { type Container, readContainer, type Variable, type VariableType } from 
 import { keyBiases, type Place, placeOf } from './ctranslate2-names.ts'
 import { quantizationOf, requireScales, scaleName, scaleOf } from './ctranslate2-scales.ts'
 import { readCompanionVocabulary } from './ctranslate2-vocabulary.ts'
+import { STANDARD_NOTE, standardVocabulary } from './standard-vocabulary.ts'
 
 /** Variables of other types have been refused before these are looked up. */
 const STORED_TYPES: Readonly<Record<Exclude<VariableType, 'i32'>, StoredType>> = {
@@ -44,7 +45,7 @@ const MAX_CONFIG = 1 << 20
  * not have, must be zero there.
  *
  * @param folder where the vocabulary is, or `null` when the model came as bytes
- * @throws WhisperHipError `ERR_MODEL_CORRUPT`, `ERR_MODEL_UNSUPPORTED`, or `ERR_MODEL_NOT_FOUND` when the vocabulary is missing
+ * @throws WhisperHipError `ERR_MODEL_CORRUPT` or `ERR_MODEL_UNSUPPORTED`
  */
 export async function readCTranslate2(
   source: ByteSource,
@@ -63,20 +64,19 @@ export async function readCTranslate2(
   await requireZeroKeyBiases(hyperparameters, container, source, pacer)
   requireSupported(hyperparameters, source.name)
 
-  if (folder === null) {
-    throw unsupported(source.name, 'CTranslate2 keeps the vocabulary in a file of its own', [
-      'Pass the folder instead',
-    ])
-  }
-  await refuseQuantizedConfig(folder)
+  if (folder !== null) await refuseQuantizedConfig(folder)
+  const { vocabularySize } = hyperparameters
+  const beside = folder === null ? undefined : await readCompanionVocabulary(folder, vocabularySize, pacer)
+  const typed = typedTensors(located.map((tensor) => locatedTensor(tensor, container)))
   return {
     format: 'ctranslate2',
     dialect: `binary version ${container.binaryVersion}, ${quantization}`,
     hyperparameters,
     melFilters: melFilterBank(hyperparameters.melBins),
-    vocabulary: await readCompanionVocabulary(folder, hyperparameters.vocabularySize, pacer),
-    ...typedTensors(located.map((tensor) => locatedTensor(tensor, container))),
+    vocabulary: beside ?? (await standardVocabulary(vocabularySize, source.name, pacer).read(vocabularySize)),
+    ...typed,
     sources: [source],
+    conversions: beside === undefined ? [STANDARD_NOTE, ...typed.conversions] : typed.conversions,
   }
 }
 

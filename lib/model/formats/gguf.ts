@@ -29,14 +29,16 @@ export async function readGguf(source: ByteSource, folder: string | null, pacer:
   const names = file.tensors.map(({ name }) => name)
   const dialect = dialectOf(file.metadata, names, source.name)
   const companions = await companionsOf(source, folder)
+  const tensors = tensorsOf(file, source.name)
+  const rows = tensors.get('decoder.token_embedding.weight')?.shape[1] ?? 0
   const checkpoint: Checkpoint = {
     format: 'gguf',
     dialect: `version ${file.version}, ${dialect}`,
     name: source.name,
     sources: [source],
-    tensors: tensorsOf(file, source.name),
+    tensors,
     config: await configOf(file, source, folder, companions.config),
-    vocabulary: vocabularyOf(file, source, folder, companions.tokenizer, pacer),
+    vocabulary: vocabularyOf(file, source, folder, rows, companions.tokenizer, pacer),
   }
   const plan = await planCheckpoint(checkpoint, pacer)
   return { ...plan, labels: labelsOf(file.metadata) }
@@ -91,11 +93,12 @@ function vocabularyOf(
   { metadata }: GgufFile,
   source: ByteSource,
   folder: string | null,
+  rows: number,
   tokenizer: string,
   pacer: Pacer,
 ): VocabularySource {
   const tokens = metadata.get('tokenizer.ggml.tokens')?.value
-  if (tokens === undefined) return huggingFaceVocabulary(folder, source.name, pacer, tokenizer)
+  if (tokens === undefined) return huggingFaceVocabulary(folder, source.name, rows, pacer, tokenizer)
   return {
     async originalSize(): Promise<number | null> {
       const all = requireTokens(tokens, source.name)

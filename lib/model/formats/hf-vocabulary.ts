@@ -1,12 +1,13 @@
 import { WhisperHipError } from '../../errors.ts'
 import type { Pacer } from '../../pacer.ts'
 import type { VocabularySource } from '../checkpoint.ts'
-import { readCompanion } from '../companions.ts'
-import { corrupt, unsupported } from '../failures.ts'
+import { companionPath, readCompanion } from '../companions.ts'
+import { corrupt } from '../failures.ts'
 import { JsonReader } from '../json-reader.ts'
 import type { Vocabulary } from '../plan.ts'
 import { checkedVocabulary, specialTokenFailure } from './checked-vocabulary.ts'
 import { RawTokens } from './raw-tokens.ts'
+import { STANDARD_NOTE, standardVocabulary } from './standard-vocabulary.ts'
 import { readTokenizer, readTokensByName } from './tokenizer-json.ts'
 
 /** Largest file of a tokenizer that is read, in bytes; real ones have up to 4 million. */
@@ -26,40 +27,52 @@ interface Tokens {
  *
  * @param folder `null` when the model came as bytes
  * @param name of the model, for messages
+ * @param stored number of rows of the embedding: OpenAI's vocabulary of that size is used where there is none
  * @param tokenizer name of the file that is called `tokenizer.json` elsewhere
  */
 export function huggingFaceVocabulary(
   folder: string | null,
   name: string,
+  stored: number,
   pacer: Pacer,
   tokenizer = 'tokenizer.json',
 ): VocabularySource {
-  let tokens: Promise<Tokens> | undefined
+  const standard = standardVocabulary(stored, name, pacer)
+  let tokens: Promise<Tokens | undefined> | undefined
+  let note: string | undefined
   const load = () => {
-    tokens ??= readTokens(folder, name, tokenizer, pacer)
+    tokens ??= readTokens(folder, tokenizer, pacer)
     return tokens
   }
   return {
+    get note() {
+      return note
+    },
     async originalSize(): Promise<number | null> {
-      const { tokens, path } = await load()
+      const found = await load()
+      if (found === undefined) return await standard.originalSize()
+      const { tokens, path } = found
       return SIZES.find((size) => specialTokenFailure(tokens, size, path) === undefined) ?? null
     },
     async read(size: number): Promise<Vocabulary> {
-      const { tokens, path } = await load()
+      const found = await load()
+      if (found === undefined) {
+        note = STANDARD_NOTE
+        return await standard.read(size)
+      }
+      const { tokens, path } = found
       return await checkedVocabulary(tokens, size, path, pacer)
     },
   }
 }
 
+/** @returns `undefined` where there is no vocabulary at all; a part of one is an error */
 async function readTokens(
   folder: string | null,
-  name: string,
   tokenizer: string,
   pacer: Pacer,
-): Promise<Tokens> {
-  if (folder === null) {
-    throw unsupported(name, 'its vocabulary is in a file of its own', ['Pass the path of its folder instead'])
-  }
+): Promise<Tokens | undefined> {
+  if (folder === null) return undefined
   const names = [
     ['vocab.json', 'added_tokens.json'],
     [tokenizer],
@@ -69,9 +82,10 @@ async function readTokens(
     const found = await readFiles(folder, files, pacer)
     if (found !== undefined) return found
   }
+  if ((await companionPath(folder, 'vocab.json')) === undefined) return undefined
   throw new WhisperHipError(
     'ERR_MODEL_NOT_FOUND',
-    `The vocabulary of the model is missing: '${folder}' has neither ${tokenizer} nor vocab.json with added_tokens.json`,
+    `A part of the model's vocabulary is missing: '${folder}' has vocab.json, but neither added_tokens.json nor ${tokenizer}`,
     {
       advice: [
         'Copy the files of the tokenizer from where the model, or the one that it was made of, was published',

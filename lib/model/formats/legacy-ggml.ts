@@ -108,10 +108,11 @@ async function readVocabulary(reader: BlockReader, vocabularySize: number): Prom
   const { name } = reader.source
   await reader.ensure(4, 'the header')
   const count = reader.i32()
-  if (!(count >= MIN_TOKENS && count <= vocabularySize)) {
+  const least = Math.min(MIN_TOKENS, vocabularySize)
+  if (!(count >= least && count <= vocabularySize)) {
     throw corrupt(
       name,
-      `its vocabulary lists ${count} tokens, where ${MIN_TOKENS} to ${vocabularySize} are possible`,
+      `its vocabulary lists ${count} tokens, where ${least} to ${vocabularySize} are possible`,
     )
   }
   const packer = new VocabularyPacker(name, Math.min(count, endOfText(vocabularySize)))

@@ -23,7 +23,7 @@ export interface ExternalData {
   readonly length?: number
 }
 
-/** An operator that multiplies by a weight or adds a bias. */
+/** An operator that multiplies by a weight or adds a bias, or that passes a constant on in another type. */
 export interface OnnxNode {
   readonly name: string
   readonly operator: string
@@ -42,7 +42,7 @@ export interface OnnxGraph {
 }
 
 const TYPES: Readonly<Record<number, StoredType>> = { 1: GgmlType.F32, 10: GgmlType.F16, 16: GgmlType.BF16 }
-const KEPT: readonly string[] = ['MatMul', 'Gemm', 'Add']
+const KEPT: readonly string[] = ['MatMul', 'Gemm', 'Add', 'Cast', 'Identity']
 const QUANTIZED =
   /^(QLinear|QGemm$|QAttention$|DynamicQuantize|QuantizeLinear$|DequantizeLinear$|MatMulInteger|ConvInteger|MatMulNBits$|MatMulBnb4$|GatherBlockQuantized$)/
 /** Operators of onnxruntime with weights inside that are several of Whisper's. */

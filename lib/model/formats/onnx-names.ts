@@ -12,6 +12,8 @@ export interface NamedTensor {
 const WHISPER =
   /^(encoder|decoder)\.(blocks\.\d+\.|conv[12]\.|ln(_post)?\.|token_embedding\.|positional_embedding$)/
 const HEAD = 'proj_out.weight'
+/** Operators whose result is their input, as far as the values matter. */
+const PASSING: readonly string[] = ['Cast', 'Identity']
 
 /**
  * Finds Whisper's tensors among the constants of a graph.
@@ -25,10 +27,12 @@ const HEAD = 'proj_out.weight'
  * @throws WhisperHipError `ERR_MODEL_UNSUPPORTED` when it cannot be told what a weight is, `ERR_MODEL_CORRUPT`
  */
 export function nameTensors(
-  { tensors, nodes }: OnnxGraph,
+  graph: OnnxGraph,
   part: 'encoder' | 'decoder',
   file: string,
 ): Map<string, NamedTensor> {
+  const { tensors } = graph
+  const nodes = withoutCasts(graph)
   const named = new Map<string, NamedTensor>()
   const names = new Map<string, string>()
   const graphs = new Map<string, number>()
@@ -72,6 +76,29 @@ export function nameTensors(
     if (entry !== undefined && entry.tensor.name === node.inputs[1]) entry.isTransposed = !node.isTransposed
   }
   return named
+}
+
+/** Operators that get a constant directly, where an export in half precision has it behind a change of its type. */
+function withoutCasts({ tensors, nodes }: OnnxGraph): OnnxNode[] {
+  const passed = new Map<string, string>()
+  for (const node of nodes) {
+    if (!PASSING.includes(node.operator)) continue
+    const input = node.inputs[0] ?? ''
+    const constant = tensors.has(input) ? input : (passed.get(keyOf(node, input)) ?? passed.get(input))
+    if (constant === undefined) continue
+    passed.set(keyOf(node, node.output), constant)
+    // What a branch takes from outside of it; results of other branches have other names, or are the same constant.
+    const known = passed.get(node.output)
+    passed.set(node.output, known === undefined || known === constant ? constant : '')
+  }
+  const constantOf = (node: OnnxNode, input: string) => {
+    if (tensors.has(input)) return input
+    const constant = passed.get(keyOf(node, input)) ?? passed.get(input)
+    return constant === undefined || constant === '' ? input : constant
+  }
+  return nodes
+    .filter(({ operator }) => !PASSING.includes(operator))
+    .map((node) => ({ ...node, inputs: node.inputs.map((input) => constantOf(node, input)) }))
 }
 
 /** The matrix that an operator multiplies by, when it is a constant. */

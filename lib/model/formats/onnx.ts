@@ -5,6 +5,7 @@ import { companionFolder, companionPath } from '../companions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import { rowBytes } from '../ggml-types.ts'
 import type { LoadPlan } from '../plan.ts'
+import { quantisedGraph, quantisedOnly } from '../quantised-graphs.ts'
 import type { ByteSource } from '../source.ts'
 import { openFileSource } from '../sources.ts'
 import { readHuggingFaceConfig } from './hf-config.ts'
@@ -38,6 +39,7 @@ export async function readOnnx(source: ByteSource, folder: string | null, pacer:
       for (const [name, tensor] of named) tensors.set(name, await files.stored(name, tensor, index))
     }
     const companions = await companionFolder(source.name)
+    const embedding = tensors.get('decoder.token_embedding.weight')?.shape[1] ?? 0
     return await planCheckpoint(
       {
         format: 'onnx',
@@ -46,7 +48,7 @@ export async function readOnnx(source: ByteSource, folder: string | null, pacer:
         sources: files.sources,
         tensors,
         config: await readHuggingFaceConfig(companions),
-        vocabulary: huggingFaceVocabulary(companions, folder, pacer),
+        vocabulary: huggingFaceVocabulary(companions, folder, embedding, pacer),
       },
       pacer,
     )
@@ -55,6 +57,9 @@ export async function readOnnx(source: ByteSource, folder: string | null, pacer:
     throw error
   }
 }
+
+/** Ends of the names of graphs whose weights are floats; a half of one may be used with a half of the other. */
+const FLOAT_VARIANTS = ['', '_fp16'] as const
 
 const ENCODER = /^encoder_model(_\w+)?\.onnx$/
 const DECODER = /^decoder_model(_merged)?(_\w+)?\.onnx$/
@@ -76,13 +81,16 @@ class OnnxFiles {
     const file = basename(name)
     const [isEncoder, encoderVariant = ''] = ENCODER.exec(file) ?? []
     if (isEncoder) {
-      const names = [`decoder_model${encoderVariant}.onnx`, `decoder_model_merged${encoderVariant}.onnx`]
+      const names = [...new Set([encoderVariant, ...FLOAT_VARIANTS])].flatMap((variant) => [
+        `decoder_model${variant}.onnx`,
+        `decoder_model_merged${variant}.onnx`,
+      ])
       const decoder = await this.#first(names)
       return [0, 1, dialectOf(decoder)]
     }
     const [isDecoder, , variant = ''] = DECODER.exec(file) ?? []
     if (isDecoder) {
-      await this.#first([`encoder_model${variant}.onnx`])
+      await this.#first([variant, ...FLOAT_VARIANTS].map((either) => `encoder_model${either}.onnx`))
       return [1, 0, dialectOf(file)]
     }
     if (/^decoder_with_past/.test(file)) {
@@ -102,6 +110,8 @@ class OnnxFiles {
       this.sources.push(await openFileSource(path))
       return name
     }
+    const quantised = await quantisedGraph(this.#folder)
+    if (quantised !== undefined) throw quantisedOnly(this.#folder, quantised)
     throw unsupported(this.#folder, `there is no ${names.join(' and no ')} beside its other half`)
   }
 

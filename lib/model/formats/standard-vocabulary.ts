@@ -13,6 +13,8 @@ const FOLDER = 'vendor/whisper-vocabulary/whisper/assets'
 const SIZES: readonly number[] = [51864, 51865, 51866]
 /** Largest file that is read, in bytes; both have about 800,000. */
 const MAX_FILE = 4 << 20
+/** By size, as long as a model has it. */
+const read = new Map<number, WeakRef<Vocabulary>>()
 
 /**
  * The vocabularies of OpenAI's own code, which come with this package: the one of GPT-2 for English-only models, the multilingual one for
@@ -25,15 +27,22 @@ export function standardVocabulary(stored: number, name: string, pacer: Pacer): 
   return {
     async originalSize(): Promise<number> {
       if (SIZES.includes(stored)) return stored
-      throw unsupported(name, `it has ${stored} tokens, and nothing that says what they mean`, [
-        "Use the checkpoint of Hugging Face's transformers with the files of its tokenizer",
+      throw unsupported(name, `it has ${stored} tokens, and no tokenizer that says what they mean`, [
+        'Put the files of its tokenizer beside it: tokenizer.json, or vocab.json and added_tokens.json',
       ])
     },
     async read(size: number): Promise<Vocabulary> {
-      return await readRanks(size, pacer)
+      const known = read.get(size)?.deref()
+      if (known !== undefined) return known
+      const vocabulary = await readRanks(size, pacer)
+      read.set(size, new WeakRef(vocabulary))
+      return vocabulary
     },
   }
 }
+
+/** Of a model whose own vocabulary is not beside it, but whose size is that of OpenAI's. */
+export const STANDARD_NOTE = "it has no vocabulary of its own: OpenAI's is used"
 
 /** A line for each token: base64, a space and its id, in order. */
 async function readRanks(size: number, pacer: Pacer): Promise<Vocabulary> {

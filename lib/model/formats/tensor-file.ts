@@ -1,5 +1,5 @@
 import type { Pacer } from '../../pacer.ts'
-import { type Checkpoint, planCheckpoint, type StoredTensor, type VocabularySource } from '../checkpoint.ts'
+import { type Checkpoint, planCheckpoint, type StoredTensor } from '../checkpoint.ts'
 import { corrupt, notAModel, quote, unsupported } from '../failures.ts'
 import type { Hyperparameters, LoadPlan } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
@@ -100,8 +100,8 @@ export async function planTensorFiles(files: TensorFiles, pacer: Pacer): Promise
     tensors,
     config: isOpenAi ? dimensionsOf(files) : await readHuggingFaceConfig(folder),
     vocabulary: isOpenAi
-      ? openAiVocabulary(tensors, name, pacer)
-      : huggingFaceVocabulary(folder, name, pacer),
+      ? standardVocabulary(rowsOfEmbedding(tensors), name, pacer)
+      : huggingFaceVocabulary(folder, name, rowsOfEmbedding(tensors), pacer),
   }
   return await planCheckpoint(checkpoint, pacer)
 }
@@ -110,12 +110,8 @@ function dimensionsOf({ tables }: TensorFiles): Partial<Hyperparameters> {
   return Object.assign({}, ...tables.map(({ dimensions }) => dimensions))
 }
 
-function openAiVocabulary(
-  tensors: ReadonlyMap<string, StoredTensor>,
-  name: string,
-  pacer: Pacer,
-): VocabularySource {
-  return standardVocabulary(tensors.get('decoder.token_embedding.weight')?.shape[1] ?? 0, name, pacer)
+function rowsOfEmbedding(tensors: ReadonlyMap<string, StoredTensor>): number {
+  return tensors.get('decoder.token_embedding.weight')?.shape[1] ?? 0
 }
 
 /** Silero's model for voice activity, as its Python package has it. */

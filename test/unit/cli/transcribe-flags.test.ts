@@ -6,7 +6,13 @@ import { WhisperHipError } from '../../../lib/errors.ts'
 import { loadOptionNames } from '../../../lib/model/load.ts'
 import { parseTranscribeOptions, transcribeOptionNames } from '../../../lib/transcribe/options.ts'
 
-const facts = { multilingual: true, languages: ['en'], vocabularySize: 51_866, maxThreads: 8 }
+const facts = {
+  multilingual: true,
+  languages: ['en'],
+  vocabularySize: 51_866,
+  tokenize: () => [],
+  maxThreads: 8,
+}
 
 /** Whether this version does anything for an option. */
 function isSupported(name: string): boolean {

@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import { afterEach, expect, it, vi } from 'vitest'
 import { downloadModel } from '../../../lib/model/download-model.ts'
 import type { LoadProgress } from '../../../lib/model/types.ts'
-import { makeBody, sendFile, serve, sha256, temporaryFolder } from './server.ts'
+import { buildGgml } from '../../fixtures/ggml-builder.ts'
+import { sendFile, serve, sha256, temporaryFolder } from './server.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 
-const body = makeBody(5_000)
+const body = Buffer.from(buildGgml({ state: 32, layers: 1 }))
 
 async function setUp() {
   const cache = await temporaryFolder()
@@ -21,7 +22,12 @@ it('puts a model into the cache, tells how far it is, and does not ask again', a
   const options = { sha256: sha256(body), onProgress: (step: LoadProgress) => void steps.push(step) }
   const path = await downloadModel(server.url(), options)
   expect(path.startsWith(join(cache, 'urls'))).toBe(true)
-  expect(steps.at(-1)).toEqual({ stage: 'download', progress: 1, receivedBytes: 5000, totalBytes: 5000 })
+  expect(steps.at(-1)).toEqual({
+    stage: 'download',
+    progress: 1,
+    receivedBytes: body.length,
+    totalBytes: body.length,
+  })
   const { length } = steps
   expect(await downloadModel(server.url(), { offline: true })).toBe(path)
   expect(steps).toHaveLength(length)

@@ -1,12 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { WhisperHipError } from '../../../lib/errors.ts'
 import { listModels, obtainModel } from '../../../lib/model/download/index.ts'
+import { buildGgml } from '../../fixtures/ggml-builder.ts'
 import { makeBody, sendFile, serve, sha256, temporaryFolder } from './server.ts'
 
 afterEach(() => void vi.unstubAllEnvs())
 
-const body = makeBody(5_000)
+/** As small as a model can be. */
+const body = Buffer.from(buildGgml({ state: 32, layers: 1 }))
 
 async function setUp() {
   const cache = await temporaryFolder()
@@ -81,6 +84,7 @@ describe('obtainModel by URL', () => {
       url: server.url('/dir/my%20model.bin').href,
       bytes: body.length,
       sha256: sha256(body),
+      format: 'ggml',
     })
     expect(await obtainModel(url.href)).toBe(path)
     expect(await obtainModel(url, { offline: true, sha256: sha256(body).toUpperCase() })).toBe(path)
@@ -130,6 +134,50 @@ describe('obtainModel by URL', () => {
       expect(server.requests.length).toBe(2)
     },
   )
+})
+
+describe('what is no model', () => {
+  const model = body
+  const zip = Buffer.concat([Buffer.from('PK\x03\x04'), makeBody(5000)])
+
+  it.each([
+    ['a JSON text', Buffer.from('{"error":"Entry not found"}'), 'ERR_MODEL_FORMAT', 'a JSON text'],
+    [
+      'XML',
+      Buffer.from('<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>'),
+      'ERR_MODEL_FORMAT',
+      'a text',
+    ],
+    ['HTML', Buffer.from('<!DOCTYPE html><title>Log in</title>'), 'ERR_DOWNLOAD', 'HTML page'],
+    ['a zip archive', zip, 'ERR_MODEL_FORMAT', 'a zip archive'],
+    ['noise', makeBody(5000), 'ERR_MODEL_FORMAT', 'something else'],
+    ['a word', Buffer.from('Forbidden'), 'ERR_MODEL_FORMAT', 'a text'],
+    ['a model cut short', model.subarray(0, model.length - 1), 'ERR_MODEL_CORRUPT', 'damaged'],
+    ['the head of a model', model.subarray(0, 5000), 'ERR_MODEL_CORRUPT', 'damaged'],
+  ] as const)('is not kept: %s', async (_, answer, code, message) => {
+    vi.stubEnv('WHISPER_HIP_CACHE', await temporaryFolder())
+    // Without a length, so that only the bytes tell.
+    const server = await serve((_, response) => response.end(answer))
+    const url = server.url()
+    for (let i = 0; i < 2; i++) {
+      const error = (await obtainModel(url).catch((caught) => caught)) as WhisperHipError
+      expect(error).toMatchObject({ code, message: expect.stringContaining(message) })
+      expect(error.message).toContain(url.href)
+    }
+    expect(server.requests).toHaveLength(2)
+    await expect(obtainModel(url, { offline: true })).rejects.toMatchObject({ code: 'ERR_MODEL_NOT_FOUND' })
+  })
+
+  it('is fetched again where an older version has kept it', async () => {
+    const { server } = await setUp()
+    const path = await obtainModel(server.url())
+    const page = Buffer.from('{"error":"Entry not found"}')
+    await writeFile(path, page)
+    const record = { url: server.url().href, bytes: page.length, sha256: sha256(page) }
+    await writeFile(join(path, '..', '.source.json'), JSON.stringify(record))
+    expect(await obtainModel(server.url())).toBe(path)
+    expect(sha256(await readFile(path))).toBe(sha256(body))
+  })
 })
 
 describe('listModels', () => {

@@ -3,9 +3,10 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'tsup'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { makeBody, sendFile, serve, sha256, temporaryFolder } from './server.ts'
+import { buildGgml } from '../../fixtures/ggml-builder.ts'
+import { sendFile, serve, sha256, temporaryFolder } from './server.ts'
 
-const body = makeBody(20_000)
+const body = Buffer.from(buildGgml({ state: 32, layers: 1 }))
 
 /** A program that prints `stored` when bytes have arrived, then the path of the model behind the URL in its argument. */
 async function buildProgram(): Promise<{ program: string; folder: string }> {

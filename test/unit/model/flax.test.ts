@@ -93,10 +93,10 @@ describe('a folder of Flax', () => {
     expect(error.message).toContain('untied output head')
   })
 
-  it('is refused as bytes, because its vocabulary is in another file', async () => {
-    const error = await failureOf(readModel(assembleFlax(flaxArrays({ layers: 1 }))))
-    expect(error.code).toBe('ERR_MODEL_UNSUPPORTED')
-    expect(error.message).toContain('its vocabulary is in a file of its own')
+  it('has the vocabulary of OpenAI as bytes', async () => {
+    const plan = await readModel(assembleFlax(flaxArrays({ layers: 1 })))
+    await closePlan(plan)
+    expect(plan.conversions).toContain("it has no vocabulary of its own: OpenAI's is used")
   })
 })
 

@@ -90,16 +90,14 @@ describe('a GGUF file', () => {
     await closePlan(plan)
   })
 
-  it('needs a vocabulary', async () => {
+  it('has the vocabulary of OpenAI where it has none', async () => {
     const { bytes } = assembleGguf(ggufParts({ ...tiny, dialect: 'candle' }))
-    expect(await failureOf(readModel(bytes))).toMatchObject({
-      code: 'ERR_MODEL_UNSUPPORTED',
-      message: expect.stringContaining('its vocabulary is in a file of its own'),
-    })
     writeFileSync(join(folder, 'alone.gguf'), bytes)
-    expect(await failureOf(readModel(join(folder, 'alone.gguf')))).toMatchObject({
-      code: 'ERR_MODEL_NOT_FOUND',
-    })
+    for (const input of [bytes, join(folder, 'alone.gguf')]) {
+      const plan = await readModel(input)
+      await closePlan(plan)
+      expect(plan.conversions).toContain("it has no vocabulary of its own: OpenAI's is used")
+    }
   })
 
   it('may leave out the positions of the encoder', async () => {

@@ -20,8 +20,8 @@ function folderOf(content: Partial<Record<keyof typeof files | 'tokenizer-tiny.j
   return folder
 }
 
-const vocabularyOf = (folder: string | null, tokenizer?: string) =>
-  huggingFaceVocabulary(folder, 'the model', new Pacer(), tokenizer)
+const vocabularyOf = (folder: string | null, tokenizer?: string, stored = 51_865) =>
+  huggingFaceVocabulary(folder, 'the model', stored, new Pacer(), tokenizer)
 const withoutTimes = tokenizerFiles(tokens.slice(0, tokens.indexOf('<|0.00|>')))
 const pick = <T extends keyof typeof files>(...names: T[]) =>
   Object.fromEntries(names.map((name) => [name, files[name]])) as Record<T, string>
@@ -58,21 +58,30 @@ describe('a vocabulary of Hugging Face', () => {
   })
 })
 
-describe('is refused', () => {
+describe('is that of OpenAI', () => {
   it.each([
-    ['without files', {}],
-    ['without the special tokens', pick('vocab.json')],
-    ['without the text tokens', pick('added_tokens.json', 'tokenizer_config.json')],
-  ])('%s', async (_, content) => {
-    const failure = await failureOf(vocabularyOf(folderOf(content)).read(51865))
+    ['without files', folderOf({})],
+    ['without the text tokens', folderOf(pick('added_tokens.json', 'tokenizer_config.json'))],
+    ['without a folder', null],
+  ])('%s', async (_, folder) => {
+    const vocabulary = vocabularyOf(folder)
+    expect(await vocabulary.originalSize()).toBe(51_865)
+    expect(vocabulary.note).toBeUndefined()
+    expect((await vocabulary.read(51_865)).lengths).toHaveLength(50_257)
+    expect(vocabulary.note).toContain("OpenAI's is used")
+  })
+})
+
+describe('is refused', () => {
+  it('with a half of it', async () => {
+    const failure = await failureOf(vocabularyOf(folderOf(pick('vocab.json'))).read(51865))
     expect(failure).toMatchObject({ code: 'ERR_MODEL_NOT_FOUND', advice: [expect.any(String)] })
-    expect(failure.message).toContain('neither tokenizer.json nor vocab.json')
+    expect(failure.message).toContain('has vocab.json, but neither added_tokens.json nor tokenizer.json')
   })
 
-  it('without a folder', async () => {
-    const failure = await failureOf(vocabularyOf(null).read(51865))
-    expect(failure).toMatchObject({ code: 'ERR_MODEL_UNSUPPORTED' })
-    expect(failure.message).toContain("'the model'")
+  it('where there is none for a model of another size than those of OpenAI', async () => {
+    const vocabulary = vocabularyOf(folderOf({}), undefined, 51_900)
+    expect(await failureOf(vocabulary.originalSize())).toMatchObject({ code: 'ERR_MODEL_UNSUPPORTED' })
   })
 
   it('with special tokens elsewhere', async () => {
@@ -100,6 +109,7 @@ describe('is refused', () => {
   it('when it is a link out of the folder', async () => {
     const folder = folderOf({})
     symlinkSync(join(folderOf(files), 'tokenizer.json'), join(folder, 'tokenizer.json'))
+    writeFileSync(join(folder, 'model.safetensors'), '')
     const failure = await failureOf(vocabularyOf(folder).read(51865))
     expect(failure.code).toBe('ERR_MODEL_UNSUPPORTED')
     expect(failure.message).toContain('it is a link out of the folder of the model')

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { NewFile } from '../../../lib/model/new-file.ts'
+import { requireWritable } from '../../../lib/model/writable.ts'
 import { failureOf, temporaryFolder } from './support.ts'
 
 const root = temporaryFolder()
@@ -38,7 +39,9 @@ describe('a new file', () => {
     const folder = newFolder()
     const file = await NewFile.create(join(folder, 'model.gguf'), text.length)
     await file.write(0, text)
-    expect(readdirSync(folder)).toEqual([expect.stringMatching(/^\.model\.gguf\.[0-9a-f]{8}\.partial$/)])
+    expect(readdirSync(folder)).toEqual([
+      expect.stringMatching(/^\.whisper-hip-[0-9a-f]{8}\.[0-9a-f]{8}\.partial$/),
+    ])
     await file.discard()
     expect(readdirSync(folder)).toEqual([])
   })
@@ -72,13 +75,25 @@ describe('a new file', () => {
     await (await NewFile.create(join(newFolder(), 'model.gguf'), 1e12, unknown)).discard()
   })
 
+  it('may have the longest name that there is', async () => {
+    const folder = newFolder()
+    const path = join(folder, `${'x'.repeat(250)}.gguf`)
+    const file = await NewFile.create(path, text.length)
+    await file.write(0, text)
+    await file.publish(text.length)
+    expect(readFileSync(path, 'utf8')).toBe('the whole')
+  })
+
   it('takes away what a killed process has left of it, and nothing else', async () => {
     const folder = newFolder()
     const old = new Date(Date.now() - 2 * 3_600_000)
+    const file = await NewFile.create(join(folder, 'model.gguf'), 1)
+    const stem = readdirSync(folder)[0]?.replace(/[0-9a-f]{8}\.partial$/, '')
+    await file.discard()
     const names = [
-      '.model.gguf.0123abcd.partial',
-      '.model.gguf.4567cdef.partial',
-      '.other.gguf.0123abcd.partial',
+      `${stem}0123abcd.partial`,
+      `${stem}4567cdef.partial`,
+      '.whisper-hip-00000000.0123abcd.partial',
       'x.partial',
     ]
     for (const name of names) writeFileSync(join(folder, name), '')
@@ -86,5 +101,53 @@ describe('a new file', () => {
       utimesSync(join(folder, name), old, old)
     await (await NewFile.create(join(folder, 'model.gguf'), 1)).discard()
     expect(readdirSync(folder).sort()).toEqual(names.slice(1).sort())
+  })
+})
+
+describe('a file that is not there yet', () => {
+  it('is tried, and nothing is left of it', async () => {
+    const folder = newFolder()
+    await requireWritable(join(folder, 'model.gguf'), 1000)
+    expect(readdirSync(folder)).toEqual([])
+    writeFileSync(join(folder, 'model.gguf'), 'before')
+    await requireWritable(join(folder, 'model.gguf'))
+    expect(readFileSync(join(folder, 'model.gguf'), 'utf8')).toBe('before')
+  })
+
+  it.each([
+    ['a folder', (folder: string) => folder, 'it is a folder'],
+    ['in no folder', (folder: string) => join(folder, 'none', 'x'), 'its folder does not exist'],
+    ['below a file', (folder: string) => join(folder, 'file', 'x'), 'a part of the path is not a folder'],
+    [
+      'of too long a name',
+      (folder: string) => join(folder, 'x'.repeat(300)),
+      'the name is too long for the file system',
+    ],
+    [
+      'of too long a name in bytes',
+      (folder: string) => join(folder, '語'.repeat(100)),
+      'the name is too long for the file system',
+    ],
+    ['where nothing can be written', () => '/proc/x.txt', ''],
+    [
+      'behind links that go round',
+      (folder: string) => join(folder, 'loop', 'x'),
+      'its symbolic links form a loop',
+    ],
+  ])('is refused: %s', async (_, pathIn, problem) => {
+    const folder = newFolder()
+    writeFileSync(join(folder, 'file'), '')
+    symlinkSync(join(folder, 'loop'), join(folder, 'loop'))
+    const path = pathIn(folder)
+    const failure = await failureOf(requireWritable(path))
+    expect(failure).toMatchObject({
+      code: 'ERR_WRITE',
+      message: expect.stringContaining(`Cannot write '${path}': ${problem}`),
+    })
+  })
+
+  it('is refused on a disk without the room', async () => {
+    const failure = await failureOf(requireWritable(join(newFolder(), 'x'), 1e18))
+    expect(failure).toMatchObject({ code: 'ERR_WRITE', message: expect.stringContaining('the disk is full') })
   })
 })

@@ -7,6 +7,7 @@ import { writeHuggingFaceFiles } from '../../fixtures/hf-files.ts'
 import {
   assembleOnnx,
   external,
+  merged,
   type OnnxConstant,
   type OnnxOptions,
   type OnnxParts,
@@ -78,6 +79,77 @@ describe('a folder of ONNX', () => {
     const plan = await readModel(target)
     expect(await alignmentHeadsOf(plan)).toEqual([1, 0])
     await closePlan(plan)
+  })
+})
+
+describe('an export for browsers', () => {
+  /** What converters to half precision do: each constant is brought to another type before it is used. */
+  function behindCasts(parts: OnnxParts): OnnxParts {
+    const names = new Set(parts.constants.map(({ name }) => name))
+    const casts = [...names].map((name) => ({
+      operator: 'Cast',
+      name: `graph_input_cast_${name}`,
+      inputs: [name],
+      output: `${name}_cast`,
+    }))
+    const operators = parts.operators.map((entry) => ({
+      ...entry,
+      inputs: entry.inputs.map((input) => (names.has(input) ? `${input}_cast` : input)),
+    }))
+    return { ...parts, operators: [...casts, ...operators] }
+  }
+  /** The casts of a merged decoder are outside of its branches, or inside. */
+  function mergedWith(parts: OnnxParts, where: 'outside' | 'inside'): OnnxParts {
+    const cast = behindCasts(parts)
+    if (where === 'inside') return merged(cast)
+    const isCast = ({ operator }: { operator: string }) => operator === 'Cast'
+    const whole = merged({ ...cast, operators: cast.operators.filter((entry) => !isCast(entry)) })
+    return { ...whole, operators: [...cast.operators.filter(isCast), ...whole.operators] }
+  }
+
+  const ways = ['places', 'numbers'].flatMap((operators) =>
+    ['outside', 'inside'].flatMap((where) =>
+      ['operator', 'constant'].map((head) => [operators, where, head] as const),
+    ),
+  ) as ['places' | 'numbers', 'outside' | 'inside', 'operator' | 'constant'][]
+  it.each(ways)(
+    'has weights behind casts: operators by %s, casts %s, the head as %s',
+    async (operators, where, head) => {
+      const options = { ...SMALL, type: 'f16', operators, head } as const
+      const target = join(root, `cast ${operators} ${where} ${head}`)
+      await writeHuggingFaceFiles(target, SMALL)
+      mkdirSync(join(target, 'onnx'))
+      const graphs = {
+        encoder_model_fp16: behindCasts(onnxParts('encoder', options)),
+        decoder_model_merged_fp16: mergedWith(onnxParts('decoder', options), where),
+      }
+      for (const [name, parts] of Object.entries(graphs))
+        writeFileSync(join(target, 'onnx', `${name}.onnx`), assembleOnnx(parts))
+      // Beside it lie the quantised ones, as a rule.
+      writeFileSync(join(target, 'onnx', 'decoder_model_merged_q4.onnx'), 'x')
+      const plan = await readModel(target)
+      expect(plan).toMatchObject({ format: 'onnx', dialect: 'merged decoder' })
+      for (const [tensor, values] of tinyWeights(SMALL))
+        expectValues(tensor, await valuesOf(plan, tensor), values)
+      await closePlan(plan)
+    },
+  )
+
+  it('may have its halves in different precision', async () => {
+    const target = join(root, 'mixed')
+    await writeOnnxFolder(target, SMALL)
+    renameSync(join(target, 'decoder_model.onnx'), join(target, 'decoder_model_merged_fp16.onnx'))
+    await closePlan(await readModel(target))
+  })
+
+  it('is refused with a decoder that is quantised', async () => {
+    const target = join(root, 'half quantised')
+    await writeOnnxFolder(target, SMALL)
+    renameSync(join(target, 'decoder_model.onnx'), join(target, 'decoder_model_merged_quantized.onnx'))
+    expect(await failureOf(readModel(target))).toMatchObject({
+      code: 'ERR_MODEL_UNSUPPORTED',
+      message: expect.stringContaining('quantised by another library (decoder_model_merged_quantized.onnx)'),
+    })
   })
 })
 

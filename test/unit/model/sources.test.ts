@@ -145,12 +145,34 @@ describe('openModelSource', () => {
     expect(error.advice).toEqual([`Pass the file itself: ${path('collection/ggml-base.bin')}`])
   })
 
-  it('advises the model file among the graphs of a folder', async () => {
+  it('finds the graphs of an export for browsers, in half precision too', async () => {
     mkdirSync(path('browser/onnx'), { recursive: true })
     writeFileSync(path('browser/config.json'), '{}')
     writeFileSync(path('browser/onnx/encoder_model_fp16.onnx'), 'x')
-    const error = await failureOf(openModelSource(path('browser')))
-    expect(error.advice).toEqual([`Pass the file itself: ${path('browser/onnx/encoder_model_fp16.onnx')}`])
+    writeFileSync(path('browser/onnx/encoder_model_q4.onnx'), 'x')
+    const { source } = await openModelSource(path('browser'))
+    await source.close()
+    expect(source.name).toBe(path('browser/onnx/encoder_model_fp16.onnx'))
+  })
+
+  it.each([
+    'encoder_model_quantized.onnx',
+    'encoder_model_int8.onnx',
+    'encoder_model_uint8.onnx',
+    'encoder_model_q4.onnx',
+    'encoder_model_q4f16.onnx',
+    'encoder_model_bnb4.onnx',
+    'decoder_model_merged_quantized.onnx',
+  ])('refuses a folder that has only %s as quantised', async (file) => {
+    const folder = `quantised-${file}`
+    mkdirSync(path(`${folder}/onnx`), { recursive: true })
+    writeFileSync(path(`${folder}/onnx/${file}`), 'x')
+    const error = await failureOf(openModelSource(path(folder)))
+    expect(error).toMatchObject({
+      code: 'ERR_MODEL_UNSUPPORTED',
+      message: expect.stringContaining('quantised by another library'),
+      advice: [expect.stringContaining('_fp16')],
+    })
   })
 
   it.each([

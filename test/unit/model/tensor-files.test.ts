@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { closePlan, readModel } from '../../../lib/model/formats/index.ts'
@@ -32,6 +32,12 @@ async function folderOf(files: Record<string, string | Uint8Array>): Promise<str
   for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content)
   return folder
 }
+
+/** What lies beside weights, by name. */
+const companionsIn = (folder: string) =>
+  Object.fromEntries(
+    ['config.json', 'tokenizer.json'].map((name) => [name, readFileSync(join(folder, name))]),
+  )
 
 async function planOf(input: string | Promise<string>): Promise<LoadPlan> {
   const plan = await readModel(await input)
@@ -201,22 +207,38 @@ describe.each(formats)('a folder of %s', (format, file, index, build) => {
     expect(plan.conversions[0]).toBe(`${more} tokens beyond Whisper's vocabulary are left out`)
   })
 
-  it('may have links to its files in the cache of the hub, but not out of its folder', async () => {
+  it('may be links, all of them, to wherever they are kept', async () => {
+    const { index: text, ...files } = shards(format, build)
+    const stores = [await folderOf({}), await folderOf({})]
+    const folder = join(root, `links-${format}`)
+    mkdirSync(folder)
+    const all = { ...files, [index]: text, 'x.bin': '', ...companionsIn(stores[0] as string) }
+    for (const [i, [name, content]] of Object.entries(all).entries()) {
+      const store = join(stores[i % 2] as string, `digest-${i}`)
+      writeFileSync(store, content)
+      symlinkSync(store, join(folder, name))
+    }
+    await expectWeights(folder)
+  })
+
+  it('may not be links out of the folder beside weights of its own', async () => {
     const { index: text, ...files } = shards(format, build)
     const elsewhere = await folderOf(files)
+    const folder = await folderOf({ [index]: text, 'own.safetensors': 'x' })
+    for (const name of Object.keys(files)) symlinkSync(join(elsewhere, name), join(folder, name))
+    const failure = await failureOf(readModel(folder))
+    expect(failure.code).toBe('ERR_MODEL_UNSUPPORTED')
+    expect(failure.message).toContain('it is a link out of the folder of the model')
+  })
+
+  it('may be links in the cache of the hub', async () => {
+    const { index: text, ...files } = shards(format, build)
     const cache = join(root, `models--me--${format}`)
     const snapshot = join(cache, 'snapshots', 'revision')
-    for (const folder of [snapshot, await folderOf({})]) {
-      await writeHuggingFaceFiles(folder, SMALL)
-      writeFileSync(join(folder, index), text)
-      for (const name of Object.keys(files)) symlinkSync(join(elsewhere, name), join(folder, name))
-      const failure = await failureOf(readModel(folder))
-      expect(failure.code).toBe('ERR_MODEL_UNSUPPORTED')
-      expect(failure.message).toContain('it is a link out of the folder of the model')
-    }
+    await writeHuggingFaceFiles(snapshot, SMALL)
+    writeFileSync(join(snapshot, index), text)
     mkdirSync(join(cache, 'blobs'))
     for (const [name, content] of Object.entries(files)) {
-      rmSync(join(snapshot, name))
       writeFileSync(join(cache, 'blobs', `blob-${name}`), content)
       symlinkSync(`../../blobs/blob-${name}`, join(snapshot, name))
     }
@@ -310,12 +332,18 @@ describe.each(formats)('a folder of %s', (format, file, index, build) => {
     expect(failure.message).toContain('audioLayers is 2')
   })
 
-  it('as bytes is refused, since the vocabulary is elsewhere', async () => {
-    const failure = await failureOf(readModel(build(huggingFaceTensors({ layers: 1 }))))
-    expect(failure).toMatchObject({
-      code: 'ERR_MODEL_UNSUPPORTED',
-      advice: [expect.stringContaining('folder')],
-    })
+  it('as bytes, or alone in its folder, has the vocabulary of OpenAI, and says so', async () => {
+    const bytes = build(huggingFaceTensors({ layers: 1 }))
+    const folder = join(root, `${folders++}`)
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'x.model'), bytes)
+    for (const input of [bytes, join(folder, 'x.model')]) {
+      const plan = await readModel(input)
+      await closePlan(plan)
+      expect(plan.conversions).toContain("it has no vocabulary of its own: OpenAI's is used")
+      expect(plan.vocabulary.lengths).toHaveLength(50_256)
+      expect(Buffer.from(plan.vocabulary.bytes.subarray(0, 3)).toString()).toBe('!"#')
+    }
   })
 
   it('with the tensors of Silero is a voice activity model', async () => {
@@ -476,5 +504,66 @@ describe('tensors of PyTorch', () => {
     const failure = await failureOf(readModel(await folderOf({ 'pytorch_model.bin': build(change) })))
     expect(failure.message).toContain(message)
     expect(failure.code).toBe(code)
+  })
+})
+
+describe('a checkpoint with sizes that Whisper does not have', () => {
+  /** As wide as it must be; the tensors whose shape depends on a size are made anew. */
+  async function outcome(changes: Record<string, unknown>, resized: Record<string, number>) {
+    const options = { layers: 1 }
+    const list = huggingFaceTensors(options).map((tensor) => {
+      const rows = resized[tensor.name]
+      if (rows === undefined) return tensor
+      const shape = [rows, ...tensor.shape.slice(1)]
+      return {
+        ...tensor,
+        shape,
+        data: new Uint8Array(4 * shape.reduce((a, b) => a * b, 1)),
+        type: 'f32' as const,
+      }
+    })
+    const folder = join(root, `${folders++}`)
+    await writeHuggingFaceFiles(folder, options)
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...configJson(options), ...changes }))
+    writeFileSync(join(folder, 'model.safetensors'), buildSafetensors(list))
+    return failureOf(readModel(folder))
+  }
+
+  it.each([
+    [
+      '3000 audio positions',
+      { max_source_positions: 3000 },
+      { 'model.encoder.embed_positions.weight': 3000 },
+      'n_audio_ctx is 3000',
+    ],
+    [
+      '1024 text positions',
+      { max_target_positions: 1024 },
+      { 'model.decoder.embed_positions.weight': 1024 },
+      'n_text_ctx is 1024',
+    ],
+    [
+      '16 text positions',
+      { max_target_positions: 16 },
+      { 'model.decoder.embed_positions.weight': 16 },
+      'n_text_ctx is 16',
+    ],
+    [
+      '80,000 tokens',
+      { vocab_size: 80_000 },
+      { 'model.decoder.embed_tokens.weight': 80_000 },
+      '80000 tokens',
+    ],
+    [
+      '32,000 tokens',
+      { vocab_size: 32_000 },
+      { 'model.decoder.embed_tokens.weight': 32_000 },
+      '32000 tokens',
+    ],
+  ])('is sound, but not for this version: %s', async (_, config, sizes, message) => {
+    expect(await outcome(config, sizes)).toMatchObject({
+      code: 'ERR_MODEL_UNSUPPORTED',
+      message: expect.stringContaining(message),
+    })
   })
 })

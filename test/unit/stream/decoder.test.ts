@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { Decoder } from '../../../lib/stream/decoder.ts'
-import { FakeHost, segmentOf, settled, transcribeOptions } from './fakes.ts'
+import { FakeHost, segmentOf, settled, tokenize, transcribeOptions } from './fakes.ts'
 
 const never = new AbortController().signal
 const urgency = { final: false, due: 0 }
@@ -86,8 +86,9 @@ describe('a guess', () => {
     ask(seconds(1), { context: ' Before.', prefix: [1, 2], beamSize: 3 })
     expect((await run()).options).toEqual({
       language: 'en',
+      languages: [],
       translate: true,
-      prompt: ' Dashwood Hint. Before.',
+      prompt: tokenize(' Dashwood Hint. Before.'),
       prefix: [1, 2],
       beamSize: 3,
       audioContext: 768,
@@ -176,5 +177,23 @@ describe('the work', () => {
       await work
     }
     expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+})
+
+describe('the hints', () => {
+  it('stay whole, whatever was said', async () => {
+    const { ask, run } = made({ hotwords: 'Dashwood', initialPrompt: 'Hint.' })
+    ask(seconds(1), { context: ' said'.repeat(100), prefix: [], beamSize: 1 })
+    const { prompt } = (await run()).options
+    expect(prompt).toHaveLength(223)
+    expect(String.fromCodePoint(...prompt)).toMatch(/^ Dashwood Hint\.\S* said( said)* said$/)
+  })
+
+  it('leave room for a long beginning of the text', async () => {
+    const { ask, run } = made({ hotwords: 'Dashwood' })
+    ask(seconds(1), { context: ' said'.repeat(100), prefix: new Array(400).fill(1), beamSize: 1 })
+    const { prompt } = (await run()).options
+    expect(prompt).toHaveLength(11)
+    expect(String.fromCodePoint(...prompt)).toBe(' Dashwoodid')
   })
 })

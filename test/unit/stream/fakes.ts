@@ -38,9 +38,18 @@ export const closed = async ({ live }: Pick<Opened, 'live'>) => {
   while (!live.closed) await settled()
 }
 
+/** A token for each character: its code. */
+export const tokenize = (text: string) => [...text].map((character) => character.codePointAt(0) ?? 0)
+
 /** What every decoding gets; English, when nothing else is said. */
 export function transcribeOptions(changed: Record<string, unknown> = {}): NativeTranscribeOptions {
-  const model = { multilingual: true, languages: ['en', 'de'], vocabularySize: 51_865, maxThreads: 4 }
+  const model = {
+    multilingual: true,
+    languages: ['en', 'de'],
+    vocabularySize: 51_865,
+    tokenize,
+    maxThreads: 4,
+  }
   return parseTranscribeOptions({ language: 'en', timestamps: 'word', ...changed }, model).native
 }
 
@@ -175,6 +184,7 @@ export class FakeHost implements DecoderHost {
   readonly calls: FakeCall[] = []
   readonly stores = { ByteStore: FakeStore }
   readonly scheduler = new Scheduler(1)
+  readonly tokenize = tokenize
   readonly model: Pick<NativeModel, 'hypothesize' | 'transcribe'> = {
     hypothesize: (source, options) => this.#ask(source, options),
     transcribe: (source, options, events) => this.#ask(source, options, events),
@@ -235,7 +245,13 @@ export function openStream(
   host = new FakeHost(),
   ear: NativeLiveAudio = new FakeEar(),
 ) {
-  const facts = { multilingual: true, languages: ['en', 'de'], vocabularySize: 51_865, maxThreads: 4 }
+  const facts = {
+    multilingual: true,
+    languages: ['en', 'de'],
+    vocabularySize: 51_865,
+    tokenize,
+    maxThreads: 4,
+  }
   const parsed = parseStreamOptions({ language: 'en', partials: false, ...options }, facts)
   const live = new LiveStream(host, ear, parsed, captureCaller(openStream))
   return {

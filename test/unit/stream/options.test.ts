@@ -3,8 +3,9 @@ import { WhisperHipError } from '../../../lib/errors.ts'
 import { FRAME } from '../../../lib/stream/endpointer.ts'
 import { parseStreamOptions } from '../../../lib/stream/options.ts'
 import { parseTranscribeOptions } from '../../../lib/transcribe/options.ts'
+import { tokenize } from './fakes.ts'
 
-const model = { multilingual: true, languages: ['en', 'de'], vocabularySize: 51_865, maxThreads: 4 }
+const model = { multilingual: true, languages: ['en', 'de'], vocabularySize: 51_865, tokenize, maxThreads: 4 }
 const parse = (options?: unknown) => parseStreamOptions(options, model)
 
 function refusal(options: unknown): WhisperHipError {
@@ -37,6 +38,7 @@ it('has the documented defaults', () => {
     },
     minSpeech: 100 * 16,
     transcribe: parseTranscribeOptions({ timestamps: 'word' }, model).native,
+    warnings: [],
     signal: undefined,
   })
   expect(parse({ vad: true, language: undefined })).toEqual(parse())

@@ -25,7 +25,7 @@ describe('PhrasePolicy', () => {
     const work = policy.partial(audio, urgency, never)
     await settled()
     const [call] = host.calls
-    expect(call).toMatchObject({ kind: 'guess', options: { beamSize: 1, prefix: [], prompt: '' } })
+    expect(call).toMatchObject({ kind: 'guess', options: { beamSize: 1, prefix: [], prompt: [] } })
     expect(call?.samples).toEqual(audio.slice(10 * RATE, 14 * RATE))
     call?.answer(' One two')
     const { words, committed } = await work

@@ -2,13 +2,17 @@ import { describe, expect, it } from 'vitest'
 import { WhisperHipError } from '../../../lib/errors.ts'
 import { parseTranscribeOptions } from '../../../lib/transcribe/options.ts'
 
+/** A token for each character: its code. */
+const tokenize = (text: string) => [...text].map((character) => character.codePointAt(0) ?? 0)
+
 const multilingual = {
   multilingual: true,
   languages: ['en', 'zh', 'de', 'my', 'haw'],
   vocabularySize: 51_865,
+  tokenize,
   maxThreads: 4,
 }
-const english = { multilingual: false, languages: ['en'], vocabularySize: 51_864, maxThreads: 2 }
+const english = { multilingual: false, languages: ['en'], vocabularySize: 51_864, tokenize, maxThreads: 2 }
 
 const parse = (options?: unknown, model = multilingual) => parseTranscribeOptions(options, model)
 const native = (options?: unknown, model = multilingual) => parse(options, model).native
@@ -28,13 +32,15 @@ it('has the documented defaults', () => {
   expect(parse()).toEqual({
     native: {
       language: '',
+      languages: [],
+      network: expect.stringMatching(/^\/.*\.onnx$/),
       translate: false,
       beamSize: 5,
       bestOf: 5,
       temperatures: [0, 0.2, 0.4, 0.6, 0.8, 1],
       lengthPenalty: Number.NaN,
-      hotwords: '',
-      initialPrompt: '',
+      hotwords: [],
+      initialPrompt: [],
       carryInitialPrompt: false,
       conditionOnPreviousText: false,
       suppressBlank: true,
@@ -54,6 +60,7 @@ it('has the documented defaults', () => {
       compressionRatioThreshold: 2.4,
       threads: 4,
     },
+    warnings: [],
     choice: { channel: 'mix', track: undefined },
     maxSegmentLength: undefined,
     signal: undefined,
@@ -102,13 +109,15 @@ it('passes every option on', () => {
   expect(parsed).toEqual({
     native: {
       language: 'de',
+      languages: [],
+      network: '',
       translate: true,
       beamSize: 8,
       bestOf: 1,
       temperatures: [0.3],
       lengthPenalty: 1,
-      hotwords: ' Kennedy',
-      initialPrompt: 'Zürich',
+      hotwords: tokenize(' Kennedy'),
+      initialPrompt: tokenize(' Zürich'),
       carryInitialPrompt: true,
       conditionOnPreviousText: true,
       suppressBlank: false,
@@ -136,6 +145,7 @@ it('passes every option on', () => {
       compressionRatioThreshold: Number.POSITIVE_INFINITY,
       threads: 1,
     },
+    warnings: [],
     choice: { channel: 'split', track: 'deu' },
     maxSegmentLength: 42,
     signal,
@@ -214,7 +224,6 @@ describe('language', () => {
     expect(refusal({ language: 'french' }).advice).toEqual(['The model knows en, zh, de, my, haw'])
     refusal({ language: '' })
     refusal({ language: 'constructor' })
-    refusal({ language: ['de'] })
   })
 
   it('knows only English on an English-only model', () => {
@@ -381,5 +390,82 @@ describe('suppressRegex', () => {
 
   it('refuses flags, which it could not honour', () => {
     expect(refusal({ suppressRegex: /a/i }).message).toContain('a RegExp without flags')
+  })
+})
+
+describe('what comes before the text', () => {
+  const hints = (options: unknown) => {
+    const { native, warnings } = parse(options)
+    const text = (tokens: number[]) => String.fromCodePoint(...tokens)
+    return { hotwords: text(native.hotwords), initialPrompt: text(native.initialPrompt), warnings }
+  }
+  /** Words of 5 characters with their space. */
+  const words = (count: number) => Array.from({ length: count }, (_, i) => `w${String(i).padStart(3, '0')}`)
+
+  it('is kept whole as long as it fits', () => {
+    const hotwords = words(20).join(' ')
+    const initialPrompt = words(24).join(' ')
+    expect(hints({ hotwords, initialPrompt })).toEqual({
+      hotwords: ` ${hotwords}`,
+      initialPrompt: ` ${initialPrompt}`,
+      warnings: [],
+    })
+  })
+
+  it('has the first hotwords, and a warning that names the first one that was left out', () => {
+    const { hotwords, warnings } = hints({ hotwords: words(60).join(' ') })
+    expect(hotwords).toBe(` ${words(44).join(' ')}`)
+    expect(warnings).toEqual([
+      {
+        code: 'HOTWORDS_CUT',
+        message:
+          'hotwords has 300 tokens, and the model takes 223: the last 16 words are left out, from "w044" on',
+      },
+    ])
+    expect(hints({ hotwords: words(45).join(' ') }).warnings[0]?.message).toContain(
+      'the last word is left out, from "w044" on',
+    )
+  })
+
+  it('has the end of a prompt, and a warning that names where it begins', () => {
+    const { initialPrompt, warnings } = hints({ initialPrompt: words(60).join(' ') })
+    expect(initialPrompt).toBe(` ${words(60).slice(16).join(' ')}`)
+    expect(warnings).toEqual([
+      {
+        code: 'PROMPT_CUT',
+        message:
+          'initialPrompt has 300 tokens, and the model takes 223: its beginning, before "w016 w017 w018 w019 w020 w021", is left out',
+      },
+    ])
+  })
+
+  it.each([true, false])('never loses hotwords to a long prompt (carried: %s)', (carryInitialPrompt) => {
+    const options = { hotwords: 'Dashwood Kennedy', initialPrompt: words(60).join(' '), carryInitialPrompt }
+    const { hotwords, initialPrompt, warnings } = hints(options)
+    expect(hotwords).toBe(' Dashwood Kennedy')
+    expect(initialPrompt).toBe(` ${words(60).slice(19).join(' ')}`)
+    expect(warnings).toMatchObject([
+      { code: 'PROMPT_CUT', message: expect.stringContaining('takes 206 beside the hotwords') },
+    ])
+  })
+
+  it('says when nothing of the prompt is left beside the hotwords', () => {
+    const { initialPrompt, warnings } = hints({ hotwords: words(60).join(' '), initialPrompt: 'Hello there' })
+    expect(initialPrompt).toBe('')
+    expect(warnings.map(({ code }) => code)).toEqual(['HOTWORDS_CUT', 'PROMPT_CUT'])
+    expect(warnings[1]?.message).toContain('all of it is left out')
+  })
+
+  it('cuts a text without spaces between tokens', () => {
+    const { initialPrompt, warnings } = hints({ initialPrompt: '中'.repeat(300) })
+    expect(initialPrompt).toBe('中'.repeat(223))
+    expect(warnings[0]?.message).toContain('the first 78 tokens are left out')
+  })
+
+  it('begins with a space, whatever was given', () => {
+    expect(hints({ hotwords: '\n Kennedy ', initialPrompt: '  Hm. ' })).toMatchObject({
+      hotwords: ' Kennedy',
+      initialPrompt: ' Hm.',
+    })
   })
 })

@@ -39,7 +39,13 @@ function fakeRunner(concurrency = 1) {
   const closing = new AbortController()
   const runner: Runner = {
     addon: { ByteStore: FakeByteStore },
-    facts: { multilingual: true, languages: ['en', 'de'], vocabularySize: 51_865, maxThreads: 2 },
+    facts: {
+      multilingual: true,
+      languages: ['en', 'de'],
+      vocabularySize: 51_865,
+      tokenize: () => [],
+      maxThreads: 2,
+    },
     scheduler: new Scheduler(concurrency),
     disposal: closing.signal,
     model: {

@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { UsageError } from '../../../../lib/cli/failures.ts'
 import { cuesOf } from '../../../../lib/cli/listen/cues.ts'
 import { checkPaths, OutputFiles } from '../../../../lib/cli/listen/files.ts'
 import { GrowingFile } from '../../../../lib/cli/listen/growing-file.ts'
@@ -71,10 +70,11 @@ describe('files', () => {
 describe('paths', () => {
   it('are checked before anything is recorded', async () => {
     await checkPaths({ srt: at('new.srt'), vtt: '/dev/null' }, null)
-    await expect(checkPaths({ srt: at('no/new.srt') }, null)).rejects.toThrow('ENOENT')
-    await expect(checkPaths({ srt: join(at('a.srt'), 'x.srt') }, null)).rejects.toThrow('ENOTDIR')
+    await expect(checkPaths({ srt: at('no/new.srt') }, null)).rejects.toThrow('its folder does not exist')
+    await expect(checkPaths({ srt: join(at('a.srt'), 'x.srt') }, null)).rejects.toThrow('is not a folder')
     mkdirSync(at('folder'))
-    await expect(checkPaths({ txt: at('folder') }, null)).rejects.toThrow(UsageError)
+    await expect(checkPaths({ txt: at('folder') }, null)).rejects.toThrow('it is a folder')
+    await expect(checkPaths({ txt: at('x'.repeat(300)) }, null)).rejects.toThrow('the name is too long')
   })
 
   it('that would be written twice, or are the recording, are wrong usage', async () => {
