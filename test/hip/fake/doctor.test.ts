@@ -42,7 +42,7 @@ it('shows the text of both, the error of each operation, where the nodes ran, an
   expect(report).toMatch(/graph nodes: 0 on the GPU, \d{4,} on the CPU; weights: \d+ MB in CPU/)
   expect(report).toMatch(/11\.0 s of audio in \d+\.\d+ s, \d+\.\d times as fast as the speech/)
   expect(ended.stdout).toMatch(/^ {2}operation +error +ms/m)
-  expect(ended.stdout).toMatch(/^ {2}mul_mat f16 +\d\S* +\d+$/m)
+  expect(ended.stdout).toMatch(/^ {2}mul_mat f16 of one column +\d\S* +\d+$/m)
 })
 
 describe('a GPU that goes wrong after its trial', () => {
