@@ -50,6 +50,17 @@ class LoadedModel {
         std::rethrow_exception(failure);
       }
     }
+    // Calls `work`, which leaves the state as it was when an exception comes out of it.
+    template <typename Work> void prepare(Work work) {
+      try {
+        work(*state_);
+      } catch (...) {
+        const std::exception_ptr failure = model_.failure();
+        if (model_.is_poisoned())
+          discard();
+        std::rethrow_exception(failure);
+      }
+    }
     // After whisper_full() returned -7 whisper.cpp has already freed the state.
     void abandon();
 

@@ -104,8 +104,8 @@ class Guess {
     tokens.insert(tokens.end(), start.begin(), start.end());
     tokens.insert(tokens.end(), request_.prefix.begin(), request_.prefix.end());
 
+    lease_->prepare([&](whisper_state& state) { reserve_decoders(context_, state, request_.beam_size); });
     step([&](whisper_state& state) {
-      reserve_decoders(context_, state, request_.beam_size);
       return decode_tokens(context_, state, tokens, 0, static_cast<int>(tokens.size() - row_of_start));
     });
     hypothesis_.no_speech_probability = lease_->use([&](whisper_state& state) {

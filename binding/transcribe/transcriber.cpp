@@ -297,8 +297,8 @@ class Job {
     whisper_full_params params = parameters(beam, decoders, temperature);
 
     compute_.skip_graphs = encoded ? kEncoderGraphs : 0;
+    lease_->prepare([&](whisper_state& state) { reserve_decoders(context_, state, decoders); });
     WindowResult window = lease_->use([&](whisper_state& state) {
-      reserve_decoders(context_, state, decoders);
       prompt_history(state) = history_;
       WindowResult result = decode_window(context_, state, params, end - seek, decoders);
       if (filter_.found_damage())

@@ -12,7 +12,7 @@ import { undecodable } from './failures.ts'
 import { ffmpegMissing, ffmpegProgram } from './ffmpeg-program.ts'
 import { chooseTrack, type Media, parseMedia, trackWarnings } from './media.ts'
 import { type PcmFormat, whisperFormat } from './pcm.ts'
-import { lastLines, readTail } from './program-messages.ts'
+import { complaints, lastLines, readTail } from './program-messages.ts'
 import { type Gap, type Packet, parsePacket, Timeline } from './timeline.ts'
 
 /** What ffmpeg reads: a file by its absolute path, or an open file. */
@@ -44,9 +44,6 @@ export interface Decoded {
   /** Whether ffmpeg has complained. */
   damaged: boolean
 }
-
-/** What the writer of raw samples says of times that it does not write. */
-const harmless = /^.*non monotonically increasing dts.*$/gm
 
 /** Of messages: a file may list many tracks and chapters. */
 const mostBytes = 1 << 18
@@ -80,7 +77,7 @@ export async function decodeWithFfmpeg(job: FfmpegJob): Promise<Decoded> {
       }),
     ])
   })
-  const said = lastLines(messages.replace(harmless, ''))
+  const said = lastLines(complaints(messages))
   const failed = exit.code !== 0
   if (failed && (exit.signal !== null || store.byteLength === 0)) throw failure(job, exit, messages)
   if (said !== '') log('warn', `ffmpeg on ${job.name}: ${said}`)

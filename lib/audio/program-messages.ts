@@ -9,6 +9,17 @@ export async function readTail(stderr: Readable, most = mostBytes): Promise<stri
   return tail.toString('utf8')
 }
 
+/**
+ * What ffmpeg says although nothing is wrong with the recording: of times, which raw samples do not have, and of a camera that wants
+ * another transport, which ffmpeg then takes.
+ */
+const harmless = /^.*(non monotonically increasing dts|method SETUP failed: 461 Unsupported transport).*$/gim
+
+/** What ffmpeg says, without what is harmless. */
+export function complaints(messages: string): string {
+  return messages.replace(harmless, '')
+}
+
 /** The last lines of what a program said as one, without addresses and control characters. */
 export function lastLines(messages: string): string {
   const lines = messages

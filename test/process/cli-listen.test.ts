@@ -278,7 +278,11 @@ describe('files', () => {
   })
 
   it.each<[string[], string, number]>([
-    [['--srt', 'no folder/x.srt'], 'ENOENT', 1],
+    [
+      ['--srt', 'no folder/x.srt'],
+      "Cannot write 'no folder/x.srt': its folder does not exist (ERR_WRITE)",
+      1,
+    ],
     [['--srt', 'x', '--vtt', './x'], 'Both --srt and --vtt would be ./x', 2],
     [['--max-segment-length', '0', '--srt', 'x'], 'from 1 to 10000 for --max-segment-length but', 2],
   ])('%j is told before a model is loaded', async (args, message, code) => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Readable } from 'node:stream'
-import { lastLines } from '../../audio/program-messages.ts'
+import { complaints, lastLines } from '../../audio/program-messages.ts'
 import { timedSamples } from '../../audio/timed-samples.ts'
 import { WhisperHipError } from '../../errors.ts'
 import type { Warning } from '../../warnings.ts'
@@ -86,7 +86,7 @@ class Program implements Source {
 
   get warnings(): readonly Warning[] {
     const { warnings = [], timed } = this.#job
-    const said = lastLines(withoutPasswords(this.#messages.toString('utf8')))
+    const said = lastLines(complaints(withoutPasswords(this.#messages.toString('utf8'))))
     if (timed === undefined || said === '') return warnings
     return [
       ...warnings,
