@@ -18,7 +18,7 @@ export const GUIDE = '"ROCm installation for Linux" (https://rocm.docs.amd.com/p
 
 /** @type {Readonly<Record<string, Archive>>} by the ID of os-release */
 const ARCHIVES = {
-  // packages.debian.org: libamdhip64-dev, librocblas-dev
+  // The pages of Debian packages: libamdhip64-dev, librocblas-dev
   debian: {
     releases: {
       ...named(['bullseye', '11'], null),

@@ -4,20 +4,27 @@ const WIDTH = 80
 const COMMAND =
   /: (?=(?:sudo|npx|npm|pnpm|bun|yarn|export|echo|lspci|rocminfo|lxc|flatpak|nix-shell|sh|wsl|dnf|apt|zypper|pacman|[A-Z_]+=\S+ \S+|--\w)\b)/
 
+/** A word, or an object of options with what is written to it: it is code, and stays on one line. */
+const WORD = /(?:[^\s{]|\{[^}]*\})+/g
+
 /**
  * A text as lines of at most 80 columns, but for words that are longer, such as paths.
  * @param first what stands before the first line
  * @param hanging columns by which the others are indented
  */
 export function fold(text: string, first = '', hanging = first.length): string[] {
-  return foldWords(text.split(/\s+/), first, hanging)
+  return foldWords(wordsOf(text), first, hanging)
 }
 
 /** The same for a piece of advice: a command after a colon is never broken, so that it can be copied. */
 export function foldAdvice(text: string, first: string): string[] {
   const at = text.search(COMMAND)
-  const words = at === -1 ? text.split(' ') : [...text.slice(0, at + 1).split(' '), text.slice(at + 2)]
+  const words = at === -1 ? wordsOf(text) : [...wordsOf(text.slice(0, at + 1)), text.slice(at + 2)]
   return foldWords(words, first, first.length)
+}
+
+function wordsOf(text: string): string[] {
+  return text.match(WORD) ?? []
 }
 
 function foldWords(words: readonly string[], first: string, hanging: number): string[] {
