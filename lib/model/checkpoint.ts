@@ -9,7 +9,6 @@ import {
   type Hyperparameters,
   type LoadPlan,
   type ModelFormat,
-  type StoredType,
   type TensorPart,
   type Vocabulary,
 } from './plan.ts'
@@ -17,23 +16,9 @@ import { type RequiredTensor, requiredTensors } from './required-tensors.ts'
 import { sinusoids } from './sinusoids.ts'
 import type { ByteSource } from './source.ts'
 import { filterProblem } from './stored-filters.ts'
+import type { StoredTensor } from './stored-tensor.ts'
 import { isTransposed } from './transposed.ts'
 import { MAX_STRIDED_BYTES } from './validate-plan.ts'
-
-/** A tensor as a checkpoint stores it. */
-export interface StoredTensor {
-  /** Index into {@link Checkpoint.sources}. */
-  source: number
-  /** Byte offset in the source. */
-  offset: number
-  type: StoredType
-  /** ggml order, fastest dimension first, of the tensor as Whisper has it. */
-  shape: readonly number[]
-  /** Divisors of stored integers: see {@link TensorPart}. */
-  scale?: TensorPart['scale']
-  /** For values in another order: see {@link TensorPart}. */
-  strides?: number[]
-}
 
 /** Where the vocabulary of a checkpoint comes from. */
 export interface VocabularySource {

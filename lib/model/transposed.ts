@@ -1,7 +1,7 @@
 import type { Pacer } from '../pacer.ts'
-import type { StoredTensor } from './checkpoint.ts'
 import { rowBytes } from './ggml-types.ts'
 import type { ByteSource } from './source.ts'
+import type { StoredTensor } from './stored-tensor.ts'
 
 /** Channels that are compared. All would need as many passes over one of the matrices. */
 const CHANNELS = 16

@@ -2,7 +2,7 @@ import type { Pacer } from '../../pacer.ts'
 import type { ByteSource } from '../source.ts'
 import { canonicalName } from '../tensor-names.ts'
 import { type FlaxArray, readFlaxContainer } from './flax-container.ts'
-import type { FileTensor } from './tensor-file.ts'
+import type { FileTensor } from './tensor-table.ts'
 
 /** What the last part of a name is in other checkpoints. */
 const FIELDS: Readonly<Record<string, string>> = { kernel: 'weight', scale: 'weight', embedding: 'weight' }

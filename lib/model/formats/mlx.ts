@@ -1,4 +1,4 @@
-import type { FileTensor } from './tensor-file.ts'
+import type { FileTensor } from './tensor-table.ts'
 
 /** Indices of attention heads, which MLX's Whisper keeps among its weights, as integers. */
 export const MLX_HEADS = 'alignment_heads'

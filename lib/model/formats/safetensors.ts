@@ -5,7 +5,7 @@ import { JsonReader } from '../json-reader.ts'
 import { GgmlType } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
 import { MLX_HEADS } from './mlx.ts'
-import type { FileTensor } from './tensor-file.ts'
+import type { FileTensor } from './tensor-table.ts'
 
 /** Largest header that the format allows, and the largest that is read: Whisper's largest model has 150,000 bytes. */
 const MAX_HEADER = 100_000_000

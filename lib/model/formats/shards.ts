@@ -6,7 +6,8 @@ import type { LoadPlan } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
 import { openFileSource } from '../sources.ts'
 import { identify } from './identify.ts'
-import { planTensorFiles, readTable, type TensorFormat, type TensorTable } from './tensor-file.ts'
+import { planTensorFiles, readTable, type TensorFormat } from './tensor-file.ts'
+import type { TensorTable } from './tensor-table.ts'
 
 /** Largest index that is read, in bytes: Whisper's largest model has 120,000. */
 const MAX_INDEX = 4 << 20

@@ -1,8 +1,9 @@
 import type { Pacer } from '../../pacer.ts'
-import { type Checkpoint, planCheckpoint, type StoredTensor } from '../checkpoint.ts'
+import { type Checkpoint, planCheckpoint } from '../checkpoint.ts'
 import { corrupt, notAModel, quote, unsupported } from '../failures.ts'
 import type { Hyperparameters, LoadPlan } from '../plan.ts'
 import type { ByteSource } from '../source.ts'
+import type { StoredTensor } from '../stored-tensor.ts'
 import { canonicalName } from '../tensor-names.ts'
 import { flaxName, readFlax } from './flax.ts'
 import { readHuggingFaceConfig } from './hf-config.ts'
@@ -11,19 +12,7 @@ import { fromMlx, isMlx } from './mlx.ts'
 import { readPyTorch } from './pytorch.ts'
 import { readSafetensors } from './safetensors.ts'
 import { standardVocabulary } from './standard-vocabulary.ts'
-
-/** A tensor in a file of its own kind. */
-export type FileTensor = Omit<StoredTensor, 'source'>
-
-/** What a file of named tensors holds. */
-export interface TensorTable {
-  /** By the names in the file. */
-  tensors: ReadonlyMap<string, FileTensor>
-  /** Whose naming they had, where that is not seen in the names. */
-  writer?: string
-  /** What the file says of the model beside them. */
-  dimensions?: Partial<Hyperparameters>
-}
+import type { TensorTable } from './tensor-table.ts'
 
 export type TensorFormat = 'safetensors' | 'pytorch' | 'flax'
 
