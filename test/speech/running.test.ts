@@ -137,7 +137,7 @@ describe('side by side', () => {
 describe('stats', () => {
   it('tell what ran where, and for how long', async () => {
     const begun = performance.now()
-    const { stats, duration } = await model.transcribe(minute)
+    const { stats, duration } = await model.transcribe(minute, { language: 'en' })
     const elapsed = (performance.now() - begun) / 1000
     expect(stats).toMatchObject({ backend: 'cpu', device: 'CPU', gpuNodes: 0, audioSeconds: duration })
     expect(stats.cpuNodes).toBeGreaterThan(1000)
@@ -150,6 +150,12 @@ describe('stats', () => {
     const sum = decode + mel + vad + encode + prompt + sample
     expect(sum).toBeLessThanOrEqual(1.01 * stats.wallSeconds)
     expect(sum).toBeGreaterThan(0.8 * stats.wallSeconds)
+  })
+
+  it('count the time of voice activity where a language is detected, since it is detected where somebody speaks', async () => {
+    const { stats } = await model.transcribe(jfk, { ...greedy, language: 'auto' })
+    expect(stats.phases.vad).toBeGreaterThan(0)
+    expect(stats.phases.vad).toBeLessThan(stats.wallSeconds / 4)
   })
 
   it('count the same nodes for the same work', async () => {
