@@ -103,7 +103,7 @@ export interface RunStats {
   realTimeFactor: number
   /**
    * Seconds spent in each phase: `decode` decoding the audio file, `ffmpeg` included; `mel` spectrogram; `vad` voice activity (0 without
-   * {@link TranscribeOptions.vad}); `encode` encoder; `prompt` decoder passes over prompts of 16 tokens or more; `sample` decoding and choosing tokens.
+   * {@link TranscribeOptions.vad} where the language is given); `encode` encoder; `prompt` decoder passes over prompts of 16 tokens or more; `sample` decoding and choosing tokens.
    */
   phases: { decode: number; mel: number; vad: number; encode: number; prompt: number; sample: number }
 }
