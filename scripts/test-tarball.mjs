@@ -139,7 +139,7 @@ async function testTarball(folder) {
     assert.equal(failure.code, 1, `whisper-hip ${args.join(' ')} passed with nothing to run`)
     return failure
   }
-  assert.match((await refused('doctor')).stdout, /NATIVE_MISSING: [\s\S]*1\. .*npx whisper-hip build/)
+  assert.match((await refused('doctor')).stdout, /NATIVE_MISSING: [\s\S]*1\. .*\s+npx whisper-hip build\n/)
   assert.match(
     (await refused('build', '--cpu')).stderr,
     /No C\+\+ compiler was found in PATH.*cmake was not found in PATH/,
