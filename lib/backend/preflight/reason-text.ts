@@ -1,17 +1,11 @@
+import type { ContainerKind } from './container.ts'
+
 /** What can hold of a machine or of a failure, and decides which advice fits. */
 export type Situation =
   // Where the process runs
   | 'host'
   | 'groups of the user'
-  | 'docker'
-  | 'podman'
-  | 'kubernetes'
-  | 'apptainer'
-  | 'snap'
-  | 'flatpak'
-  | 'lxc'
-  | 'nspawn'
-  | 'container'
+  | ContainerKind
   | 'unknown container'
   | 'rootless'
   | 'wsl1'
