@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path'
 import type { RocmInstallation } from '../types.ts'
 import { isElf, readElf } from './elf.ts'
 import { type Library, Loader, MACHINES } from './loader.ts'
+import { newest, systemPrefixes } from './rocm-folders.mjs'
 import { rocmVersion } from './runtime.ts'
 import { isFailure, type Sysroot } from './sysroot.ts'
 
@@ -54,21 +55,11 @@ function prefixes(root: Sysroot, environment: NodeJS.ProcessEnv, module: Library
   return [
     ...named.map(String),
     ...own.map(prefixOf),
-    '/opt/rocm',
-    ...versions(root, '/opt/rocm', /^core(-|$)/),
-    ...versions(root, '/opt', /^rocm-/),
+    ...systemPrefixes(root),
     ...wheels(root, environment),
     '/usr/local',
     '/usr',
   ]
-}
-
-function versions(root: Sysroot, folder: string, pattern: RegExp): string[] {
-  return root
-    .list(folder)
-    .filter((name) => pattern.test(name))
-    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
-    .map((name) => join(folder, name))
 }
 
 /** ROCm in Python packages (`rocm-sdk-core` and its kin) of the environment that is active. */
@@ -77,8 +68,8 @@ function wheels(root: Sysroot, environment: NodeJS.ProcessEnv): string[] {
     !prefix?.startsWith('/')
       ? []
       : ['lib', 'lib64'].flatMap((lib) =>
-          versions(root, join(prefix, lib), /^python3/).flatMap((python) =>
-            versions(root, join(python, 'site-packages'), /^_rocm_sdk_(core|devel)$/),
+          newest(root, join(prefix, lib), /^python3/).flatMap((python) =>
+            newest(root, join(python, 'site-packages'), /^_rocm_sdk_(core|devel)$/),
           ),
         ),
   )
@@ -118,9 +109,9 @@ function examine(
 function libraryFolders(root: Sysroot, prefix: string): string[] {
   const parent = dirname(prefix)
   const siblings = basename(prefix).startsWith('_rocm_sdk_')
-    ? versions(root, parent, /^_rocm_sdk_libraries/)
+    ? newest(root, parent, /^_rocm_sdk_libraries/)
     : []
-  const multiarch = versions(root, join(prefix, 'lib'), /^[\w-]+-linux-gnu$/)
+  const multiarch = newest(root, join(prefix, 'lib'), /^[\w-]+-linux-gnu$/)
   const all = [prefix, ...siblings].flatMap((folder) => [join(folder, 'lib'), join(folder, 'lib64')])
   // A folder without `lib` in it can be named by LD_LIBRARY_PATH.
   return [...new Map([prefix, ...all, ...multiarch].map((path) => [root.realpath(path), path])).values()]

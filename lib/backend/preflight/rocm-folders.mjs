@@ -137,7 +137,7 @@ function absolute(path) {
  * @param {string} folder
  * @param {RegExp} pattern
  */
-function newest(files, folder, pattern) {
+export function newest(files, folder, pattern) {
   return files
     .list(folder)
     .filter((name) => pattern.test(name))
