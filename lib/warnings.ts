@@ -6,6 +6,7 @@
  * - `MODEL_UNFIT`: by its shape, the model was most likely not trained for what is asked.
  * - `PROMPT_CUT`: the prompt is longer than the model takes: its beginning is left out.
  * - `LANGUAGE_UNSURE`: no language is more probable than all others together.
+ * - `SPEECH_NOT_TRANSCRIBED`: more than 3 s of what sounds like speech, between `start` and `end`, gave no text, also when it was decoded once more by itself.
  * - `AUDIO_TRUNCATED`: the recording ends, at `start`, before the end that its header promises.
  * - `AUDIO_TIME_JUMP`: the time stamps jump forward by more than two hours at `start`, which was not believed.
  * - `AUDIO_TRACKS`: one of several audio tracks was taken.
@@ -19,6 +20,7 @@ export type WarningCode =
   | 'LANGUAGE_UNSURE'
   | 'MODEL_UNFIT'
   | 'PROMPT_CUT'
+  | 'SPEECH_NOT_TRANSCRIBED'
   | 'AUDIO_TIME_JUMP'
   | 'AUDIO_TRACKS'
   | 'AUDIO_CHANNEL_INVERTED'

@@ -2,6 +2,7 @@
 
 #include <napi.h>
 
+#include "transcribe/detect_language.h"
 #include "transcribe/hypothesis.h"
 #include "transcribe/request.h"
 #include "transcribe/transcriber.h"

@@ -6,12 +6,14 @@
 
 #include "support/error.h"
 #include "support/log.h"
-#include "transcribe/compression_ratio.h"
+#include "transcribe/attempt.h"
+#include "transcribe/coverage.h"
 #include "transcribe/grammar.h"
 #include "transcribe/language.h"
 #include "transcribe/prompt.h"
+#include "transcribe/recording.h"
+#include "transcribe/segment_words.h"
 #include "transcribe/speech_clips.h"
-#include "transcribe/text_assembler.h"
 #include "transcribe/token_filter.h"
 #include "transcribe/token_times.h"
 
@@ -19,83 +21,22 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kWindowFrames = 3000;      // 30 s
-constexpr int kMinimumFrames = 10;       // whisper.cpp decodes nothing shorter than 100 ms
-constexpr size_t kListenedSeconds = 300; // for a language, when nothing else is asked
-constexpr int kEncoderGraphs = 3;        // conv, encode, cross
+constexpr int kWindowFrames = 3000; // 30 s
+constexpr int kMinimumFrames = 10;  // whisper.cpp decodes nothing shorter than 100 ms
+constexpr int kEncoderGraphs = 3;   // conv, encode, cross
 // Temperature above which a text is not given to the next window.
 constexpr float kHighestTrusted = 0.5f;
-// Seconds by which the attention may contradict the timestamps, which models round.
-constexpr double kTimestampError = 1.0;
-constexpr double kEdgeError = 0.5; // the same for one word (OpenAI's timing.py)
+constexpr int kMargin = 20; // around a word
+// What gave no text within a window is cut into shorter ones: 10 s.
+constexpr int kLostWindow = 1000;
+// A window of lost speech that gives less than this, twice in a row, is not worth a third one.
+constexpr int kLeastProgress = 300;
 
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-void check(const std::atomic<bool>& cancelled) {
-  if (cancelled.load(std::memory_order_relaxed))
-    throw Error("ERR_CANCELLED", "The job was cancelled");
-}
-
-// The whole audio (or its first `max_samples`) as log-mel frames. The detector, if there is one, hears it
-// too.
-LogMel read_mel(LoadedModel& model, AudioStream& audio, size_t max_samples, SpeechDetector* speech,
-                const std::atomic<bool>& cancelled, Phases& phases) {
-  auto mark = Clock::now();
-  LogMel mel(mel_filters(model.context()), model.hparams().n_mels);
-  std::vector<float> block(64 * 1024);
-  while (mel.samples() < max_samples) {
-    check(cancelled);
-    const size_t count = audio.read(block.data(), std::min(block.size(), max_samples - mel.samples()));
-    phases.decode += seconds_since(mark);
-    mark = Clock::now();
-    if (count == 0)
-      break;
-    mel.push(block.data(), count);
-    phases.mel += seconds_since(mark);
-    mark = Clock::now();
-    if (speech != nullptr) {
-      speech->push(block.data(), count);
-      phases.vad += seconds_since(mark);
-      mark = Clock::now();
-    }
-  }
-  mel.finish();
-  phases.mel += seconds_since(mark);
-  if (speech != nullptr)
-    speech->finish();
-  return mel;
-}
-
-std::string trimmed(const std::string& text) {
-  const char* spaces = " \t\r\n";
-  const size_t first = text.find_first_not_of(spaces);
-  if (first == std::string::npos)
-    return {};
-  return text.substr(first, text.find_last_not_of(spaces) - first + 1);
-}
-
-// "[BLANK_AUDIO]", "(silence)", "♪♪♪": what a model writes about audio without speech.
-bool is_annotation(const std::string& text) {
-  const std::string bare = trimmed(text);
-  if (bare.size() < 2)
-    return false;
-  const bool bracketed =
-      (bare.front() == '[' && bare.back() == ']') || (bare.front() == '(' && bare.back() == ')');
-  const bool notes = bare.find_first_not_of("\xE2\x99\xAA\xAB ") == std::string::npos;
-  return bracketed || notes;
-}
-
-// One decoding of one window, with its text.
-struct Attempt {
-  WindowResult window;
-  float temperature;
-  double compression_ratio;
-  std::vector<SegmentResult> segments;
-};
 
 class Job {
  public:
@@ -119,26 +60,24 @@ class Job {
   TranscribeResult run(const OpenAudio& open_audio) {
     const auto start = Clock::now();
     TranscribeResult result = {};
-    std::optional<SpeechDetector> speech;
-    if (request_.vad)
-      speech.emplace(*request_.vad);
-    else if (detects_language())
-      speech.emplace(SpeechRequest{request_.network, {}});
     const std::unique_ptr<AudioStream> audio = open_audio();
-    const LogMel mel =
-        read_mel(model_, *audio, SIZE_MAX, speech ? &*speech : nullptr, cancelled_, result.phases);
+    Recording recording =
+        read_recording(model_, *audio, SIZE_MAX, speech_request(), cancelled_, result.phases);
+    const LogMel& mel = recording.mel;
+    if (is_complete())
+      voiced_ = std::move(recording.voiced);
     result.channels = audio->channels();
     result.warnings.add(audio->warnings());
     result.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
     auto clips = clip_frames(mel);
     if (request_.vad)
-      clips = speech_in_clips(speech->speech(), clips);
+      clips = speech_in_clips(recording.speech, clips);
     for (const auto& clip : clips)
       total_frames_ += clip.second - clip.first;
     ComputeScope scope(compute_);
-    settle_language(mel, clips, speech ? speech->speech() : std::vector<SpeechSpan>(), result);
+    settle_language(mel, clips, recording.speech, result);
     for (const auto& clip : clips)
-      decode_clip(mel, clip.first, clip.second, result.duration);
+      decode_clip(mel, clip.first, clip.second, result);
     const StateTimings spent = timings(lease_->state());
     result.phases.encode = spent.encode;
     result.phases.prompt = spent.prompt;
@@ -162,9 +101,19 @@ class Job {
     return frames;
   }
 
-  bool detects_language() const {
-    return request_.language.empty() && whisper_is_multilingual(&context_) && !request_.network.empty();
+  // What has to be heard beside the text: where there is speech to decode, to find the language in, or to
+  // miss in the text.
+  std::optional<SpeechRequest> speech_request() const {
+    if (request_.vad)
+      return request_.vad;
+    const bool detects = request_.language.empty() && whisper_is_multilingual(&context_);
+    if (request_.network.empty() || (!detects && !is_complete()))
+      return std::nullopt;
+    return SpeechRequest{request_.network, {}};
   }
+
+  // Whether all speech is wanted: a limit and a grammar leave something out on purpose.
+  bool is_complete() const { return request_.max_tokens == 0 && !grammar_; }
 
   void settle_language(const LogMel& mel, const std::vector<std::pair<int, int>>& clips,
                        const std::vector<SpeechSpan>& speech, TranscribeResult& result) {
@@ -225,7 +174,8 @@ class Job {
     mel.window(static_cast<size_t>(seek), kWindowFrames, static_cast<size_t>(end), window.data());
   }
 
-  void decode_clip(const LogMel& mel, int first, int end, double duration) {
+  void decode_clip(const LogMel& mel, int first, int end, TranscribeResult& result) {
+    bool again = false; // the window begins with speech that the one before it has lost
     for (int seek = first;;) {
       check(cancelled_);
       const int sound = skip_silence(mel, seek, end);
@@ -233,42 +183,155 @@ class Job {
       seek = sound;
       if (seek + kMinimumFrames >= end)
         break;
-      load_window(mel, seek, end);
       // A prompt confuses the decoder in a short rest (whisper.cpp drops it below 5 s).
       if (seek > first && seek + 500 >= end)
         history_.clear();
-      Attempt attempt = decode_until_good(seek, end);
-      if (request_.words)
-        write_words(seek, end, attempt.segments);
-      const double limit = std::min(duration, end / 100.0);
-      for (SegmentResult& segment : attempt.segments) {
-        segment.end = std::min(segment.end, limit);
-        segment.start = std::min(segment.start, segment.end);
-        for (WordResult& word : segment.words) {
-          word.end = std::min(word.end, limit);
-          word.start = std::min(word.start, word.end);
+      Decoded decoded = decode_until_good(mel, seek, end);
+      int step = decoded.step;
+      if (!decoded.lost.empty() && decoded.reached > seek) {
+        // What follows the text is the beginning of the next window.
+        const int rest = decoded.lost.back().first;
+        const bool goes_on = !again || rest - seek >= kLeastProgress;
+        again = rest >= decoded.reached && goes_on;
+        if (again) {
+          step = rest - seek;
+          decoded.lost.pop_back();
         }
+      } else {
+        again = false;
       }
-      if (!attempt.segments.empty())
-        events_.segments(std::move(attempt.segments));
-      const int step = std::min(attempt.window.seek_delta, end - seek);
+      for (const FrameSpan& lost : decoded.lost) {
+        for (const FrameSpan& part : voiced_.parts(lost, kLostWindow))
+          decode_lost(mel, part, decoded.segments, result.warnings);
+      }
+      tell(std::move(decoded.segments), std::min(result.duration, (again ? seek + step : end) / 100.0));
       seek += step;
       done_frames_ += step;
       events_.progress(static_cast<double>(done_frames_) / total_frames_);
     }
   }
 
-  Attempt decode_until_good(int seek, int end) {
+  // Speech within a window that has no text gets a window of its own. What follows it was already decoded.
+  void decode_lost(const LogMel& mel, const FrameSpan& lost, std::vector<SegmentResult>& segments,
+                   Warnings& warnings) {
+    const std::vector<whisper_token> history = std::exchange(history_, {});
+    const double spoken_until = std::exchange(spoken_until_, lost.first / 100.0);
+    const int end = std::min(lost.second + kMargin, static_cast<int>(mel.frames()));
+    Decoded decoded = decode_until_good(mel, lost.first, end, kHighestTrusted);
+    history_ = history;
+    spoken_until_ = std::max(spoken_until, spoken_until_);
+    // A doubtful text is worse than none where the model had a reason to leave something out.
+    if (!decoded.good)
+      decoded = {{}, 0, lost.first, {lost}, false};
+    const auto later = std::find_if(segments.begin(), segments.end(), [&](const SegmentResult& segment) {
+      return segment.start * 100 >= lost.first;
+    });
+    for (SegmentResult& segment : decoded.segments) {
+      segment.end = std::min(segment.end, end / 100.0);
+      segment.start = std::min(segment.start, segment.end);
+    }
+    segments.insert(later, std::make_move_iterator(decoded.segments.begin()),
+                    std::make_move_iterator(decoded.segments.end()));
+    for (const FrameSpan& span : decoded.lost) {
+      const double start = span.first / 100.0, stop = span.second / 100.0;
+      warnings.add({"SPEECH_NOT_TRANSCRIBED", "What sounds like speech gave no text", start, stop});
+    }
+  }
+
+  void tell(std::vector<SegmentResult> segments, double limit) {
+    for (SegmentResult& segment : segments) {
+      segment.end = std::min(segment.end, limit);
+      segment.start = std::min(segment.start, segment.end);
+      for (WordResult& word : segment.words) {
+        word.end = std::min(word.end, limit);
+        word.start = std::min(word.start, word.end);
+      }
+    }
+    if (!segments.empty())
+      events_.segments(std::move(segments));
+  }
+
+  // What was made of a window.
+  struct Decoded {
+    std::vector<SegmentResult> segments; // with their words, where those were asked for
+    int step;                            // frames to the next window
+    int reached;                         // end of the text
+    std::vector<FrameSpan> lost;         // speech without text, before the next window
+    bool good;                           // by the rules of fallback
+  };
+
+  // The window at `seek`; what lies at or after `end` is silence to the model. No text that is hotter than
+  // `hottest` is looked for.
+  Decoded decode_until_good(const LogMel& mel, int seek, int end, float hottest = 1.0f) {
+    load_window(mel, seek, end);
+    std::optional<Attempt> silent; // a good attempt, but for the speech that it does not tell of
     for (size_t i = 0;; ++i) {
-      const bool last = i + 1 == request_.temperatures.size();
+      const bool last = i + 1 == request_.temperatures.size() || request_.temperatures[i + 1] > hottest;
       // A second attempt starts from the encoding and the prompt of the first.
       const bool encoded = i > 0 || std::exchange(reuse_encoding_, false);
       Attempt attempt = decode(seek, end, request_.temperatures[i], encoded);
-      if (last || !needs_fallback(attempt)) {
-        remember(attempt);
-        return attempt;
+      const bool good = !needs_fallback(attempt);
+      const int step = std::min(attempt.window.seek_delta, end - seek);
+      if (good && !silent && attempt.segments.empty() && voiced_.within(seek, seek + step) > kLongestLoss)
+        silent = attempt;
+      // Where a calm text is not to be had, a wild one would be made up.
+      if (silent)
+        hottest = std::min(hottest, kHighestTrusted);
+      if (!last && (!good || (silent && attempt.segments.empty())))
+        continue;
+      const bool back = silent && (!good || attempt.segments.empty());
+      if (back)
+        attempt = std::move(*silent);
+      remember(attempt);
+      return finish(attempt, seek, end, good || back);
+    }
+  }
+
+  Decoded finish(Attempt& attempt, int seek, int end, bool good) {
+    std::vector<SegmentResult>& segments = attempt.segments;
+    const int step = std::min(attempt.window.seek_delta, end - seek);
+    const auto frame = [](double seconds) { return static_cast<int>(std::lround(seconds * 100)); };
+    std::vector<FrameSpan> spoken;
+    bool sparse = false;
+    for (const SegmentResult& segment : segments) {
+      spoken.emplace_back(frame(segment.start), frame(segment.end));
+      sparse = sparse ||
+               is_sparse(voiced_.within(spoken.back().first, spoken.back().second), segment.tokens.size());
+    }
+    if (!segments.empty() && (sparse || request_.words)) {
+      std::vector<SegmentResult> timed = segments;
+      write_words(context_, times_of(segments, std::min(end - seek, kWindowFrames)), seek / 100.0,
+                  spoken_until_, timed);
+      if (sparse) {
+        spoken.clear();
+        for (const SegmentResult& segment : timed) {
+          for (const WordResult& word : segment.words)
+            spoken.emplace_back(frame(word.start) - kMargin, frame(word.end) + kMargin);
+        }
+      }
+      if (request_.words) {
+        segments = std::move(timed);
+        spoken_until_ = segments.back().end;
       }
     }
+    int reached = seek;
+    for (const FrameSpan& span : spoken)
+      reached = std::max(reached, span.second);
+    return {std::move(segments), step, reached, unspoken(voiced_, spoken, seek, seek + step), good};
+  }
+
+  // The window is still encoded; what the decoder has seen is not needed any more.
+  std::vector<double> times_of(const std::vector<SegmentResult>& segments, int frames) {
+    const std::vector<whisper_token> text = text_tokens(segments);
+    const std::vector<whisper_token> start = start_tokens(context_, language_, request_.translate);
+    compute_.skip_graphs = 0;
+    std::vector<double> times = lease_->use([&](whisper_state& state) {
+      return token_times(context_, state, model_.alignment_heads(), start, text, frames);
+    });
+    check(cancelled_);
+    if (times.empty())
+      fail("The words could not be aligned");
+    return times;
   }
 
   // What the next window is conditioned on. A window without text leaves it as it is. Text that only a high
@@ -305,14 +368,12 @@ class Job {
         throw_not_numbers(state);
       return result;
     });
-    Attempt attempt = {std::move(window), temperature, 0.0, {}};
     check(cancelled_);
-    if (attempt.window.status == -7)
+    if (window.status == -7)
       lease_->abandon();
-    if (attempt.window.status != 0)
-      fail("whisper.cpp failed with status " + std::to_string(attempt.window.status));
-    write_segments(seek, attempt);
-    return attempt;
+    if (window.status != 0)
+      fail("whisper.cpp failed with status " + std::to_string(window.status));
+    return make_attempt(context_, request_, language_, seek, temperature, std::move(window));
   }
 
   whisper_full_params parameters(bool beam, int decoders, float temperature) {
@@ -350,95 +411,6 @@ class Job {
     return params;
   }
 
-  void write_segments(int seek, Attempt& attempt) {
-    TextAssembler assembler;
-    std::string whole;
-    int written = 0;
-    for (const WindowSegment& window : attempt.window.segments) {
-      SegmentResult segment = {};
-      // A token without any timestamp probability gives a start before the window.
-      segment.start = (seek + std::max(window.start, 0)) / 100.0;
-      segment.end = (seek + window.end) / 100.0;
-      for (const WindowToken& token : window.tokens) {
-        // Without timestamps whisper.cpp decodes one token more than it was allowed.
-        if (request_.max_tokens > 0 && written++ >= request_.max_tokens)
-          break;
-        std::string text = assembler.push(token_bytes(context_, token.id));
-        segment.text += text;
-        segment.tokens.push_back({token.id, std::move(text), token.probability});
-      }
-      if (&window == &attempt.window.segments.back())
-        segment.text += assembler.flush();
-      whole += segment.text;
-      if (!trimmed(segment.text).empty())
-        attempt.segments.push_back(std::move(segment));
-    }
-    attempt.compression_ratio = compression_ratio(trimmed(whole));
-    // whisper.cpp drops an improbable text where no speech is likely; a text about the silence is as little
-    // wanted.
-    if (attempt.window.no_speech_probability > request_.no_speech_threshold) {
-      auto& segments = attempt.segments;
-      segments.erase(std::remove_if(segments.begin(), segments.end(),
-                                    [](const SegmentResult& segment) { return is_annotation(segment.text); }),
-                     segments.end());
-    }
-    for (SegmentResult& segment : attempt.segments) {
-      segment.temperature = attempt.temperature;
-      segment.average_log_probability = attempt.window.average_log_probability;
-      segment.compression_ratio = attempt.compression_ratio;
-      segment.no_speech_probability = attempt.window.no_speech_probability;
-      segment.language = language_;
-    }
-  }
-
-  // The window is still encoded; what the decoder has seen is not needed any more.
-  void write_words(int seek, int end, std::vector<SegmentResult>& segments) {
-    std::vector<whisper_token> text;
-    for (const SegmentResult& segment : segments) {
-      for (const TokenResult& token : segment.tokens)
-        text.push_back(token.id);
-    }
-    if (text.empty())
-      return;
-    const std::vector<whisper_token> start = start_tokens(context_, language_, request_.translate);
-    compute_.skip_graphs = 0;
-    const std::vector<double> times = lease_->use([&](whisper_state& state) {
-      return token_times(context_, state, model_.alignment_heads(), start, text,
-                         std::min(end - seek, kWindowFrames));
-    });
-    check(cancelled_);
-    if (times.empty())
-      fail("The words could not be aligned");
-    auto first = times.begin();
-    for (SegmentResult& segment : segments) {
-      std::vector<WindowToken> tokens;
-      for (const TokenResult& token : segment.tokens)
-        tokens.push_back({token.id, token.probability});
-      const auto last = first + static_cast<ptrdiff_t>(tokens.size());
-      segment.words = words_of(context_, tokens, {first, last + 1}, language_);
-      // Where attention and timestamps disagree by much, the attention has mostly reached back over a pause.
-      const double earliest = std::max(segment.start - kTimestampError, spoken_until_);
-      const double latest = std::max(segment.end + kTimestampError, earliest);
-      for (WordResult& word : segment.words) {
-        word.start = std::clamp(seek / 100.0 + word.start, earliest, latest);
-        word.end = std::clamp(seek / 100.0 + word.end, earliest, latest);
-      }
-      // A word at the edge that is much longer than the segment has swallowed a pause.
-      WordResult& front = segment.words.front();
-      WordResult& back = segment.words.back();
-      if (front.start + kEdgeError < segment.start && segment.start < front.end)
-        front.start = segment.start;
-      if (back.end - kEdgeError > segment.end && segment.end > back.start)
-        back.end = segment.end;
-      // Else the words are found more precisely than the segment, which may begin long before the first of
-      // them.
-      segment.start = front.start;
-      segment.end = back.end;
-      spoken_until_ = segment.end;
-      first = last;
-    }
-  }
-
   [[noreturn]] void fail(const std::string& what) {
     const std::string& errors = log_.errors();
     const bool memory = errors.find("alloc") != std::string::npos;
@@ -457,6 +429,7 @@ class Job {
   std::vector<whisper_token> history_; // what the next window is conditioned on
   LogScope log_;
   ComputeJob compute_;
+  VoicedTime voiced_;
   std::string language_;
   bool reuse_encoding_ = false;
   double spoken_until_ = 0; // end of the last word, in seconds
@@ -469,49 +442,6 @@ class Job {
 TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, const TranscribeRequest& request,
                             const std::atomic<bool>& cancelled, const TranscribeEvents& events) {
   return Job(model, request, cancelled, events).run(open_audio);
-}
-
-DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, const std::string& network,
-                                 int threads, const std::atomic<bool>& cancelled) {
-  const auto lease = model.lease();
-  if (!whisper_is_multilingual(&model.context()))
-    return {"en", 1.0, {{"en", 1.0}}};
-  Phases phases;
-  SpeechDetector speech(SpeechRequest{network, {}});
-  const LogMel mel =
-      read_mel(model, *open_audio(), kListenedSeconds * LogMel::kSampleRate, &speech, cancelled, phases);
-  if (mel.frames() <= kMinimumFrames) {
-    throw Error("ERR_INVALID_ARGUMENT",
-                "Expected at least 100 ms of audio to detect a language in but received " +
-                    std::to_string(mel.samples() / 16) + " ms");
-  }
-  ComputeJob compute{&cancelled, threads, {}, model.gpu_only(), 0};
-  ComputeScope scope(compute);
-  const std::pair<int, int> all = {0, static_cast<int>(mel.frames())};
-  LanguageVote vote({});
-  for (const auto& part : language_windows(all, speech.speech(), {all})) {
-    std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
-    mel.window(static_cast<size_t>(part.first), kWindowFrames, static_cast<size_t>(part.second),
-               window.data());
-    const std::vector<float> probabilities = lease->use(
-        [&model](whisper_state& state) { return language_probabilities(model.context(), state, 0); });
-    check(cancelled);
-    if (probabilities.empty())
-      throw Error("ERR_INTERNAL", "The language could not be detected");
-    vote.add(probabilities);
-    if (vote.sure())
-      break;
-  }
-
-  DetectedLanguage result;
-  const std::vector<double> probabilities = vote.all();
-  for (size_t i = 0; i < probabilities.size(); ++i)
-    result.all.emplace_back(whisper_lang_str(static_cast<int>(i)), probabilities[i]);
-  std::stable_sort(result.all.begin(), result.all.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  result.language = result.all.front().first;
-  result.probability = result.all.front().second;
-  return result;
 }
 
 } // namespace whisper_hip

@@ -26,14 +26,4 @@ using OpenAudio = std::function<std::unique_ptr<AudioStream>()>;
 TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, const TranscribeRequest& request,
                             const std::atomic<bool>& cancelled, const TranscribeEvents& events);
 
-struct DetectedLanguage {
-  std::string language;
-  double probability;
-  std::vector<std::pair<std::string, double>> all;
-};
-
-// Language of the first speech in the first 5 minutes. `network`: path of Silero's ONNX file.
-DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, const std::string& network,
-                                 int threads, const std::atomic<bool>& cancelled);
-
 } // namespace whisper_hip

@@ -120,7 +120,7 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
   )
   const native: NativeTranscribeOptions = {
     ...spoken,
-    network: spoken.language === '' ? networkPath() : '',
+    network: networkPath(),
     translate: task === 'translate',
     beamSize: read('beamSize', (value, name) => checkInteger(value, name, 1, 8), 5),
     bestOf: read('bestOf', (value, name) => checkInteger(value, name, 1, 8), 5),

@@ -1,0 +1,62 @@
+#include "transcribe/detect_language.h"
+
+#include <algorithm>
+
+#include "support/error.h"
+#include "transcribe/language.h"
+#include "transcribe/recording.h"
+
+namespace whisper_hip {
+
+namespace {
+
+constexpr int kWindowFrames = 3000; // 30 s
+constexpr int kMinimumFrames = 10;  // whisper.cpp decodes nothing shorter than 100 ms
+constexpr size_t kListenedSeconds = 300;
+
+} // namespace
+
+DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, const std::string& network,
+                                 int threads, const std::atomic<bool>& cancelled) {
+  const auto lease = model.lease();
+  if (!whisper_is_multilingual(&model.context()))
+    return {"en", 1.0, {{"en", 1.0}}};
+  Phases phases;
+  const Recording recording = read_recording(model, *open_audio(), kListenedSeconds * LogMel::kSampleRate,
+                                             SpeechRequest{network, {}}, cancelled, phases);
+  const LogMel& mel = recording.mel;
+  if (mel.frames() <= kMinimumFrames) {
+    throw Error("ERR_INVALID_ARGUMENT",
+                "Expected at least 100 ms of audio to detect a language in but received " +
+                    std::to_string(mel.samples() / 16) + " ms");
+  }
+  ComputeJob compute{&cancelled, threads, {}, model.gpu_only(), 0};
+  ComputeScope scope(compute);
+  const std::pair<int, int> all = {0, static_cast<int>(mel.frames())};
+  LanguageVote vote({});
+  for (const auto& part : language_windows(all, recording.speech, {all})) {
+    std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
+    mel.window(static_cast<size_t>(part.first), kWindowFrames, static_cast<size_t>(part.second),
+               window.data());
+    const std::vector<float> probabilities = lease->use(
+        [&model](whisper_state& state) { return language_probabilities(model.context(), state, 0); });
+    check(cancelled);
+    if (probabilities.empty())
+      throw Error("ERR_INTERNAL", "The language could not be detected");
+    vote.add(probabilities);
+    if (vote.sure())
+      break;
+  }
+
+  DetectedLanguage result;
+  const std::vector<double> probabilities = vote.all();
+  for (size_t i = 0; i < probabilities.size(); ++i)
+    result.all.emplace_back(whisper_lang_str(static_cast<int>(i)), probabilities[i]);
+  std::stable_sort(result.all.begin(), result.all.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  result.language = result.all.front().first;
+  result.probability = result.all.front().second;
+  return result;
+}
+
+} // namespace whisper_hip
