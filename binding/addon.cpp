@@ -1,14 +1,14 @@
 // The export table, mirrored line for line by lib/native.ts.
 #include <napi.h>
 
-#include "audio/byte_store_object.h"
-#include "backend/backends_object.h"
-#include "environment.h"
-#include "model/model_object.h"
-#include "stream/live_audio_object.h"
+#include "addon/backends_object.h"
+#include "addon/byte_store_object.h"
+#include "addon/detect_speech.h"
+#include "addon/environment.h"
+#include "addon/live_audio_object.h"
+#include "addon/model_object.h"
 #include "support/abort.h"
 #include "support/log.h"
-#include "transcribe/detect_speech.h"
 
 namespace whisper_hip {
 

@@ -29,7 +29,7 @@ const SOURCES = [
   'binding/model/column_importance.cpp',
   'binding/model/row_converter.cpp',
   'binding/model/plan_stream.cpp',
-  'binding/audio/byte_store.cpp',
+  'binding/support/byte_store.cpp',
 ]
 const INCLUDES = [
   'binding',

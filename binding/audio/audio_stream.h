@@ -2,14 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
-#include "audio/byte_store.h"
 #include "audio/channel_mixer.h"
 #include "audio/decoder.h"
 #include "audio/frame_source.h"
 #include "audio/resampler.h"
+#include "support/byte_store.h"
 
 namespace whisper_hip {
 
@@ -66,5 +67,8 @@ class AudioStream {
   std::vector<float> mono_;
   bool ended_ = false;
 };
+
+// Opens the audio; runs on the job's thread.
+using OpenAudio = std::function<std::unique_ptr<AudioStream>()>;
 
 } // namespace whisper_hip

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "audio/byte_store.h"
+#include "support/byte_store.h"
 #include "support/error.h"
 
 namespace whisper_hip {

@@ -34,11 +34,6 @@ template <typename Function> Function backend_function(ggml_backend_t backend, c
   return reinterpret_cast<Function>(ggml_backend_reg_get_proc_address(registry, name));
 }
 
-bool is_cpu(ggml_backend_t backend) {
-  ggml_backend_dev_t device = ggml_backend_get_device(backend);
-  return device == nullptr || ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU;
-}
-
 // The pool is created by the CPU module at first use and lives as long as the process: its idle threads
 // sleep.
 ggml_threadpool* shared_pool(ggml_backend_t cpu_backend) {
@@ -203,6 +198,11 @@ int count_compute_threads() {
 }
 
 } // namespace
+
+bool is_cpu(ggml_backend_t backend) {
+  ggml_backend_dev_t device = ggml_backend_get_device(backend);
+  return device == nullptr || ggml_backend_dev_type(device) == GGML_BACKEND_DEVICE_TYPE_CPU;
+}
 
 ComputeScope::ComputeScope(ComputeJob& job) : outer_(current_job) {
   current_job = &job;

@@ -49,6 +49,9 @@ class ComputeScope {
 // Size of the pool: the CPUs this process may use, of more than four only one per physical core.
 int compute_threads();
 
+// Whether a backend computes on the CPU; also true of one that belongs to no device.
+bool is_cpu(ggml_backend_t backend);
+
 // Prepares the CPU backends of a scheduler: pool, abort check.
 void prepare_scheduler(ggml_backend_sched_t scheduler);
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "audio/byte_store.h"
 #include "ggml.h"
+#include "support/byte_store.h"
 
 namespace whisper_hip {
 

@@ -123,10 +123,6 @@ template <typename Free> void free_unless_poisoned(bool on_gpu, Free free) {
   }
 }
 
-bool is_cpu(ggml_backend_t backend) {
-  return ggml_backend_dev_type(ggml_backend_get_device(backend)) == GGML_BACKEND_DEVICE_TYPE_CPU;
-}
-
 whisper_sched* schedulers(whisper_state& state, size_t index) {
   whisper_sched* all[] = {&state.sched_conv, &state.sched_encode, &state.sched_cross, &state.sched_decode};
   return index < 4 ? all[index] : nullptr;

@@ -18,9 +18,6 @@ struct TranscribeEvents {
   std::function<void(double)> progress; // 0..1 of the audio
 };
 
-// Opens the audio; runs on the job's thread.
-using OpenAudio = std::function<std::unique_ptr<AudioStream>()>;
-
 // Runs on the calling thread. Throws Error(ERR_CANCELLED) within one graph node of `cancelled` being set, the
 // errors of the audio and ERR_INVALID_ARGUMENT for a bad grammar or regular expression.
 TranscribeResult transcribe(LoadedModel& model, const OpenAudio& open_audio, const TranscribeRequest& request,

@@ -1,4 +1,4 @@
-#include "audio/byte_store.h"
+#include "support/byte_store.h"
 
 #include <algorithm>
 #include <cstring>

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <memory>
 
-#include "audio/byte_store.h"
+#include "support/byte_store.h"
 
 namespace whisper_hip {
 

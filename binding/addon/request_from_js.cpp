@@ -1,12 +1,12 @@
-#include "transcribe/request_from_js.h"
+#include "addon/request_from_js.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "addon/byte_store_object.h"
+#include "addon/js_warnings.h"
 #include "audio/byte_reader.h"
-#include "audio/byte_store_object.h"
 #include "audio/decoder.h"
-#include "support/js_warnings.h"
 
 namespace whisper_hip {
 

@@ -1,10 +1,10 @@
-#include "model/plan_from_js.h"
+#include "addon/plan_from_js.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include "audio/byte_store_object.h"
+#include "addon/byte_store_object.h"
 
 namespace whisper_hip {
 

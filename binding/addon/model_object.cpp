@@ -1,14 +1,14 @@
-#include "model/model_object.h"
+#include "addon/model_object.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "environment.h"
-#include "model/plan_from_js.h"
+#include "addon/environment.h"
+#include "addon/js_error.h"
+#include "addon/plan_from_js.h"
+#include "addon/request_from_js.h"
 #include "model/plan_writer.h"
-#include "support/js_error.h"
-#include "transcribe/request_from_js.h"
 
 namespace whisper_hip {
 

@@ -1,9 +1,9 @@
-#include "stream/live_audio_object.h"
+#include "addon/live_audio_object.h"
 
 #include <algorithm>
 
-#include "support/js_error.h"
-#include "support/js_warnings.h"
+#include "addon/js_error.h"
+#include "addon/js_warnings.h"
 
 namespace whisper_hip {
 

@@ -1,11 +1,11 @@
-#include "audio/byte_store_object.h"
+#include "addon/byte_store_object.h"
 
 #include <algorithm>
 #include <cmath>
 #include <new>
 
-#include "environment.h"
-#include "support/js_error.h"
+#include "addon/environment.h"
+#include "addon/js_error.h"
 
 namespace whisper_hip {
 

@@ -1,4 +1,4 @@
-#include "environment.h"
+#include "addon/environment.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,10 +11,10 @@
 #include <system_error>
 #include <utility>
 
+#include "addon/js_error.h"
 #include "backend/gpu_watch.h"
 #include "support/abort.h"
 #include "support/error.h"
-#include "support/js_error.h"
 #include "support/log.h"
 
 namespace whisper_hip {

@@ -1,8 +1,9 @@
-#include "backend/backends_object.h"
+#include "addon/backends_object.h"
 
 #include <string>
 #include <vector>
 
+#include "addon/environment.h"
 #include "backend/compute.h"
 #include "backend/cpu_module.h"
 #include "backend/gpu_state.h"
@@ -10,7 +11,6 @@
 #include "backend/hip_module.h"
 #include "backend/probe.h"
 #include "backend/probe_operations.h"
-#include "environment.h"
 
 namespace whisper_hip {
 

@@ -1,50 +1,24 @@
-#include "transcribe/detect_speech.h"
+#include "addon/detect_speech.h"
 
 #include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "environment.h"
-#include "support/error.h"
-#include "transcribe/request_from_js.h"
-#include "vad/speech_detector.h"
+#include "addon/environment.h"
+#include "addon/request_from_js.h"
+#include "vad/find_speech.h"
 
 namespace whisper_hip {
 
 namespace {
 
-struct FoundSpeech {
-  double duration = 0; // seconds
-  std::vector<SpeechSpan> speech;
-  std::vector<float> probabilities;
-};
-
-FoundSpeech find_speech(const OpenAudio& open_audio, const SpeechRequest& request,
-                        const std::atomic<bool>& cancelled) {
-  SpeechDetector detector(request);
-  const std::unique_ptr<AudioStream> audio = open_audio();
-  std::vector<float> block(64 * 1024);
-  size_t total = 0;
-  for (;;) {
-    if (cancelled.load(std::memory_order_relaxed))
-      throw Error("ERR_CANCELLED", "The job was cancelled");
-    const size_t count = audio->read(block.data(), block.size());
-    if (count == 0)
-      break;
-    total += count;
-    detector.push(block.data(), count);
-  }
-  detector.finish();
-  return {static_cast<double>(total) / LogMel::kSampleRate, detector.speech(), detector.probabilities()};
-}
-
 Napi::Object to_js(Napi::Env env, const FoundSpeech& found) {
   Napi::Array segments = Napi::Array::New(env, found.speech.size());
   for (uint32_t i = 0; i < found.speech.size(); ++i) {
     Napi::Object segment = Napi::Object::New(env);
-    segment.Set("start", static_cast<double>(found.speech[i].start) / LogMel::kSampleRate);
-    segment.Set("end", static_cast<double>(found.speech[i].end) / LogMel::kSampleRate);
+    segment.Set("start", static_cast<double>(found.speech[i].start) / Resampler::kOutputRate);
+    segment.Set("end", static_cast<double>(found.speech[i].end) / Resampler::kOutputRate);
     segments.Set(i, segment);
   }
   Napi::Float32Array probabilities = Napi::Float32Array::New(env, found.probabilities.size());
