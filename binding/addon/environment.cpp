@@ -51,6 +51,17 @@ struct Environment::Task {
       lost ? thread.detach() : thread.join();
   }
 
+  // The outcome is an error. What there is no memory for stays unsaid.
+  void fail(const char* error, const char* why, const char* sentence, const char* detail = "") noexcept {
+    try {
+      std::string texts[] = {error, why, std::string(sentence) + detail};
+      code.swap(texts[0]);
+      reason.swap(texts[1]);
+      message.swap(texts[2]);
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
   void end(bool given_up) {
     std::lock_guard<std::mutex> lock(mutex);
     ended = true;
@@ -64,6 +75,9 @@ struct Environment::Task {
   bool lost = false;  // it waits for a GPU that does not answer
   std::atomic<bool> cancelled{false};
   std::thread thread;
+  // Settles the promise; made before the work begins, which may leave no memory for it. Whoever ends the task
+  // posts it.
+  std::unique_ptr<Call> done;
   Napi::Promise::Deferred deferred;
   std::shared_ptr<TaskCallbacks> callbacks;
   // The outcome: a value to make, or an error.
@@ -138,6 +152,10 @@ void Environment::post(std::unique_ptr<Call> call) {
 Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks) {
   if (closed_)
     throw js_error(env, "ERR_DISPOSED", "No work can be started while the process exits");
+  return with_js_errors(env, [&] { return start(env, std::move(work), std::move(callbacks)); });
+}
+
+Napi::Object Environment::start(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks) {
   auto task = std::make_shared<Task>(env);
   task->callbacks = std::move(callbacks);
 
@@ -149,53 +167,49 @@ Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCall
                  running->cancelled = true;
              }));
 
-  // While a task runs the process stays alive.
-  if (tasks_.empty())
-    napi_ref_threadsafe_function(env, queue_);
   tasks_.insert(task);
+  // While a task runs the process stays alive.
+  if (tasks_.size() == 1)
+    napi_ref_threadsafe_function(env, queue_);
   try {
-    auto done = std::make_unique<Call>([this, task](Napi::Env after) { settle(after, task); });
-    task->thread = std::thread([this, task, work = std::move(work), done = std::move(done)]() mutable {
-      {
-        const Pulse pulse([this, task](const std::string& failure) { give_up(task, failure); });
-        execute(task, work);
-      }
-      post(std::move(done));
+    task->done = std::make_unique<Call>([this, task](Napi::Env after) { settle(after, task); });
+    task->thread = std::thread([this, task, work = std::move(work)] {
+      execute(task, work);
+      post(std::move(task->done));
       task->end(false);
     });
+    return handle;
   } catch (const std::system_error& error) {
-    task->message = std::string("A thread for the work could not be started: ") + error.what();
-    task->end(false);
-    settle(env, task);
+    task->fail("ERR_OUT_OF_MEMORY", "", "A thread for the work could not be started: ", error.what());
+  } catch (const std::bad_alloc&) {
   }
+  task->done.reset();
+  task->end(false);
+  settle(env, task);
   return handle;
 }
 
-void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) {
-  LogScope log([this](int level, const char* text) {
-    stay_away_if_lost(); // from an environment that has ended since
-    this->log(level, text);
-  });
-  AbortScope abort;
+void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) noexcept {
   try {
+    const Pulse pulse([this, task](const std::string& failure) { give_up(task, failure); });
+    LogScope log([this](int level, const char* text) {
+      stay_away_if_lost(); // from an environment that has ended since
+      this->log(level, text);
+    });
+    AbortScope abort;
     task->settle = work(task->cancelled);
   } catch (const Error& error) {
-    task->code = error.code;
-    task->message = error.what();
-    task->reason = error.reason;
+    task->fail(error.code, error.reason, error.what());
   } catch (const std::bad_alloc&) {
   } catch (const std::exception& error) {
-    task->code = "ERR_INTERNAL";
-    task->message = error.what();
+    task->fail("ERR_INTERNAL", "", error.what());
   }
 }
 
 // On the thread that watches the GPU, while the task's thread hangs.
 void Environment::give_up(const std::shared_ptr<Task>& task, const std::string& failure) {
-  task->code = "ERR_INTERNAL";
-  task->message = failure;
-  task->reason = "CONTEXT_POISONED";
-  post([this, task](Napi::Env env) { settle(env, task); });
+  task->fail("ERR_INTERNAL", "CONTEXT_POISONED", failure.c_str());
+  post(std::move(task->done));
   task->end(true);
 }
 

@@ -52,7 +52,8 @@ class Environment {
   struct Task;
   explicit Environment(Napi::Env env);
   void post(std::unique_ptr<std::function<void(Napi::Env)>> call);
-  void execute(const std::shared_ptr<Task>& task, const Work& work);
+  Napi::Object start(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks);
+  void execute(const std::shared_ptr<Task>& task, const Work& work) noexcept;
   void give_up(const std::shared_ptr<Task>& task, const std::string& failure);
   void settle(Napi::Env env, const std::shared_ptr<Task>& task);
   void log(int level, const char* text);

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <thread>
@@ -109,13 +111,18 @@ class Watch {
     states_.erase(state);
   }
 
+  // Without a thread, or memory for one, nobody watches; the next work tries again.
   void start() {
-    std::call_once(started_, [this] {
-      patience();
-      limit_exit();
-      std::thread([this] { run(); }).detach();
-      is_running_ = true;
-    });
+    try {
+      std::call_once(started_, [this] {
+        patience();
+        limit_exit();
+        std::thread([this] { run(); }).detach();
+        is_running_ = true;
+      });
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    }
   }
 
   bool is_running() const { return is_running_; }
@@ -241,17 +248,25 @@ void do_watched(std::function<void()> work) {
       changed.notify_all();
     }
   };
-  const auto ending = std::make_shared<Ending>();
+  std::shared_ptr<Ending> ending;
   try {
+    ending = std::make_shared<Ending>();
     std::thread([ending, work] {
       {
         const AbortScope abort;
-        const Pulse pulse([ending](const std::string&) { ending->tell(); });
+        std::optional<Pulse> pulse;
+        try {
+          pulse.emplace([ending](const std::string&) { ending->tell(); });
+        } catch (const std::bad_alloc&) {
+          // Nobody watches.
+        }
         work();
       }
       ending->tell();
     }).detach();
   } catch (const std::system_error&) {
+    return work();
+  } catch (const std::bad_alloc&) {
     return work();
   }
   std::unique_lock<std::mutex> lock(ending->mutex);

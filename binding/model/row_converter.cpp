@@ -5,7 +5,7 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
-#include <numeric>
+#include <new>
 #include <system_error>
 #include <thread>
 
@@ -107,6 +107,32 @@ void narrow(const float* values, int64_t columns, const PlanTensor& tensor,
   ggml_quantize_chunk(tensor.type, values, out, 0, 1, columns, importance.data());
 }
 
+// Threads that help; they are waited for when the object goes.
+class Helpers {
+ public:
+  Helpers() = default;
+  ~Helpers() {
+    for (std::thread& thread : threads_)
+      thread.join();
+  }
+  Helpers(const Helpers&) = delete;
+  Helpers& operator=(const Helpers&) = delete;
+
+  // `work` must not throw. Where there are no threads or no memory for all of them, fewer help.
+  template <typename Work> void start(size_t count, const Work& work) {
+    try {
+      threads_.reserve(count);
+      while (threads_.size() < count)
+        threads_.emplace_back(work);
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {
+    }
+  }
+
+ private:
+  std::vector<std::thread> threads_;
+};
+
 } // namespace
 
 bool can_convert(ggml_type stored, ggml_type memory) {
@@ -189,16 +215,11 @@ void convert_part(const std::vector<PlanSource>& sources, const TensorPart& part
 
   const size_t useful = part.rows * from_bytes / kThreadBytes;
   const size_t helpers = std::min<size_t>(compute_threads() - 1, useful);
-  std::vector<std::thread> threads;
-  try {
-    for (size_t i = 0; i < helpers; ++i)
-      threads.emplace_back(work, [] {});
-  } catch (const std::system_error&) {
-    // This thread does it alone.
+  {
+    Helpers threads;
+    threads.start(helpers, [&work] { work([] {}); });
+    work([&] { done(written.exchange(0)); });
   }
-  work([&] { done(written.exchange(0)); });
-  for (std::thread& thread : threads)
-    thread.join();
   if (failure)
     std::rethrow_exception(failure);
   done(written.exchange(0));
