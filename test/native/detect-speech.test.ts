@@ -152,31 +152,66 @@ describe('what is wrong', () => {
   it.each([
     ['no file', null, 'ERR_NATIVE_MISSING', 'cannot be read'],
     ['an empty file', '', 'ERR_NATIVE_MISSING', 'cannot be read'],
-    ['another file', 'RIFF of no network', 'ERR_MODEL_CORRUPT', 'is no ONNX file'],
-    ['half of it', 0.5, 'ERR_MODEL_CORRUPT', 'is no ONNX file'],
-    ['another number', 'weight_ih', 'ERR_MODEL_CORRUPT', 'has no tensor model.decoder.rnn.weight_ih'],
-  ])('with the network is told: %s', async (name, content, code, message) => {
-    const options = parseSpeechOptions({}, 'the test')
-    const network = readFileSync(options.network)
-    const bytes = () => {
-      if (typeof content === 'number') return network.subarray(0, content * network.length)
-      if (content !== 'weight_ih') return Buffer.from(content ?? '')
-      const changed = Buffer.from(network)
-      changed.write('weight_xx', changed.lastIndexOf('model.decoder.rnn.weight_ih') + 18)
-      return changed
-    }
-    const path = content === null ? '/nowhere.onnx' : writeTemporary(`${name}.onnx`, bytes())
-    const audio = { kind: 'pcm', store: new (addon().native.ByteStore)(), format: 'f32' } as const
-    const detect = (changed: Partial<NativeSpeechOptions>) =>
-      addon().native.detectSpeech({ ...audio, sampleRate: RATE, channels: 1 }, { ...options, ...changed })
-        .result
-    expect(await rejection(detect({ network: path }))).toMatchObject({
-      code,
-      message: expect.stringContaining(message),
-    })
-    expect(await detect({})).toMatchObject({ duration: 0, segments: [] })
-  })
+    ['another file', 'RIFF of no network', 'ERR_MODEL_CORRUPT', 'model.encoder.0.reparam_conv.weight'],
+    [
+      'half of it',
+      (all) => all.subarray(0, all.length / 2),
+      'ERR_MODEL_CORRUPT',
+      'model.encoder.2.reparam_conv.weight',
+    ],
+    [
+      'a part of the last values',
+      (all) => all.subarray(0, lastValue(all) + 3),
+      'ERR_MODEL_CORRUPT',
+      'the 1 values of model.decoder.decoder.2.bias',
+    ],
+    [
+      'another name',
+      (all) => changed(all, 'rnn.weight_ih', 4, 'x'),
+      'ERR_MODEL_CORRUPT',
+      'the 65536 values of model.decoder.rnn.weight_ih',
+    ],
+    [
+      'another type',
+      (all) => changed(all, 'model.decoder.rnn.bias_hh', -3, '\x0a'),
+      'ERR_MODEL_CORRUPT',
+      'the 512 values of model.decoder.rnn.bias_hh',
+    ],
+    [
+      'another length',
+      (all) => changed(all, 'rnn.bias_ih', 12, '\x81'),
+      'ERR_MODEL_CORRUPT',
+      'the 512 values of model.decoder.rnn.bias_ih',
+    ],
+  ] as [string, null | string | ((all: Buffer) => Buffer), string, string][])(
+    'with the network is told: %s',
+    async (name, content, code, message) => {
+      const options = parseSpeechOptions({}, 'the test')
+      const network = readFileSync(options.network)
+      const bytes = () => (typeof content === 'function' ? content(network) : Buffer.from(content ?? ''))
+      const path = content === null ? '/nowhere.onnx' : writeTemporary(`${name}.onnx`, bytes())
+      const audio = { kind: 'pcm', store: new (addon().native.ByteStore)(), format: 'f32' } as const
+      const detect = (changed: Partial<NativeSpeechOptions>) =>
+        addon().native.detectSpeech({ ...audio, sampleRate: RATE, channels: 1 }, { ...options, ...changed })
+          .result
+      expect(await rejection(detect({ network: path }))).toMatchObject({
+        code,
+        message: expect.stringContaining(message),
+      })
+      expect(await detect({})).toMatchObject({ duration: 0, segments: [] })
+    },
+  )
 })
+
+/** Where the only value of the network's last constant is. */
+const lastValue = (network: Buffer) => network.lastIndexOf('model.decoder.decoder.2.bias') + 30
+
+/** The network with other bytes at a distance from the last place of a text. */
+function changed(network: Buffer, text: string, distance: number, bytes: string): Buffer {
+  const copy = Buffer.from(network)
+  copy.write(bytes, network.lastIndexOf(text) + distance, 'latin1')
+  return copy
+}
 
 describe('the work', () => {
   const hour = () => ({ samples: new Int16Array(3600 * RATE), sampleRate: RATE, channels: 1 })
