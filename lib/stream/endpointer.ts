@@ -30,7 +30,8 @@ export type EndReason = 'silence' | 'max' | 'flush' | 'end'
 
 /**
  * Turns the probabilities of speech, frame by frame, into utterances that do not overlap: Silero's rule with two thresholds, and a cut at
- * the quietest frame of the second half where an utterance is too long.
+ * the quietest frame of the second half where an utterance is too long. binding/vad/speech_segmenter.cpp has the same rule for
+ * recordings; a test holds them together (docs/decisions/0022-two-homes-of-one-rule.md).
  */
 export class Endpointer {
   readonly #options: EndpointOptions
@@ -102,7 +103,7 @@ export class Endpointer {
   #cut(begin: number, found: Boundary[]): void {
     const frames = this.#probabilities
     let quietest = frames.length - 1
-    for (let i = quietest; i >= frames.length / 2; i--) {
+    for (let i = quietest; i >= Math.floor(frames.length / 2); i--) {
       if ((frames[i] ?? 0) < (frames[quietest] ?? 0)) quietest = i
     }
     const middle = begin - (frames.length - 1 - quietest) * FRAME + FRAME / 2

@@ -10,6 +10,7 @@ import {
 import type { NativeTranscribeOptions } from '../native.ts'
 import { type ModelFacts, parseTranscribeOptions } from '../transcribe/options.ts'
 import { networkPath } from '../vad/network.ts'
+import { negThresholdOf } from '../vad/options.ts'
 import type { Warning } from '../warnings.ts'
 import { type EndpointOptions, FRAME } from './endpointer.ts'
 import type { LiveSpeechOptions, SampleFormat, StreamOptions } from './types.ts'
@@ -120,10 +121,7 @@ function parseVad(vad: unknown): Pick<ParsedStreamOptions, 'network' | 'endpoint
     endpoints: {
       // Without voice activity everything is speech: the frames carry their loudness.
       threshold: vad === false ? -1 : threshold,
-      negThreshold:
-        vad === false
-          ? -1
-          : read('negThreshold', Math.min(threshold, Math.max(threshold - 0.15, 0.01)), 0, threshold),
+      negThreshold: vad === false ? -1 : read('negThreshold', negThresholdOf(threshold), 0, threshold),
       minSilence: minSilenceMs * SAMPLES_PER_MS,
       lead: Math.round(padMs * SAMPLES_PER_MS),
       tail: Math.ceil((Math.min(padMs, LONGEST_TAIL_MS, minSilenceMs / 2) * SAMPLES_PER_MS) / FRAME) * FRAME,

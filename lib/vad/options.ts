@@ -13,6 +13,11 @@ export const speechOptionNames = [
   'speechPadMs',
 ] as const satisfies readonly (keyof SpeechOptions)[]
 
+/** The default of `negThreshold`. */
+export function negThresholdOf(threshold: number): number {
+  return Math.min(threshold, Math.max(threshold - 0.15, 0.01))
+}
+
 /** Milliseconds; a quarter of an hour and more than anybody needs. */
 const longest = 1_000_000
 
@@ -41,7 +46,7 @@ export function parseSpeechOptions(options: unknown, where: string, prefix = '')
   return {
     network: networkPath(),
     threshold,
-    negThreshold: read('negThreshold', Math.min(threshold, Math.max(threshold - 0.15, 0.01)), 0, threshold),
+    negThreshold: read('negThreshold', negThresholdOf(threshold), 0, threshold),
     minSpeechDurationMs: read('minSpeechDurationMs', 0, 0, longest),
     maxSpeechDurationS,
     minSilenceDurationMs: read('minSilenceDurationMs', 2000, 0, longest),

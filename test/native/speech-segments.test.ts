@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Endpointer, FRAME } from '../../lib/stream/endpointer.ts'
 import { networkPath } from '../../lib/vad/network.ts'
 import { packageRoot } from '../../scripts/support/package.mjs'
 import { material, scratchFolder } from '../fixtures/material.ts'
@@ -204,5 +205,53 @@ describe('stretches of speech', () => {
       },
     )
     fc.assert(property, { numRuns: 300 })
+  })
+})
+
+/** What the rules of live streams make of the same probabilities, without what they keep around the speech. */
+function utterances(probabilities: Float32Array, rules: Rules): Span[] {
+  const endpointer = new Endpointer({
+    threshold: rules.threshold,
+    negThreshold: rules.negative,
+    // A live pause counts its last frame.
+    minSilence: rules.silence + FRAME,
+    lead: 0,
+    tail: 0,
+    longest: rules.maximum || Number.POSITIVE_INFINITY,
+  })
+  const spans: Span[] = []
+  for (const [i, probability] of probabilities.entries()) {
+    for (const boundary of endpointer.push(probability, (i + 1) * FRAME)) {
+      if (boundary.type === 'start') spans.push([boundary.at, Number.NaN])
+      const last = spans.at(-1)
+      if (boundary.type === 'end' && last !== undefined) last[1] = boundary.at
+    }
+  }
+  // One that begins with a cut within a pause has no speech.
+  return spans.filter(([start, end]) => start !== end)
+}
+
+// See docs/decisions/0022-two-homes-of-one-rule.md.
+describe('a live stream', () => {
+  it('has its utterances where a recording has its stretches', () => {
+    const property = fc.property(
+      probabilities,
+      rules,
+      fc.constantFrom(0, 16_000, 40_000),
+      (values, given, maximum) => {
+        // A pause that cuts cannot end is no pause.
+        fc.pre(maximum === 0 || maximum > 2 * given.silence + 4 * FRAME)
+        const same = { ...given, speech: 0, padding: 0, maximum }
+        // To the end of the last pause, which a cut may begin anew.
+        const pause = new Array(Math.ceil((2 * given.silence) / FRAME) + 4).fill(-1)
+        const ended = Float32Array.from([...values, ...pause])
+        const found = segment(ended, ended.length * FRAME, same)
+        expect(found.map(({ span }) => span)).toEqual(utterances(ended, same))
+      },
+    )
+    const middle = new Float32Array(40).fill(0.9)
+    middle[15] = 0.6
+    const given = { threshold: 0.5, negative: 0.35, speech: 0, silence: 1600, padding: 0, maximum: 0 }
+    fc.assert(property, { numRuns: 300, examples: [[middle, given, 16_000]] })
   })
 })
