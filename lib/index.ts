@@ -1,4 +1,3 @@
-export { assertGpu } from './backend/assert-gpu.ts'
 export { type BackendInfoOptions, backendInfo } from './backend/info.ts'
 export type {
   BackendInfo,
@@ -10,6 +9,7 @@ export type {
   TrialProgress,
 } from './backend/types.ts'
 export { type ErrorCode, type ErrorDetails, WhisperHipError } from './errors.ts'
+export { loadModel } from './load-model.ts'
 export { type LogEntry, type LogLevel, type LogSink, setLogger } from './log.ts'
 export type { WeightType } from './model/conversions.ts'
 export {
@@ -21,8 +21,6 @@ export {
 export { type ListedModel, listModels } from './model/download/index.ts'
 export { type DownloadOptions, downloadModel } from './model/download-model.ts'
 export { type EstimateOptions, estimateMemory, type MemoryNeed } from './model/estimate.ts'
-export { loadModel } from './model/load.ts'
-export { Model } from './model/model.ts'
 export type { ModelFormat } from './model/plan.ts'
 export type {
   DetectedLanguage,
@@ -32,6 +30,7 @@ export type {
   ModelInfo,
   ModelInput,
 } from './model/types.ts'
+export { Model } from './model.ts'
 export { formatTranscription } from './output/format-transcription.ts'
 export type { OutputFormat } from './output/types.ts'
 export type { LiveStream } from './stream/live-stream.ts'
@@ -47,7 +46,7 @@ export type {
   StreamStatsEvent,
   WarningEvent,
 } from './stream/types.ts'
-export { type OneCallOptions, transcribe } from './transcribe/transcribe.ts'
+export { assertGpu } from './transcribe/assert-gpu.ts'
 export type {
   AudioInput,
   ChunkStream,
@@ -62,6 +61,7 @@ export type {
   TranscriptionResult,
   Word,
 } from './transcribe/types.ts'
+export { type OneCallOptions, transcribe } from './transcribe-once.ts'
 export { detectSpeech } from './vad/detect-speech.ts'
 export type { DetectSpeechOptions, SpeechDetection, SpeechOptions, SpeechSegment } from './vad/types.ts'
 export type { Warning, WarningCode } from './warnings.ts'

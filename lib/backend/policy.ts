@@ -1,10 +1,10 @@
 import { WhisperHipError } from '../errors.ts'
-import { warnOnce } from '../warn.ts'
 import { addon } from './addon.ts'
 import { type DecideOptions, type Decision, decide, type GpuChoice } from './decision.ts'
 import { startGpu } from './start-gpu.ts'
 import { distrustAfter } from './trust.ts'
 import type { BackendReason } from './types.ts'
+import { warnOnce } from './warn.ts'
 
 /** What a model is to run on. */
 export interface Choice {

@@ -1,5 +1,6 @@
 import type { KeptOutcome } from '../backend/probe/kept.ts'
 import type { TrialProgress } from '../backend/types.ts'
+import type { Warning } from '../backend/warn.ts'
 import type { LogEntry } from '../log.ts'
 import type { Abilities } from '../model/abilities.ts'
 import type { WeightType } from '../model/conversions.ts'
@@ -12,7 +13,6 @@ import type {
   NativeSegment,
   NativeTranscribeOptions,
 } from '../native.ts'
-import type { Warning } from '../warn.ts'
 import type { PackedError } from './pack-error.ts'
 
 /**

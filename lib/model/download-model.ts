@@ -1,5 +1,5 @@
+import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkBoolean, checkFunction, checkOptions, checkSignal, checkString } from '../check.ts'
-import { captureCaller, toLibraryError } from '../native-error.ts'
 import { obtainModel } from './download/index.ts'
 import type { LoadOptions } from './types.ts'
 

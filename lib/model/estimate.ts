@@ -1,5 +1,5 @@
+import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkBoolean, checkEnum, checkInteger, checkOptions, checkSignal } from '../check.ts'
-import { captureCaller, toLibraryError } from '../native-error.ts'
 import { WEIGHT_TYPES, type WeightType, weightTypeNames } from './conversions.ts'
 import { closePlan, readModel } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'

@@ -1,97 +1,23 @@
 import { addon, loadBackends } from '../backend/addon.ts'
+import { toLibraryError } from '../backend/native-error.ts'
 import { applyPolicy, type Choice, forWeights, withoutGpu } from '../backend/policy.ts'
-import {
-  checkBoolean,
-  checkEnum,
-  checkFunction,
-  checkInteger,
-  checkOptions,
-  checkSignal,
-  checkString,
-} from '../check.ts'
 import { guardCallback } from '../guard-callback.ts'
-import { loadIsolated } from '../isolation/load-isolated.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
-import { captureCaller, toLibraryError } from '../native-error.ts'
 import { unlessAborted } from '../unless-aborted.ts'
 import { abilitiesOf } from './abilities.ts'
 import { alignmentHeadsOf } from './alignment-heads.ts'
-import { weightTypeNames } from './conversions.ts'
 import { closePlan, readModel, requireUnchanged } from './formats/index.ts'
 import { typeName } from './ggml-types.ts'
-import { type LocatedModel, locateModel } from './locate.ts'
+import type { ParsedLoadOptions } from './load-options.ts'
+import type { LoadedModel } from './loaded-model.ts'
+import type { LocatedModel } from './locate.ts'
 import { requireMemory } from './memory-guard.ts'
-import { type LoadedModel, Model } from './model.ts'
 import { describeModel } from './parameters.ts'
 import type { LoadPlan } from './plan.ts'
 import { toNativePlan } from './plan-to-native.ts'
 import type { ByteSource } from './source.ts'
 import { storeBytes } from './store-bytes.ts'
-import type { LoadOptions, LoadProgress, ModelInput } from './types.ts'
-
-/** Names of the options of {@link loadModel}. */
-export const loadOptionNames = [
-  'backend',
-  'device',
-  'allowPartial',
-  'concurrency',
-  'maxStreams',
-  'flashAttention',
-  'weightType',
-  'isolation',
-  'offline',
-  'sha256',
-  'onProgress',
-  'signal',
-] as const satisfies readonly (keyof LoadOptions)[]
-
-const DEFAULT_CONCURRENCY = 2
-
-/**
- * Loads a model: by catalogue name (downloaded once into the cache), path of a file or checkpoint folder, URL, or bytes.
- *
- * @throws {@link WhisperHipError} `ERR_MODEL_NOT_FOUND`, `ERR_MODEL_FORMAT`, `ERR_MODEL_CORRUPT`, `ERR_MODEL_UNSUPPORTED`, `ERR_DOWNLOAD`,
- * `ERR_BACKEND_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`, `ERR_NATIVE_MISSING`, `ERR_INVALID_ARGUMENT`; or `signal.reason`
- */
-export async function loadModel(input: ModelInput, options: LoadOptions = {}): Promise<Model> {
-  const caller = captureCaller(loadModel)
-  try {
-    return new Model(await load(input, parseLoadOptions(options)))
-  } catch (error) {
-    throw toLibraryError(error, caller)
-  }
-}
-
-type ParsedLoadOptions = LoadOptions &
-  Required<Pick<LoadOptions, 'backend' | 'concurrency' | 'flashAttention' | 'isolation' | 'weightType'>>
-
-function parseLoadOptions(options: unknown): ParsedLoadOptions {
-  const given = checkOptions(options, loadOptionNames, [], 'loadModel()')
-  const parsed: ParsedLoadOptions = {
-    backend: checkEnum(given.backend ?? 'auto', 'backend', ['auto', 'hip', 'cpu']),
-    concurrency: checkInteger(given.concurrency ?? DEFAULT_CONCURRENCY, 'concurrency', 1, 16),
-    flashAttention: checkBoolean(given.flashAttention ?? true, 'flashAttention'),
-    weightType: checkEnum(given.weightType ?? 'auto', 'weightType', ['auto', ...weightTypeNames]),
-    isolation: checkEnum(given.isolation ?? 'none', 'isolation', ['none', 'process']),
-  }
-  if (typeof given.device === 'string') parsed.device = checkString(given.device, 'device', 1, 200)
-  else if (given.device !== undefined) parsed.device = checkInteger(given.device, 'device', 0, 63)
-  if (given.allowPartial !== undefined) parsed.allowPartial = checkBoolean(given.allowPartial, 'allowPartial')
-  if (given.maxStreams !== undefined)
-    parsed.maxStreams = checkInteger(given.maxStreams, 'maxStreams', 1, 1000)
-  if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
-  if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
-  if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')
-  if (given.signal !== undefined) parsed.signal = checkSignal(given.signal, 'signal')
-  return parsed
-}
-
-async function load(input: ModelInput, options: ParsedLoadOptions): Promise<LoadedModel> {
-  options.signal?.throwIfAborted()
-  return options.isolation === 'process'
-    ? loadIsolated(input, options)
-    : loadHere(() => locateModel(input, options), options)
-}
+import type { LoadProgress } from './types.ts'
 
 /** Loads a model into this process. @internal */
 export async function loadHere(

@@ -1,5 +1,5 @@
 import { onAbort } from '../audio/abort.ts'
-import { captureCaller, toLibraryError } from '../native-error.ts'
+import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import type { Segment, Transcription, TranscriptionResult } from './types.ts'
 
 /** What a running job reports. Ignored once the transcription has settled. */

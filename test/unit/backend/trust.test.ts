@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { toLibraryError } from '../../../lib/backend/native-error.ts'
 import { readVerdict, writeVerdict } from '../../../lib/backend/probe/verdict-cache.ts'
 import { trustVerdict } from '../../../lib/backend/trust.ts'
-import { toLibraryError } from '../../../lib/native-error.ts'
 
 let folder: string
 beforeEach(() => {

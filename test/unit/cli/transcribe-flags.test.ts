@@ -3,7 +3,7 @@ import { UsageError } from '../../../lib/cli/failures.ts'
 import { optionsOf, readFlags, toUsage } from '../../../lib/cli/flags.ts'
 import { checkRunOptions, loadFlags, runFlags, transcribeFlags } from '../../../lib/cli/transcribe-flags.ts'
 import { WhisperHipError } from '../../../lib/errors.ts'
-import { loadOptionNames } from '../../../lib/model/load.ts'
+import { loadOptionNames } from '../../../lib/model/load-options.ts'
 import { parseTranscribeOptions, transcribeOptionNames } from '../../../lib/transcribe/options.ts'
 
 const facts = {

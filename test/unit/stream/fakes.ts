@@ -1,3 +1,4 @@
+import { captureCaller } from '../../../lib/backend/native-error.ts'
 import type {
   NativeByteStore,
   NativeEvents,
@@ -12,7 +13,6 @@ import type {
   NativeTranscribeOptions,
   NativeWord,
 } from '../../../lib/native.ts'
-import { captureCaller } from '../../../lib/native-error.ts'
 import type { DecoderHost } from '../../../lib/stream/decoder.ts'
 import { FRAME } from '../../../lib/stream/endpointer.ts'
 import { LiveStream } from '../../../lib/stream/live-stream.ts'

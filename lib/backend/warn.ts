@@ -1,4 +1,4 @@
-import type { BackendReason } from './backend/types.ts'
+import type { BackendReason } from './types.ts'
 
 /** Something that looks like success and is not what was hoped for. */
 export interface Warning {

@@ -1,10 +1,11 @@
-import { watchMemory } from '../audio/sources.ts'
-import { checkOptions } from '../check.ts'
-import { loadModel, loadOptionNames } from '../model/load.ts'
-import type { LoadOptions, LoadProgress, ModelInput } from '../model/types.ts'
-import { transcribeOptionNames } from './options.ts'
-import { type Job, type JobEvents, TranscriptionJob } from './transcription.ts'
-import type { AudioInput, TranscribeOptions, Transcription } from './types.ts'
+import { watchMemory } from './audio/sources.ts'
+import { checkOptions } from './check.ts'
+import { loadModel } from './load-model.ts'
+import { loadOptionNames } from './model/load-options.ts'
+import type { LoadOptions, LoadProgress, ModelInput } from './model/types.ts'
+import { transcribeOptionNames } from './transcribe/options.ts'
+import { type Job, type JobEvents, TranscriptionJob } from './transcribe/transcription.ts'
+import type { AudioInput, TranscribeOptions, Transcription } from './transcribe/types.ts'
 
 /** Options of {@link transcribe}: those of a transcription, and which model to load. */
 export interface OneCallOptions

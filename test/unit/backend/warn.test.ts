@@ -4,7 +4,7 @@ import { beforeEach, expect, it, vi } from 'vitest'
 beforeEach(() => void vi.resetModules())
 
 async function warningOf(text: string): Promise<Error & { code?: string; detail?: string }> {
-  const { warnOnce } = await import('../../lib/warn.ts')
+  const { warnOnce } = await import('../../../lib/backend/warn.ts')
   const warning = once(process, 'warning')
   warnOnce({ reason: 'KFD_MISSING', text })
   warnOnce({ reason: 'KFD_MISSING', text: 'again' })

@@ -1,7 +1,7 @@
-import { generalAdvice } from './backend/preflight/advice.ts'
-import { distrustAfter } from './backend/trust.ts'
-import type { BackendReason } from './backend/types.ts'
-import { type ErrorCode, WhisperHipError } from './errors.ts'
+import { type ErrorCode, WhisperHipError } from '../errors.ts'
+import { generalAdvice } from './preflight/advice.ts'
+import { distrustAfter } from './trust.ts'
+import type { BackendReason } from './types.ts'
 
 /** A stack trace of now, to be shown with an error that arises later in another turn of the event loop. */
 export function captureCaller(below: CallableFunction | NewableFunction): { stack?: string } {

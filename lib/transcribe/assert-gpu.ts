@@ -1,7 +1,7 @@
+import type { BackendInfo } from '../backend/types.ts'
 import { invalidArgument } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
-import type { TranscriptionResult } from '../transcribe/types.ts'
-import type { BackendInfo } from './types.ts'
+import type { TranscriptionResult } from './types.ts'
 
 /**
  * Passes only if the GPU is (or was) really used: for CI and health checks.

@@ -1,45 +1,21 @@
-import { runOnAudio } from '../audio/run.ts'
-import { prepareAudio } from '../audio/sources.ts'
-import { checkInteger, checkOptions, checkSignal, checkString } from '../check.ts'
-import { WhisperHipError } from '../errors.ts'
-import type { NativeAddon, NativeModel } from '../native.ts'
-import { captureCaller, toLibraryError } from '../native-error.ts'
-import type { LiveStream } from '../stream/live-stream.ts'
-import { parseStreamOptions } from '../stream/options.ts'
-import { StreamSet } from '../stream/stream-set.ts'
-import type { StreamOptions } from '../stream/types.ts'
-import type { ModelFacts } from '../transcribe/options.ts'
-import { startTranscription } from '../transcribe/run.ts'
-import { Scheduler } from '../transcribe/scheduler.ts'
-import type { AudioInput, TranscribeOptions, Transcription } from '../transcribe/types.ts'
-import { networkPath } from '../vad/network.ts'
-import type { Abilities } from './abilities.ts'
-import type { Vocabulary } from './plan.ts'
-import { TextTokenizer } from './text-tokenizer.ts'
-import type { DetectedLanguage, ModelBackend, ModelInfo } from './types.ts'
-
-/** What a model has to know beside what it tells. */
-export interface ModelSetup {
-  vocabularySize: number
-  vocabulary: Vocabulary
-  abilities: Abilities
-  /** Size of the process-wide pool of compute threads. */
-  maxThreads: number
-  /** Transcriptions at once. */
-  concurrency: number
-  /** Live transcriptions at once. */
-  maxStreams: number | undefined
-  /** Takes audio to where the model is. */
-  stores: Pick<NativeAddon, 'ByteStore'>
-}
-
-/** What a {@link Model} is made of. */
-export interface LoadedModel {
-  native: NativeModel
-  info: ModelInfo
-  backend: ModelBackend
-  setup: ModelSetup
-}
+import { runOnAudio } from './audio/run.ts'
+import { prepareAudio } from './audio/sources.ts'
+import { captureCaller, toLibraryError } from './backend/native-error.ts'
+import { checkInteger, checkOptions, checkSignal, checkString } from './check.ts'
+import { WhisperHipError } from './errors.ts'
+import type { LoadedModel, ModelSetup } from './model/loaded-model.ts'
+import { TextTokenizer } from './model/text-tokenizer.ts'
+import type { DetectedLanguage, ModelBackend, ModelInfo } from './model/types.ts'
+import type { NativeModel } from './native.ts'
+import type { LiveStream } from './stream/live-stream.ts'
+import { parseStreamOptions } from './stream/options.ts'
+import { StreamSet } from './stream/stream-set.ts'
+import type { StreamOptions } from './stream/types.ts'
+import type { ModelFacts } from './transcribe/options.ts'
+import { startTranscription } from './transcribe/run.ts'
+import { Scheduler } from './transcribe/scheduler.ts'
+import type { AudioInput, TranscribeOptions, Transcription } from './transcribe/types.ts'
+import { networkPath } from './vad/network.ts'
 
 /**
  * A loaded model. Holds native memory until {@link dispose}: `await using model = await loadModel(…)`.

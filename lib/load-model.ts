@@ -1,0 +1,30 @@
+import { captureCaller, toLibraryError } from './backend/native-error.ts'
+import { loadIsolated } from './isolation/load-isolated.ts'
+import { loadHere } from './model/load.ts'
+import { type ParsedLoadOptions, parseLoadOptions } from './model/load-options.ts'
+import type { LoadedModel } from './model/loaded-model.ts'
+import { locateModel } from './model/locate.ts'
+import type { LoadOptions, ModelInput } from './model/types.ts'
+import { Model } from './model.ts'
+
+/**
+ * Loads a model: by catalogue name (downloaded once into the cache), path of a file or checkpoint folder, URL, or bytes.
+ *
+ * @throws {@link WhisperHipError} `ERR_MODEL_NOT_FOUND`, `ERR_MODEL_FORMAT`, `ERR_MODEL_CORRUPT`, `ERR_MODEL_UNSUPPORTED`, `ERR_DOWNLOAD`,
+ * `ERR_BACKEND_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`, `ERR_NATIVE_MISSING`, `ERR_INVALID_ARGUMENT`; or `signal.reason`
+ */
+export async function loadModel(input: ModelInput, options: LoadOptions = {}): Promise<Model> {
+  const caller = captureCaller(loadModel)
+  try {
+    return new Model(await load(input, parseLoadOptions(options)))
+  } catch (error) {
+    throw toLibraryError(error, caller)
+  }
+}
+
+async function load(input: ModelInput, options: ParsedLoadOptions): Promise<LoadedModel> {
+  options.signal?.throwIfAborted()
+  return options.isolation === 'process'
+    ? loadIsolated(input, options)
+    : loadHere(() => locateModel(input, options), options)
+}
