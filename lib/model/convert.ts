@@ -75,6 +75,10 @@ const HASHED_AT_ONCE = 1 << 20
  * `.gguf`, the format of whisper.cpp for one that ends in `.bin`. The weights are streamed: memory stays small whatever their size. The bytes
  * depend on the source and the options alone. The file appears when it is complete; what was there before is replaced.
  *
+ * Until then it is a hidden file in the same folder, which is removed when the conversion fails, at `process.exit()`, and when SIGINT, SIGTERM or
+ * SIGHUP ends an application that does not listen to it. After a SIGKILL or `worker.terminate()` it stays: a conversion to the same path
+ * removes it when it is an hour old.
+ *
  * @throws {@link WhisperHipError} as `loadModel()`, `ERR_WRITE`, or `ERR_MODEL_CORRUPT` when the file is not what was written; or `signal.reason`
  */
 export async function convertModel(
@@ -114,7 +118,9 @@ async function convert(input: ModelInput, path: string, options: ParsedOptions):
   const located = await locateModel(input, { ...(signal && { signal }) })
   const plan = inCommonOrder(await readModel(located.input, options))
   try {
-    const layout = format === 'gguf' ? await gguf(plan, located.input, options) : ggmlLayout(plan)
+    const layout = await (format === 'gguf'
+      ? gguf(plan, located.input, options)
+      : ggmlLayout(plan, new Pacer(signal)))
     const file = await NewFile.create(path, layout.size)
     try {
       await writeTensors(plan, file.descriptor, layout.offsets, 'write', options)
@@ -157,13 +163,14 @@ async function gguf(
   options: ParsedOptions,
 ): Promise<FileLayout> {
   const { advice, ...labels } = await labelsOf(plan, input)
-  return ggufLayout(plan, {
+  const given = {
     ...labels,
     ...(options.name !== undefined && { name: options.name }),
     ...(options.license !== undefined && { license: options.license }),
     advice,
     sourceSha256: await hashSources(plan, options),
-  })
+  }
+  return ggufLayout(plan, given, new Pacer(options.signal))
 }
 
 /** What the source itself says goes before the files beside it. */

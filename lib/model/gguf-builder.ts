@@ -1,3 +1,4 @@
+import type { Pacer } from '../pacer.ts'
 import { ByteBuilder } from './byte-builder.ts'
 
 /** A value of the metadata, with the type in which it is written. */
@@ -5,7 +6,7 @@ type MetadataValue =
   | { type: 'string'; value: string }
   | { type: 'u32' | 'f32'; value: number }
   | { type: 'strings'; value: readonly string[] }
-  | { type: 'u32s' | 'i32s'; value: readonly number[] }
+  | { type: 'u32s' | 'i32s'; value: ArrayLike<number> }
 
 const CODES = { u32: 4, i32: 5, f32: 6, string: 8, array: 9 } as const
 
@@ -39,12 +40,27 @@ export class GgufTables {
         break
       case 'u32s':
         this.#array(CODES.u32, value.length)
-        for (const number of value) out.u32(number)
+        for (let i = 0; i < value.length; i++) out.u32(value[i] as number)
         break
       case 'i32s':
         this.#array(CODES.i32, value.length)
-        for (const number of value) out.i32(number)
+        for (let i = 0; i < value.length; i++) out.i32(value[i] as number)
         break
+    }
+  }
+
+  /**
+   * Sets a list that is too long to be written in one go.
+   * @param count how many texts there are
+   */
+  async setMany(key: string, count: number, texts: Iterable<string>, pacer: Pacer): Promise<void> {
+    const out = this.#entries
+    this.#entryCount++
+    writeString(out, key)
+    this.#array(CODES.string, count)
+    for (const text of texts) {
+      writeString(out, text)
+      if (pacer.due) await pacer.turn()
     }
   }
 

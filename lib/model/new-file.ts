@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, opendir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
+import { endUnfinished, startUnfinished } from './unfinished-files.ts'
 import { cannotWrite } from './write-failure.ts'
 
 /** Left free beside the file. */
@@ -10,7 +11,8 @@ const RESERVE = 32 << 20
 const ABANDONED = 3_600_000
 
 /**
- * A large file that is there as a whole or not at all: it is written beside its place, flushed to the disk, and moved there.
+ * A large file that is there as a whole or not at all: it is written beside its place, flushed to the disk, and moved there. What is unfinished
+ * when the process ends is removed by it, or by a later one where it was killed.
  */
 export class NewFile {
   /** As it was given, for messages. */
@@ -39,7 +41,13 @@ export class NewFile {
       await requireSpace(folder, size, room)
       await requireNoFolder(place)
       const partial = join(folder, partialName(basename(place), randomBytes(4).toString('hex')))
-      return new NewFile(path, place, partial, await open(partial, 'wx+'))
+      startUnfinished(partial)
+      try {
+        return new NewFile(path, place, partial, await open(partial, 'wx+'))
+      } catch (error) {
+        endUnfinished(partial)
+        throw error
+      }
     } catch (error) {
       throw error instanceof WhisperHipError ? error : cannotWrite(path, error)
     }
@@ -67,6 +75,7 @@ export class NewFile {
       await this.#handle.sync()
       await this.#handle.close()
       await rename(this.#partial, this.#path)
+      endUnfinished(this.#partial)
       await syncFolder(dirname(this.#path))
     } catch (error) {
       throw cannotWrite(this.#name, error)
@@ -77,6 +86,7 @@ export class NewFile {
   async discard(): Promise<void> {
     await this.#handle.close()
     await rm(this.#partial, { force: true })
+    endUnfinished(this.#partial)
   }
 }
 

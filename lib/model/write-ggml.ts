@@ -1,3 +1,4 @@
+import type { Pacer } from '../pacer.ts'
 import { ByteBuilder } from './byte-builder.ts'
 import { type FileLayout, tensorBytes } from './file-layout.ts'
 import { ftypeOf, typeLayout } from './ggml-types.ts'
@@ -12,7 +13,7 @@ const LAYOUT_VERSION = 2000
  * The file of whisper.cpp: header, mel filters, text tokens, then each tensor behind a record. Special tokens are left out: whisper.cpp makes
  * them up. `n_text_ctx` is the number of positions, whatever a checkpoint's `max_length` says.
  */
-export function ggmlLayout(plan: LoadPlan): FileLayout {
+export async function ggmlLayout(plan: LoadPlan, pacer: Pacer): Promise<FileLayout> {
   const { hyperparameters: p, vocabulary, tensors, weightType, melFilters } = plan
   const head = new ByteBuilder()
   head.u32(MAGIC)
@@ -40,6 +41,7 @@ export function ggmlLayout(plan: LoadPlan): FileLayout {
     head.u32(length)
     head.bytes(vocabulary.bytes.subarray(at, at + length))
     at += length
+    if (pacer.due) await pacer.turn()
   }
   const pieces = [{ offset: 0, bytes: head.finish() }]
   const offsets = new Float64Array(tensors.length)

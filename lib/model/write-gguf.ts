@@ -1,3 +1,4 @@
+import type { Pacer } from '../pacer.ts'
 import { padded } from './byte-builder.ts'
 import { unsupported } from './failures.ts'
 import { type FileLayout, tensorBytes } from './file-layout.ts'
@@ -43,10 +44,13 @@ export interface GgufLabels extends ModelLabels {
  * The file that docs/gguf.md describes.
  * @throws WhisperHipError `ERR_MODEL_UNSUPPORTED` for a model with other mel filters than Whisper's, which would be lost
  */
-export function ggufLayout(plan: LoadPlan, labels: GgufLabels): FileLayout {
+export async function ggufLayout(plan: LoadPlan, labels: GgufLabels, pacer: Pacer): Promise<FileLayout> {
   requireOwnFilters(plan)
+  await pacer.turn()
   const tables = new GgufTables()
   writeMetadata(tables, plan, labels)
+  await writeTokenizer(tables, plan, pacer)
+  await pacer.turn()
   const offsets = new Float64Array(plan.tensors.length)
   let end = 0
   for (const [i, tensor] of plan.tensors.entries()) {
@@ -114,7 +118,6 @@ function writeMetadata(tables: GgufTables, plan: LoadPlan, labels: GgufLabels): 
   u32('whisper.vocab_size', p.vocabularySize)
   tables.set('whisper.attention.layer_norm_epsilon', { type: 'f32', value: 1e-5 })
   writeAdvice(tables, labels.advice)
-  writeTokenizer(tables, plan)
 }
 
 function writeAdvice(tables: GgufTables, advice: GenerationAdvice): void {
@@ -136,19 +139,16 @@ const MARKS = [
   'timestamp_begin',
 ] as const
 
-function writeTokenizer(tables: GgufTables, plan: LoadPlan): void {
+async function writeTokenizer(tables: GgufTables, plan: LoadPlan, pacer: Pacer): Promise<void> {
   const { vocabularySize } = plan.hyperparameters
-  const tokens = printableTokens(plan)
   const first = endOfText(vocabularySize)
   const u32 = (key: string, value: number) => tables.set(key, { type: 'u32', value })
   tables.set('tokenizer.ggml.model', { type: 'string', value: 'gpt2' })
   tables.set('tokenizer.ggml.pre', { type: 'string', value: 'gpt2' })
-  tables.set('tokenizer.ggml.tokens', { type: 'strings', value: tokens })
+  await tables.setMany('tokenizer.ggml.tokens', vocabularySize, printableTokens(plan), pacer)
   // 1 = text, 3 = control.
-  tables.set('tokenizer.ggml.token_type', {
-    type: 'i32s',
-    value: tokens.map((_, id) => (id < first ? 1 : 3)),
-  })
+  const types = new Int32Array(vocabularySize).fill(1, 0, first).fill(3, first)
+  tables.set('tokenizer.ggml.token_type', { type: 'i32s', value: types })
   for (const name of ['bos', 'eos', 'eot', 'padding']) u32(`tokenizer.ggml.${name}_token_id`, first)
   u32('tokenizer.ggml.sot_token_id', first + 1)
   u32('whisper.token.startoftranscript', first + 1)
@@ -157,18 +157,18 @@ function writeTokenizer(tables: GgufTables, plan: LoadPlan): void {
 }
 
 /** All tokens as GGUF has them: GGUF's strings are UTF-8, and tokens are parts of it. */
-function printableTokens({ vocabulary, hyperparameters }: LoadPlan): string[] {
+function* printableTokens({ vocabulary, hyperparameters }: LoadPlan): Generator<string> {
   const { vocabularySize } = hyperparameters
-  const tokens: string[] = []
   let at = 0
   for (const length of vocabulary.lengths) {
-    tokens.push(encodeByteLevel(vocabulary.bytes.subarray(at, at + length)))
+    yield encodeByteLevel(vocabulary.bytes.subarray(at, at + length))
     at += length
   }
   // The last text token of vocabularies of many languages is empty, and left out by some.
-  while (tokens.length < endOfText(vocabularySize)) tokens.push('')
+  let count = vocabulary.lengths.length
+  for (; count < endOfText(vocabularySize); count++) yield ''
   const special = specialTokens(vocabularySize)
-  for (const { names } of special) tokens.push(names[0] as string)
-  for (let i = 1; tokens.length < vocabularySize; i++) tokens.push(`<|${(i * TIME_STEP).toFixed(2)}|>`)
-  return tokens
+  for (const { names } of special) yield names[0] as string
+  count += special.length
+  for (let i = 1; count < vocabularySize; i++, count++) yield `<|${(i * TIME_STEP).toFixed(2)}|>`
 }

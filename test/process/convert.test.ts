@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { buildGguf } from '../fixtures/gguf-builder.ts'
-import { folder, makeMaterials, materials } from './child.ts'
+import { folder, makeMaterials, materials, runChild } from './child.ts'
 import { runCli } from './cli.ts'
 
 /** Needs dist/ (`npm run build:lib`). */
@@ -65,5 +65,45 @@ describe('a conversion', () => {
       expect(ended.stderr).toContain(`Cannot write 'made.gguf': ${reason}`)
       expect(readdirSync(place)).toEqual(['model.bin'])
     }
+  })
+})
+
+describe('an application that ends while it converts', () => {
+  const model = 'model.bin'
+  const run = (how: string, place: string, signal?: NodeJS.Signals) =>
+    runChild('convert-ends.cjs', [how, join(place, model)], signal && { signal })
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'by %s leaves nothing, and ends by it',
+    async (signal) => {
+      const place = newFolder()
+      expect(await run('waits', place, signal)).toMatchObject({ signal, stdout: 'now\n' })
+      expect(readdirSync(place)).toEqual([model])
+      expect(readFileSync(join(place, model), 'utf8')).toBe('before')
+    },
+  )
+
+  it.each([
+    ['exits', 3],
+    ['throws', 1],
+  ])('and %s, leaves nothing', async (how, code) => {
+    const place = newFolder()
+    expect(await run(how, place)).toMatchObject({ code })
+    expect(readdirSync(place)).toEqual([model])
+  })
+
+  it('twice leaves nothing of either', async () => {
+    const place = newFolder()
+    expect(await run('both', place, 'SIGTERM')).toMatchObject({ signal: 'SIGTERM' })
+    expect(readdirSync(place)).toEqual([model])
+  })
+
+  it.each(['listens', 'listensLate'])('only by its own will when it %s to the signal', async (how) => {
+    const place = newFolder()
+    const ended = await run(how, place, 'SIGTERM')
+    expect(ended).toMatchObject({ code: 0, stderr: '' })
+    expect(ended.stdout).toBe('now\nheard\ndone\n')
+    expect(readdirSync(place)).toEqual([model])
+    expect(readFileSync(join(place, model)).subarray(0, 4).toString()).toBe('lmgg')
   })
 })
