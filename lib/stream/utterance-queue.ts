@@ -3,6 +3,7 @@ import { type Warning, Warnings } from '../warnings.ts'
 import { AudioBuffer } from './audio-buffer.ts'
 import { Decoder, type DecoderHost } from './decoder.ts'
 import { type Boundary, FRAME } from './endpointer.ts'
+import { LoopMemory } from './loop-guard.ts'
 import type { ParsedStreamOptions } from './options.ts'
 import { AgreementPolicy } from './policies/agreement.ts'
 import { PhrasePolicy } from './policies/phrase.ts'
@@ -36,6 +37,7 @@ export class UtteranceQueue {
   readonly #decoder: Decoder
   readonly #listener: QueueListener
   readonly #audio = new AudioBuffer()
+  readonly #memory = new LoopMemory()
   /** Those without a final, oldest first. */
   #utterances: Utterance[] = []
   #count = 0
@@ -164,7 +166,7 @@ export class UtteranceQueue {
 
   #policy(): Policy {
     return this.#options.policy === 'agreement'
-      ? new AgreementPolicy(this.#decoder)
+      ? new AgreementPolicy(this.#decoder, this.#memory)
       : new PhrasePolicy(this.#decoder)
   }
 
@@ -244,6 +246,7 @@ export class UtteranceQueue {
     const { cut, reason } = utterance.end ?? { cut: this.#audio.end, reason: 'end' as const }
     this.#drop(utterance)
     for (const warning of warnings) this.warn(warning)
+    this.#memory.remember(words, averageLogProbability)
     this.#decodedSeconds += (cut - utterance.start) / RATE
     if (text === '' && !utterance.shown) return
     this.#listener.tell({

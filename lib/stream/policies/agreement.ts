@@ -1,6 +1,6 @@
 import { lengthOfSame } from '../align-words.ts'
 import type { Decoder, GuessQuestion, Urgency } from '../decoder.ts'
-import { lengthBeforeLoop } from '../loop-guard.ts'
+import type { LoopMemory } from '../loop-guard.ts'
 import { normalizeWord } from '../normalize.ts'
 import { decodeCarefully } from './careful.ts'
 import {
@@ -36,6 +36,7 @@ const CONTEXT_CHARACTERS = 200
 export class AgreementPolicy implements Policy {
   readonly commits = true
   readonly #decoder: Decoder
+  readonly #memory: LoopMemory
   /** All that stays. */
   #committed: SpokenWord[] = []
   /** How many of them lie before {@link #from}. */
@@ -46,8 +47,9 @@ export class AgreementPolicy implements Policy {
   #previous: SpokenWord[] = []
   #contextIsGood = true
 
-  constructor(decoder: Decoder) {
+  constructor(decoder: Decoder, memory: LoopMemory) {
     this.#decoder = decoder
+    this.#memory = memory
   }
 
   async partial(audio: UtteranceAudio, urgency: Urgency, signal: AbortSignal): Promise<PartialText> {
@@ -55,7 +57,7 @@ export class AgreementPolicy implements Policy {
     const samples = audio.slice(this.#from, audio.end)
     const guess = await this.#decoder.guessTwice(samples, this.#question(), urgency, signal)
     const tail = inStream(guess.words, this.#from)
-    const sound = this.#withoutLoop(tail)
+    const sound = this.#withoutLoop(tail, guess)
     const isGood = sound.length === tail.length && !this.#decoder.isSuspicious(guess)
     this.#contextIsGood = isGood
     if (isGood) this.#commit(sound, guess.continues, audio.end / RATE)
@@ -69,7 +71,7 @@ export class AgreementPolicy implements Policy {
     const from = this.#from < 0 ? audio.start : this.#from
     const guess = await this.#decoder.guess(audio.slice(from, audio.end), this.#question(), urgency, signal)
     const tail = inStream(guess.words, from)
-    if (this.#withoutLoop(tail).length < tail.length || this.#decoder.isSuspicious(guess)) {
+    if (this.#withoutLoop(tail, guess).length < tail.length || this.#decoder.isSuspicious(guess)) {
       return this.#carefulFinal({ ...audio, start: from }, urgency, signal)
     }
     const words = joined(this.#committed, tail, guess.continues)
@@ -85,7 +87,7 @@ export class AgreementPolicy implements Policy {
       inAudio.map(({ text }) => normalizeWord(text)),
       careful.words.map(({ text }) => normalizeWord(text)),
     )
-    const words = [...this.#committed, ...this.#withoutLoop(careful.words.slice(same))]
+    const words = [...this.#committed, ...this.#withoutLoop(careful.words.slice(same), careful)]
     return { ...careful, text: textOf(words), words }
   }
 
@@ -97,10 +99,11 @@ export class AgreementPolicy implements Policy {
   }
 
   /** The new words up to the point where the text begins to repeat itself. */
-  #withoutLoop(tail: readonly SpokenWord[]): SpokenWord[] {
-    const words = [...this.#committed.slice(-24), ...tail].map(({ text }) => normalizeWord(text))
-    const dropped = words.length - lengthBeforeLoop(words)
-    return tail.slice(0, Math.max(tail.length - dropped, 0))
+  #withoutLoop(
+    tail: readonly SpokenWord[],
+    { averageLogProbability }: Pick<FinalText, 'averageLogProbability'>,
+  ): SpokenWord[] {
+    return this.#memory.withoutLoop(this.#committed, tail, averageLogProbability)
   }
 
   #commit(tail: readonly SpokenWord[], continues: boolean, now: number): void {

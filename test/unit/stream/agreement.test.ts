@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { NativeHypothesis, NativeWord } from '../../../lib/native.ts'
+import type { NativeHypothesis, NativeSegment, NativeWord } from '../../../lib/native.ts'
 import { Decoder } from '../../../lib/stream/decoder.ts'
-import { lengthBeforeLoop } from '../../../lib/stream/loop-guard.ts'
+import { LoopMemory, lengthBeforeLoop } from '../../../lib/stream/loop-guard.ts'
 import { normalizeWord } from '../../../lib/stream/normalize.ts'
 import { AgreementPolicy } from '../../../lib/stream/policies/agreement.ts'
 import { type PartialText, textOf } from '../../../lib/stream/policies/policy.ts'
-import { type FakeCall, FakeHost, guessOf, transcribeOptions, wordsOf } from './fakes.ts'
+import { type FakeCall, FakeHost, guessOf, segmentOf, transcribeOptions, wordsOf } from './fakes.ts'
 
 const RATE = 16_000
 const never = new AbortController().signal
@@ -16,9 +16,11 @@ const urgency = { final: false, due: 0 }
 class FakeModel extends FakeHost {
   next: NativeHypothesis = guessOf('')
   nextCareful = ''
+  carefully: Partial<NativeSegment> = {}
 
   protected override asked(call: FakeCall): void {
-    if (call.kind === 'careful') call.answer(this.nextCareful)
+    if (call.kind === 'careful')
+      call.answerSegments(this.nextCareful === '' ? [] : [segmentOf(this.nextCareful, this.carefully)])
     else call.answer('', this.next)
   }
 
@@ -30,7 +32,7 @@ class FakeModel extends FakeHost {
 /** An utterance that begins at second 5 and goes on. */
 class Talk {
   readonly model = new FakeModel()
-  readonly policy = new AgreementPolicy(new Decoder(this.model, transcribeOptions()))
+  readonly policy = new AgreementPolicy(new Decoder(this.model, transcribeOptions()), new LoopMemory())
 
   #audio(seconds: number) {
     const slice = (from: number, to: number) => new Float32Array(to - from)
@@ -147,6 +149,37 @@ describe('a guess that is not to be trusted', () => {
     await talk.hear(5, ' we are here we are here')
     expect(await talk.hear(6, tail(' we are here', 2.4))).toEqual(['we are here we are here', ''])
     expect(await talk.hear(7, tail(' we are here', 2.4))).toEqual(['we are here we are here', ''])
+  })
+
+  it.each([
+    ['unsure', -0.77, 2],
+    ['sure', -0.3, 3],
+  ])('a phrase is committed a third time only when the model is sure of it: %s', async (_, sure, times) => {
+    const talk = new Talk()
+    const changed = { averageLogProbability: sure }
+    const twice = " What's up? What's up?"
+    await talk.hear(4, guessOf(twice, changed))
+    expect((await talk.hear(5, guessOf(twice, changed)))[0]).toBe(twice.trim())
+    await talk.hear(6, tail(" What's up?", 1.6, changed))
+    const [committed] = await talk.hear(7, tail(" What's up?", 1.6, changed))
+    expect(committed).toBe(Array(times).fill("What's up?").join(' '))
+  })
+
+  it('nor is it in the final when a careful look is not sure of it either', async () => {
+    const talk = new Talk()
+    talk.model.carefully = { averageLogProbability: -0.77 }
+    talk.model.nextCareful = " What's up? What's up? What's up?"
+    expect((await talk.final(9, guessOf(talk.model.nextCareful, talk.model.carefully))).text).toBe(
+      "What's up?",
+    )
+  })
+
+  it('a phrase said three times without being sure stays when a careful look is sure of it', async () => {
+    const talk = new Talk()
+    talk.model.nextCareful = " What's up? What's up? What's up?"
+    const unsure = guessOf(talk.model.nextCareful, { averageLogProbability: -0.77 })
+    expect((await talk.final(9, unsure)).text).toBe(talk.model.nextCareful.trim())
+    expect(talk.model.calls.at(-1)?.kind).toBe('careful')
   })
 
   it('is not given to the model as context', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { PartialEvent } from '../../../lib/stream/types.ts'
-import { inShort, loud, openStream, quiet, readAll, wordsOf } from './fakes.ts'
+import { inShort, loud, openStream, quiet, readAll, segmentOf, settled, wordsOf } from './fakes.ts'
 
 /** Frames: 500 ms. */
 const PAUSE = 16
@@ -122,6 +122,30 @@ describe('partials', () => {
     host.calls[0]?.answer(' Oh')
     await say(quiet(PAUSE))
     expect(inShort(events)).toEqual(['speech-start 20', 'speech-end 23'])
+  })
+})
+
+describe('an invented phrase', () => {
+  it.each([
+    ['unsure', -0.77, 2],
+    ['sure', -0.3, 5],
+  ])('is not told of every noise while the model is not sure of it: %s', async (_, sure, times) => {
+    const { live, say, host } = openStream({ policy: 'agreement' })
+    const events = readAll(live)
+    for (let noise = 0; noise < 5; noise++) {
+      await say(loud(30), quiet(PAUSE))
+      while (host.running() !== undefined) {
+        const call = host.running()
+        const segment = segmentOf(" What's up?", { averageLogProbability: sure })
+        if (call?.kind === 'careful') call.answerSegments([segment])
+        else call?.answer(" What's up?", { averageLogProbability: sure })
+        await settled()
+      }
+    }
+    const finals = inShort(events).filter((event) => event.startsWith('final'))
+    expect(finals).toEqual(
+      Array.from({ length: times }, (_, number) => `final ${number} "What's up?" silence`),
+    )
   })
 })
 

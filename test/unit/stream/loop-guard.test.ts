@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lengthBeforeLoop } from '../../../lib/stream/loop-guard.ts'
+import { LoopMemory, lengthBeforeLoop } from '../../../lib/stream/loop-guard.ts'
 
 /** What is left of a text. */
 const left = (text: string) => {
@@ -39,6 +39,79 @@ describe('no loop', () => {
 
   it('of no words', () => {
     expect(lengthBeforeLoop([])).toBe(0)
+  })
+})
+
+describe('a text that the model is not sure of', () => {
+  const left = (text: string) => {
+    const words = text.split(' ')
+    return words.slice(0, lengthBeforeLoop(words, -0.77)).join(' ')
+  }
+
+  it.each([
+    ["what's up what's up what's up", "what's up"],
+    ['thank you thank you thank you thank', 'thank you'],
+    ['so no no no no', 'so no'],
+    ['see you later see you later see you later', 'see you later'],
+  ])('is believed less: %s', (text, expected) => {
+    expect(left(text)).toBe(expected)
+  })
+
+  it.each(['no no no', "what's up what's up", 'bye bye bye', 'thank you thank you thank you very much'])(
+    'is not taken for a loop for that alone: %s',
+    (text) => {
+      expect(left(text)).toBe(text)
+    },
+  )
+})
+
+describe('utterances in a row', () => {
+  const words = (text: string) => text.split(' ').map((word) => ({ text: ` ${word}` }))
+  const UNSURE = -0.77
+  const SURE = -0.3
+
+  /** What is left of the last utterance. */
+  const last = (...utterances: [text: string, averageLogProbability: number][]) => {
+    const memory = new LoopMemory()
+    let left: { text: string }[] = []
+    for (const [text, averageLogProbability] of utterances) {
+      left = memory.withoutLoop([], words(text), averageLogProbability)
+      memory.remember(left, averageLogProbability)
+    }
+    return left.map(({ text }) => text).join('')
+  }
+  const again = (text: string, times: number, averageLogProbability: number) =>
+    Array.from({ length: times }, (): [string, number] => [text, averageLogProbability])
+
+  it.each([
+    ["What's up?", 3],
+    ["What's up?", 7],
+    ['Thanks for watching!', 3],
+    ['You', 4],
+    ['A b c d e f g h', 3],
+  ])('%s, said %d times without being sure, is dropped', (text, times) => {
+    expect(last(...again(text, times - 1, UNSURE))).toBe(times > 4 ? '' : ` ${text}`)
+    expect(last(...again(text, times, UNSURE))).toBe('')
+  })
+
+  it('one phrase of two utterances and two of the next are three', () => {
+    expect(last(["What's up?", UNSURE], ["What's up? What's up?", UNSURE])).toBe('')
+  })
+
+  it.each([
+    ['what is surely said', again('No.', 9, SURE)],
+    ['what is sure at last', [...again("What's up?", 2, UNSURE), ...again("What's up?", 1, SURE)]],
+    [
+      'what was sure meanwhile',
+      [...again("What's up?", 2, UNSURE), ...again('Fine.', 1, SURE), ...again("What's up?", 1, UNSURE)],
+    ],
+    [
+      'what another utterance came between',
+      [...again("What's up?", 2, UNSURE), ...again('Fine.', 1, UNSURE), ...again("What's up?", 1, UNSURE)],
+    ],
+    ['a word said three times', again('No.', 3, UNSURE)],
+  ] as [string, [string, number][]][])('%s stays', (_, utterances) => {
+    expect(last(...utterances)).toBe(` ${utterances.at(-1)?.[0]}`)
   })
 })
 
