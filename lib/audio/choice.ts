@@ -1,3 +1,5 @@
+import { checkInteger, invalidArgument } from '../check.ts'
+
 /** What of a recording is listened to. */
 export interface AudioChoice {
   /** Which channels: the mean of all, one by its number, or each for itself. */
@@ -8,3 +10,17 @@ export interface AudioChoice {
 
 /** What is listened to when nobody says otherwise. */
 export const everything: AudioChoice = { channel: 'mix', track: undefined }
+
+/** @throws `ERR_INVALID_ARGUMENT` naming the option */
+export function parseChannel(value: unknown, name: string): AudioChoice['channel'] {
+  if (typeof value === 'number') return checkInteger(value, name, 0, 63)
+  if (value === 'mix' || value === 'split') return value
+  throw invalidArgument('"mix", "split" or the number of a channel', name, value)
+}
+
+/** @throws `ERR_INVALID_ARGUMENT` naming the option */
+export function parseTrack(value: unknown, name: string): number | string {
+  if (typeof value === 'number') return checkInteger(value, name, 0, 999)
+  if (typeof value === 'string' && /^[a-z]{2,3}(-[a-z\d-]+)?$/i.test(value)) return value
+  throw invalidArgument('the number of an audio track or the code of a language', name, value)
+}

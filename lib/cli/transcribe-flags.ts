@@ -2,9 +2,7 @@ import type { LoadOptions, TranscribeOptions } from '../index.ts'
 import { languageTokens } from '../model/languages.ts'
 import { type ModelFacts, parseTranscribeOptions } from '../transcribe/options.ts'
 import { type Flags, toUsage } from './flags.ts'
-import { listOf, numberOr, partsOf, textOrFile } from './values.ts'
-
-const numberIfDigits = (text: string) => (/^\d+$/.test(text) ? Number(text) : text)
+import { listOf, numberIfDigits, numberOr, partsOf, textOrFile } from './values.ts'
 
 /** Functions and signals, which a command line cannot give. */
 type NotWritten = 'signal' | 'onProgress' | 'onSegment'

@@ -13,6 +13,9 @@ export function numberOr(words: Readonly<Record<string, number | null>> = {}): (
   }
 }
 
+/** Reads a whole number; what is none is passed on as it is. */
+export const numberIfDigits = (text: string): number | string => (/^\d+$/.test(text) ? Number(text) : text)
+
 /** Reads a list with commas. */
 export function listOf(read: (text: string) => unknown): (text: string) => unknown[] {
   return (text) => text.split(',').map((item) => read(item.trim()))

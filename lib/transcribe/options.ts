@@ -1,4 +1,4 @@
-import type { AudioChoice } from '../audio/choice.ts'
+import { type AudioChoice, parseChannel, parseTrack } from '../audio/choice.ts'
 import {
   checkArray,
   checkBoolean,
@@ -191,18 +191,6 @@ function parseTask(value: unknown, { multilingual, abilities }: ModelFacts): 'tr
   throw invalidArgument('"transcribe" (the model is English-only)', 'task', value, {
     advice: ['Load a multilingual model to translate: one whose name does not end in .en'],
   })
-}
-
-function parseChannel(value: unknown, name: string): AudioChoice['channel'] {
-  if (typeof value === 'number') return checkInteger(value, name, 0, 63)
-  if (value === 'mix' || value === 'split') return value
-  throw invalidArgument('"mix", "split" or the number of a channel', name, value)
-}
-
-function parseTrack(value: unknown, name: string): number | string {
-  if (typeof value === 'number') return checkInteger(value, name, 0, 999)
-  if (typeof value === 'string' && /^[a-z]{2,3}(-[a-z\d-]+)?$/i.test(value)) return value
-  throw invalidArgument('the number of an audio track or the code of a language', name, value)
 }
 
 function parseTimestamps(value: unknown): 'segment' | 'word' | 'none' {

@@ -42,6 +42,50 @@ async function runningPrograms(): Promise<string> {
 /** A recorder that has no pipe as standard input, as on a terminal. */
 const noPipe = 'exec </dev/null;'
 
+describe('a channel or track', () => {
+  /** Two channels, of which the second speaks. */
+  const stereo = Buffer.alloc(2 * samples.length)
+  for (let at = 0; at < samples.length; at += 2) samples.copy(stereo, 2 * at + 2, at, at + 2)
+  const wav = join(folder, 'stereo.wav')
+  const mkv = join(folder, 'tracks.mkv')
+
+  beforeAll(async () => {
+    writeFileSync(wav, buildWav({ format: 1, bits: 16, channels: 2, data: stereo }))
+    const quiet = ['-f', 'lavfi', '-i', 'anullsrc=r=16000:cl=mono:d=8']
+    const languages = ['-metadata:s:a:0', 'language=ger', '-metadata:s:a:1', 'language=eng']
+    const args = [...quiet, '-i', speech, '-map', '0', '-map', '1', ...languages, '-c:a', 'pcm_s16le', mkv]
+    await promisify(execFile)('ffmpeg', ['-nostdin', '-v', 'error', '-y', ...args])
+  })
+
+  it.each<[string, string[], Buffer | undefined, number]>([
+    ['of standard input', ['--channels', '2', '--channel', '1'], stereo, 4],
+    ['of standard input', ['--channels', '2', '--channel', '0'], stereo, 0],
+    ['of a file', [wav, '--channel', '1'], undefined, 4],
+    ['of a file', [wav, '--channel', '0'], undefined, 0],
+    ['of a container', [mkv, '--track', '1'], undefined, 4],
+    ['of a container', [mkv, '--track', 'en', '--channel', '0'], undefined, 4],
+    ['of a container', [mkv, '--track', 'deu'], undefined, 0],
+  ])('%s is heard alone: %j', async (_, args, input, times) => {
+    expect(await listen(args, input && { input })).toMatchObject({
+      code: 0,
+      stdout: heard.repeat(times),
+      stderr: '',
+    })
+  })
+
+  it.each<[string[], number, string]>([
+    [['-', '--channel', '1'], 2, 'Expected 0 (--channels is 1) for --channel but received 1'],
+    [[wav, '--channel', 'split'], 2, 'Expected "mix" or the number of a channel for --channel'],
+    [[wav, '--channel', '2'], 1, "Cannot decode '"],
+    [[mkv, '--track', '2'], 2, 'Expected an integer from 0 to 1 for --track but received 2'],
+    [[mkv, '--track', 'fr'], 2, 'Expected one of the tracks 0 (ger), 1 (eng) for --track but received'],
+  ])('that is not there is told: %j', async (args, code, message) => {
+    const ended = await listen(args, { input: stereo })
+    expect(ended).toMatchObject({ code, stdout: '' })
+    expect(ended.stderr).toContain(message)
+  })
+})
+
 describe('standard input', () => {
   it('is heard to its end', async () => {
     expect(await listen([], { input: samples })).toMatchObject({

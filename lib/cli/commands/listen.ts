@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { Argument, Command, Option } from 'commander'
 import { checkInteger } from '../../check.ts'
 import { type LiveStream, type LoadOptions, type Model, setLogger } from '../../index.ts'
@@ -7,20 +8,24 @@ import type { CommandContext } from '../context.ts'
 import { tell, tellWarning, UsageError } from '../failures.ts'
 import { optionsOf, readFlags, toUsage } from '../flags.ts'
 import { Captions } from '../listen/captions.ts'
+import { pickChannel, requireChannel } from '../listen/channel.ts'
 import { checkPaths, type FilePaths, OutputFiles } from '../listen/files.ts'
 import { findRecorder } from '../listen/find-recorder.ts'
 import {
   checkStreamOptions,
+  choiceFlags,
+  type ListenChoice,
   listenFlags,
+  readChoice,
   readStreamFlags,
   sampleFlags,
   speechFlags,
   streamFlags,
 } from '../listen/flags.ts'
 import { chooseInput, type Input, type InputFlags, lookAtStdin, sampleFormat } from '../listen/input.ts'
-import { checkMedia, openMedia } from '../listen/media.ts'
+import { checkMedia, lookAt, type Media, openMedia, type Reading } from '../listen/media.ts'
 import { openMicrophone } from '../listen/microphone.ts'
-import { listen } from '../listen/run.ts'
+import { type Listening, listen } from '../listen/run.ts'
 import type { Source } from '../listen/source.ts'
 import { openStdin } from '../listen/stdin.ts'
 import { jsonView, plainView, type View } from '../listen/views.ts'
@@ -61,7 +66,7 @@ export function listenCommand(context: CommandContext): Command {
   command
     .option('--source <program>', 'what records the microphone: pw-record, parec, arecord or sox')
     .option('--microphone <name>', 'device to record, as that program calls it')
-  for (const option of optionsOf(sampleFlags)) command.addOption(option)
+  for (const option of optionsOf({ ...sampleFlags, ...choiceFlags })) command.addOption(option)
   command.option('--realtime', 'read a recording no faster than it plays')
   command.optionsGroup('Files, complete after each utterance:')
   command
@@ -89,12 +94,14 @@ async function listenTo(
   context: CommandContext,
 ): Promise<void> {
   const options = checkStreamOptions(readStreamFlags(flags))
+  const choice = readChoice(flags)
   const maxLength = checkMaxLength(flags.maxSegmentLength)
   if (flags.stats && !flags.json) throw new UsageError('--stats is for --json, which is not given')
   const input = chooseInput(named, flags, lookAtStdin())
   await checkPaths(flags, input.kind === 'media' ? input.media.path : null)
   const format = sampleFormat(input, options)
-  const open = await prepare(input, format, context.signal)
+  const { channel } = choice
+  const open = await prepare(input, format, choice, context.signal)
   if (flags.verbose) setLogger(({ level, message }) => tell(`${level}: ${message}`))
 
   const model = await loadShown(flags.model, readFlags(loadFlags, flags) as LoadOptions, {
@@ -105,7 +112,10 @@ async function listenTo(
   try {
     const files = new OutputFiles(flags, maxLength)
     const view = viewFor(flags, isLive(input))
-    await run(model, { ...options, ...format }, { open, files, view, context })
+    const isPicked = input.kind !== 'media' && channel !== 'mix'
+    const pick = isPicked ? (samples: Readable) => pickChannel(samples, channel, format) : undefined
+    const heard = isPicked ? { ...format, channels: 1 } : format
+    await run(model, { ...options, ...heard }, { open, pick, files, view, context })
   } catch (error) {
     throw toUsage(error, listenFlags)
   } finally {
@@ -115,12 +125,17 @@ async function listenTo(
 
 interface Run {
   open: () => Promise<Source>
+  pick: Listening['pick']
   files: OutputFiles
   view: View
   context: CommandContext
 }
 
-async function run(model: Model, options: StreamOptions, { open, files, view, context }: Run): Promise<void> {
+async function run(
+  model: Model,
+  options: StreamOptions,
+  { open, pick, files, view, context }: Run,
+): Promise<void> {
   const { signal } = context
   const show = (text: string) => text !== '' && process.stdout.write(text)
   const clear = () => show(view.clear())
@@ -142,7 +157,7 @@ async function run(model: Model, options: StreamOptions, { open, files, view, co
       tellWarning(warning, name)
       redraw()
     }
-    const stats = await listen({ source, live, view, files, output: process.stdout, signal, warn })
+    const stats = await listen({ source, pick, live, view, files, output: process.stdout, signal, warn })
     clear()
     if (process.stderr.isTTY && stats !== undefined)
       tell(`${name}: ${stats.gpuNodes} graph nodes on the GPU, ${stats.cpuNodes} on the CPU`)
@@ -160,8 +175,10 @@ async function run(model: Model, options: StreamOptions, { open, files, view, co
 async function prepare(
   input: Input,
   format: ReturnType<typeof sampleFormat>,
+  choice: ListenChoice,
   signal: AbortSignal,
 ): Promise<() => Promise<Source>> {
+  if (input.kind !== 'media' && choice.channel !== 'mix') requireChannel(choice.channel, format)
   switch (input.kind) {
     case 'stdin':
       return async () => openStdin()
@@ -170,8 +187,21 @@ async function prepare(
       return () => openMicrophone(recorder, { ...format, device: input.device })
     }
     case 'media':
-      await checkMedia(input.media)
-      return () => openMedia(input.media, input.realtime, signal)
+      return openingMedia(input.media, { ...choice, realtime: input.realtime }, signal)
+  }
+}
+
+async function openingMedia(
+  media: Media,
+  reading: Reading,
+  signal: AbortSignal,
+): Promise<() => Promise<Source>> {
+  await checkMedia(media)
+  try {
+    const known = await lookAt(media, reading.track, signal)
+    return () => openMedia(media, reading, known)
+  } catch (error) {
+    throw toUsage(error, listenFlags)
   }
 }
 

@@ -1,8 +1,13 @@
+import { type AudioChoice, parseChannel, parseTrack } from '../../audio/choice.ts'
+import { invalidArgument } from '../../check.ts'
 import { parseStreamOptions } from '../../stream/options.ts'
 import type { LiveSpeechOptions, StreamOptions } from '../../stream/types.ts'
 import { type Flags, readFlags, toUsage } from '../flags.ts'
 import { anyModel, loadFlags, runFlags } from '../transcribe-flags.ts'
-import { numberOr } from '../values.ts'
+import { numberIfDigits, numberOr } from '../values.ts'
+
+/** Of what `transcribe()` can choose, what one live transcription can listen to. */
+export type ListenChoice = AudioChoice & { channel: 'mix' | number }
 
 /** How samples on standard input are written, and how a microphone is recorded. */
 export const sampleFlags: Flags<'sampleRate' | 'channels' | 'format'> = {
@@ -17,6 +22,16 @@ export const sampleFlags: Flags<'sampleRate' | 'channels' | 'format'> = {
     read: numberOr(),
   },
   format: { flags: '--format <format>', description: 's16le or f32le, of standard input (default: s16le)' },
+}
+
+/** What of the sound is listened to. */
+export const choiceFlags: Flags<keyof AudioChoice> = {
+  channel: {
+    flags: '--channel <which>',
+    description: 'mix, or the number of a channel from 0 (default: mix)',
+    read: numberIfDigits,
+  },
+  track: runFlags.track,
 }
 
 /** Options of `stream()` beside those of {@link sampleFlags} and {@link speechFlags}. */
@@ -83,6 +98,7 @@ export const speechFlags: Flags<`vad${Capitalize<keyof LiveSpeechOptions>}`> = {
 export const listenFlags: Flags<string> = {
   ...loadFlags,
   ...sampleFlags,
+  ...choiceFlags,
   ...streamFlags,
   ...speechFlags,
   vad: { flags: '--no-vad', description: 'take everything for speech' },
@@ -100,6 +116,22 @@ export function checkStreamOptions(options: Record<string, unknown>): StreamOpti
     throw toUsage(error, listenFlags)
   }
   return options
+}
+
+/**
+ * What is to be listened to.
+ * @throws {@link UsageError}
+ */
+export function readChoice(given: Readonly<Record<string, unknown>>): ListenChoice {
+  const { channel, track } = readFlags(choiceFlags, given)
+  try {
+    const chosen = channel === undefined ? 'mix' : parseChannel(channel, 'channel')
+    // Two channels would be two live transcriptions, and their texts come at once.
+    if (chosen === 'split') throw invalidArgument('"mix" or the number of a channel', 'channel', channel)
+    return { channel: chosen, track: track === undefined ? undefined : parseTrack(track, 'track') }
+  } catch (error) {
+    throw toUsage(error, listenFlags)
+  }
 }
 
 /** Options of `stream()` that were given, which may still be wrong. */

@@ -19,6 +19,7 @@ export interface InputFlags {
   rate?: string
   channels?: string
   format?: string
+  track?: unknown
 }
 
 /** Standard input, as far as it is looked at. */
@@ -57,6 +58,7 @@ export function chooseInput(named: string | undefined, flags: InputFlags, stdin:
   refuse(flags, ['source', 'microphone'], 'a microphone', input.kind === 'microphone')
   refuse(flags, ['rate', 'channels'], 'raw samples and microphones', input.kind !== 'media')
   refuse(flags, ['format'], 'raw samples on standard input', input.kind === 'stdin')
+  refuse(flags, ['track'], 'recordings and addresses', input.kind === 'media')
   refuse(flags, ['realtime'], 'recordings', input.kind === 'media' && !input.media.live)
   return input
 }

@@ -9,6 +9,7 @@ import { type AudioTrack, chooseTrack, trackWarnings } from '../../audio/media.t
 import { nearest } from '../../nearest.ts'
 import type { Warning } from '../../warnings.ts'
 import { UsageError } from '../failures.ts'
+import type { ListenChoice } from './flags.ts'
 import { startProgram, withoutPasswords } from './program-source.ts'
 import type { Source } from './source.ts'
 
@@ -94,15 +95,25 @@ export interface KnownMedia {
   warnings: readonly Warning[]
 }
 
-/** The arguments with which ffmpeg writes an audio track at 16 kHz, and the times of its packets. */
+/** How a recording is read. */
+export interface Reading extends ListenChoice {
+  /** No faster than it plays. */
+  realtime: boolean
+}
+
+/**
+ * The arguments with which ffmpeg writes an audio track at 16 kHz, and the times of its packets. A single channel is written twice; one that
+ * is not there is an error of ffmpeg.
+ */
 export function ffmpegArguments(
   { url, protocols, path, live }: Pick<Media, 'url' | 'protocols' | 'path' | 'live'>,
-  realtime: boolean,
+  { realtime, channel, track: wanted }: Reading,
   { track, zero }: Pick<KnownMedia, 'track' | 'zero'> = { track: undefined, zero: undefined },
 ): string[] {
   const { sampleRate, channels } = mediaFormat
   const output = [
-    ...['-map', track === undefined ? '0:a:0' : `0:${track.index}`],
+    ...['-map', track === undefined ? `0:a:${typeof wanted === 'number' ? wanted : 0}` : `0:${track.index}`],
+    ...(channel === 'mix' ? [] : ['-af', `channelmap=map=${channel}|${channel}:channel_layout=stereo`]),
     ...['-ac', String(channels), '-ar', String(sampleRate), '-c:a', 'pcm_s16le'],
     // What is decoded is written at once.
     ...['-flush_packets', '1'],
@@ -134,19 +145,18 @@ export async function checkMedia({ path, name }: Media): Promise<void> {
 
 /**
  * Decodes a file or address.
- * @param realtime no faster than it plays
  * @throws `ERR_AUDIO_UNSUPPORTED` when there is no ffmpeg
  */
-export async function openMedia(media: Media, realtime: boolean, signal: AbortSignal): Promise<Source> {
-  const known = await lookAt(media, signal)
+export async function openMedia(media: Media, reading: Reading, known: KnownMedia): Promise<Source> {
   try {
     return await startProgram({
       program: ffmpegProgram(),
-      args: ffmpegArguments(media, realtime, known),
+      args: ffmpegArguments(media, reading, known),
       name: media.name,
       failing: `Cannot decode '${media.name}'`,
       endless: false,
-      advice: [],
+      advice:
+        reading.channel === 'mix' ? [] : [`Does it have a channel ${reading.channel}? They count from 0`],
       timed: { zero: (known.zero ?? 0) * mediaFormat.sampleRate },
       warnings: known.warnings,
     })
@@ -155,14 +165,29 @@ export async function openMedia(media: Media, realtime: boolean, signal: AbortSi
   }
 }
 
-/** Nothing but a file can be read twice. */
-async function lookAt({ path, name }: Media, signal: AbortSignal): Promise<KnownMedia> {
-  if (path === null || !(await stat(path)).isFile())
+/**
+ * Finds out what can be known of a recording, and which track is meant. Nothing but a file can be read twice.
+ *
+ * @throws `ERR_INVALID_ARGUMENT` for a track that is not there; {@link UsageError} for a language where those of the tracks cannot be known
+ */
+export async function lookAt(
+  { path, name }: Media,
+  wanted: ListenChoice['track'],
+  signal: AbortSignal,
+): Promise<KnownMedia> {
+  if (path === null || !(await stat(path)).isFile()) {
+    if (typeof wanted === 'string')
+      throw new UsageError(
+        `Expected the number of an audio track for --track but received ${JSON.stringify(wanted)}: the tracks of '${name}' are not known before it is read`,
+      )
     return { track: undefined, zero: undefined, warnings: [] }
+  }
   const found = await look({ input: { path }, name: `'${name}'`, found: 'it is a recording', signal }).catch(
     () => undefined,
   )
   const tracks = found?.tracks ?? []
-  const track = chooseTrack(tracks, undefined)
-  return { track, zero: found?.zero, warnings: trackWarnings(tracks, track) }
+  // Where there is none, or ffmpeg is missing, decoding says so.
+  const track = tracks.length === 0 ? undefined : chooseTrack(tracks, wanted)
+  const warnings = wanted === undefined ? trackWarnings(tracks, track) : []
+  return { track, zero: found?.zero, warnings }
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import type { StreamEvent, StreamStatsEvent } from '../../stream/types.ts'
 import type { Warning } from '../../warnings.ts'
 import type { OutputFiles } from './files.ts'
@@ -8,6 +8,8 @@ import type { View } from './views.ts'
 
 export interface Listening {
   source: Source
+  /** What of its samples is listened to; default: all. */
+  pick?: ((samples: Readable) => Readable) | undefined
   /** Samples are written to it, {@link StreamEvent}s are read from it. */
   live: Duplex
   view: View
@@ -25,6 +27,7 @@ export interface Listening {
  */
 export async function listen({
   source,
+  pick = (samples) => samples,
   live,
   view,
   files,
@@ -33,7 +36,7 @@ export async function listen({
   warn,
 }: Listening): Promise<StreamStatsEvent | undefined> {
   let stats: StreamStatsEvent | undefined
-  const { samples } = source
+  const samples = pick(source.samples)
   samples.once('error', (error) => live.destroy(error))
   samples.pipe(live)
   for await (const event of live as AsyncIterable<StreamEvent>) {

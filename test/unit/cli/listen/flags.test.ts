@@ -2,7 +2,9 @@ import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { optionsOf, toUsage } from '../../../../lib/cli/flags.ts'
 import {
+  choiceFlags,
   listenFlags,
+  readChoice,
   readStreamFlags,
   sampleFlags,
   speechFlags,
@@ -82,6 +84,21 @@ describe('flags', () => {
       vad: { threshold: 0.4, minSilenceDurationMs: 800, maxSpeechDurationS: 20 },
     })
     expect(read('--no-vad')).toMatchObject({ vad: false })
+  })
+
+  it('choose a track and a channel', () => {
+    const chosen = (...args: string[]) => {
+      const command = new Command().exitOverride()
+      for (const option of optionsOf(choiceFlags)) command.addOption(option)
+      return readChoice(command.parse(args, { from: 'user' }).opts())
+    }
+    expect(chosen()).toEqual({ channel: 'mix', track: undefined })
+    expect(chosen('--channel', 'mix', '--track', 'deu')).toEqual({ channel: 'mix', track: 'deu' })
+    expect(chosen('--channel', '1', '--track', '0')).toEqual({ channel: 1, track: 0 })
+    for (const wrong of ['split', 'left', '-1', '64', '1.5', ''])
+      expect(() => chosen(`--channel=${wrong}`)).toThrow(/^Expected .* for --channel but received/)
+    for (const wrong of ['german', '-1', '1000', ''])
+      expect(() => chosen(`--track=${wrong}`)).toThrow(/^Expected .* for --track but received/)
   })
 
   it.each([

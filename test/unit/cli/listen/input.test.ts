@@ -36,6 +36,8 @@ describe('the input is', () => {
     ['a.wav', { rate: '8000' }, terminal, '--rate is for raw samples and microphones'],
     ['a.wav', { format: 'f32le' }, terminal, '--format is for raw samples on standard input'],
     [undefined, { format: 'f32le' }, terminal, '--format is for raw samples on standard input'],
+    ['-', { track: 1 }, pipe, '--track is for recordings and addresses, which this is not'],
+    [undefined, { track: 'de' }, terminal, '--track is for recordings and addresses'],
     [undefined, { realtime: true }, pipe, '--realtime is for recordings'],
     ['rtsp://camera/1', { realtime: true }, terminal, '--realtime is for recordings'],
     ['ftp://x.org/a.wav', {}, terminal, 'Expected a path or an address of http, https, rtsp'],

@@ -2,9 +2,16 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../../../../lib/cli/failures.ts'
-import { checkMedia, ffmpegArguments, mediaOf } from '../../../../lib/cli/listen/media.ts'
+import {
+  checkMedia,
+  ffmpegArguments,
+  lookAt,
+  mediaOf,
+  type Reading,
+} from '../../../../lib/cli/listen/media.ts'
 
-const argumentsFor = (named: string, realtime = false) => ffmpegArguments(mediaOf(named), realtime)
+const argumentsFor = (named: string, reading: Partial<Reading> = {}) =>
+  ffmpegArguments(mediaOf(named), { realtime: false, channel: 'mix', track: undefined, ...reading })
 const protocolsOf = (named: string) => mediaOf(named).protocols
 
 describe('a path', () => {
@@ -94,8 +101,24 @@ describe('ffmpeg', () => {
   })
 
   it('reads as fast as a recording plays, when it is asked to', () => {
-    const args = argumentsFor('talk.mkv', true)
+    const args = argumentsFor('talk.mkv', { realtime: true })
     expect(args.indexOf('-re')).toBe(args.indexOf('-i') - 1)
+  })
+
+  it('takes the track and the channel that are wanted', () => {
+    const args = argumentsFor('rtsp://camera/1', { track: 2, channel: 1 })
+    expect(args.filter((_, i) => args[i - 1] === '-map')).toEqual(['0:a:2', '0:a:2'])
+    expect(args.filter((_, i) => args[i - 1] === '-af')).toEqual(
+      Array(2).fill('channelmap=map=1|1:channel_layout=stereo'),
+    )
+  })
+
+  it('cannot tell the languages of what is read once', async () => {
+    const { signal } = new AbortController()
+    await expect(lookAt(mediaOf('rtsp://camera/1'), 'de', signal)).rejects.toThrow(
+      'Expected the number of an audio track for --track but received "de"',
+    )
+    await expect(lookAt(mediaOf('rtsp://camera/1'), 1, signal)).resolves.toMatchObject({ track: undefined })
   })
 
   it('gives a silent web server up', () => {
