@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { toNodeSignal } from './abort.ts'
 import { WhisperHipError } from './errors.ts'
 import { nearest } from './nearest.ts'
 
@@ -127,7 +128,7 @@ export function checkArray(
   throw invalidArgument(`an array of ${minLength} to ${maxLength} elements`, name, value)
 }
 
-/** An `AbortSignal`, also of another realm or a polyfill: known by its members. */
+/** An `AbortSignal`, also of another realm or a polyfill: known by its members. What is returned is Node's. */
 export function checkSignal(value: unknown, name: string): AbortSignal {
   const signal = value as AbortSignal | null | undefined
   if (
@@ -136,7 +137,7 @@ export function checkSignal(value: unknown, name: string): AbortSignal {
     typeof signal.addEventListener === 'function' &&
     typeof signal.removeEventListener === 'function'
   ) {
-    return signal
+    return toNodeSignal(signal)
   }
   throw invalidArgument('an AbortSignal', name, value)
 }

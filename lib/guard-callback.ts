@@ -1,3 +1,4 @@
+import { AbortController, anySignal } from './abort.ts'
 /**
  * A callback of the caller that may throw where nobody catches: its first error aborts a signal instead, and no call comes after the abort.
  * @param signal of the caller
@@ -7,7 +8,7 @@ export function guardCallback<Value>(
   signal: AbortSignal | undefined,
 ): { call: (value: Value) => void; signal: AbortSignal } {
   const failed = new AbortController()
-  const either = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal])
+  const either = anySignal(signal, failed.signal)
   const call = (value: Value) => {
     if (either.aborted) return
     try {

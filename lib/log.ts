@@ -1,4 +1,5 @@
 import { invalidArgument } from './check.ts'
+import { messageOf } from './kinds.ts'
 import type { NativeAddon } from './native.ts'
 
 /** Severity of a {@link LogEntry}. */
@@ -107,7 +108,7 @@ function deliver(entry: LogEntry): void {
   } catch (error) {
     if (sinkFailed) return
     sinkFailed = true
-    process.emitWarning(`The logger threw: ${error instanceof Error ? error.message : String(error)}`, {
+    process.emitWarning(`The logger threw: ${messageOf(error)}`, {
       type: 'WhisperHipWarning',
       code: 'WHISPER_HIP_LOGGER',
     })

@@ -1,3 +1,4 @@
+import { AbortController, anySignal } from './abort.ts'
 import { runOnAudio } from './audio/run.ts'
 import { prepareAudio } from './audio/sources.ts'
 import { captureCaller, toLibraryError } from './backend/native-error.ts'
@@ -102,11 +103,7 @@ export class Model implements AsyncDisposable {
       const { maxThreads } = this.#setup
       const threads = checkInteger(given.threads ?? maxThreads, 'threads', 1, maxThreads)
       const signal = given.signal === undefined ? undefined : checkSignal(given.signal, 'signal')
-      return await this.#detect(
-        audio,
-        threads,
-        AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
-      )
+      return await this.#detect(audio, threads, anySignal(this.#closing.signal, signal))
     } catch (error) {
       throw toLibraryError(error, caller)
     }

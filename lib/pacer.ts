@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 
 /** Longest time that a parser holds the JS thread, in milliseconds (the library's limit is 20). */

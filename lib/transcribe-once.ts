@@ -1,3 +1,4 @@
+import { toNodeSignal } from './abort.ts'
 import { watchMemory } from './audio/sources.ts'
 import { checkOptions } from './check.ts'
 import { loadModel } from './load-model.ts'
@@ -39,7 +40,9 @@ export function transcribe(audio: AudioInput, options: OneCallOptions): Transcri
 /** The options that act before the others are checked. Wrong ones are reported by {@link start}, as all others are. */
 function callbacks(options: unknown): Pick<ConstructorParameters<typeof TranscriptionJob>[0], 'signals'> {
   const signal = (options as { signal?: Partial<AbortSignal> } | undefined)?.signal
-  return typeof signal?.addEventListener === 'function' ? { signals: [signal as AbortSignal] } : {}
+  return typeof signal?.addEventListener === 'function'
+    ? { signals: [toNodeSignal(signal as AbortSignal)] }
+    : {}
 }
 
 async function start(

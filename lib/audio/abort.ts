@@ -8,7 +8,7 @@ import { setMaxListeners } from 'node:events'
  * @returns stops listening
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
-  if (signal instanceof AbortSignal) setMaxListeners(Number.POSITIVE_INFINITY, signal)
+  setMaxListeners(Number.POSITIVE_INFINITY, signal)
   signal.addEventListener('abort', listener, { once: true })
   return () => signal.removeEventListener('abort', listener)
 }

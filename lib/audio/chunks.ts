@@ -1,5 +1,6 @@
 import { invalidArgument } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
+import { isError } from '../kinds.ts'
 import { onAbort } from './abort.ts'
 import { undecodable } from './failures.ts'
 import type { ChunkStream, WebStream } from './types.ts'
@@ -62,7 +63,7 @@ export class ChunkReader {
       this.close()
       this.#signal.throwIfAborted()
       if (cause instanceof WhisperHipError) throw cause
-      throw undecodable(this.#name, cause instanceof Error ? cause.message : 'reading it failed', { cause })
+      throw undecodable(this.#name, isError(cause) ? cause.message : 'reading it failed', { cause })
     }
   }
 

@@ -1,4 +1,5 @@
 import { WhisperHipError } from '../errors.ts'
+import { isError, messageOf } from '../kinds.ts'
 
 /** There is no audio to be had. `name` is a quoted path or a phrase such as `the audio stream`. */
 export function undecodable(
@@ -11,8 +12,8 @@ export function undecodable(
 
 /** What is wrong with a file that the system would not open or read, in words. */
 export function describeSystemError(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return systemErrors[code] ?? (error instanceof Error ? error.message : String(error))
+  const code = isError(error) && 'code' in error ? String(error.code) : ''
+  return systemErrors[code] ?? messageOf(error)
 }
 
 const systemErrors: Readonly<Record<string, string>> = {

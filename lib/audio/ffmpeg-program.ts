@@ -1,4 +1,5 @@
 import { WhisperHipError } from '../errors.ts'
+import { isError } from '../kinds.ts'
 import { describeSystemError } from './failures.ts'
 
 /** The program to run: `ffmpeg` from the `PATH`, or the one that `WHISPER_HIP_FFMPEG` names. */
@@ -14,7 +15,7 @@ export function ffmpegProgram(): string {
 export function ffmpegMissing(need: string, cause: unknown, otherwise: readonly string[]): WhisperHipError {
   const program = ffmpegProgram()
   const chosen = Boolean(process.env.WHISPER_HIP_FFMPEG)
-  const absent = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+  const absent = isError(cause) && 'code' in cause && cause.code === 'ENOENT'
   const state = absent
     ? chosen
       ? `WHISPER_HIP_FFMPEG names ${JSON.stringify(program)}, which does not exist`

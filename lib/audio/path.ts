@@ -3,6 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkString, invalidArgument } from '../check.ts'
+import { isError } from '../kinds.ts'
 import { describeSystemError, undecodable } from './failures.ts'
 import { id3Length } from './mp3.ts'
 import { isDescriptor, readPipe, readSocket } from './pipe.ts'
@@ -16,7 +17,7 @@ export function toAudioPath(input: string | URL): string {
   if (input === '-') return '/dev/stdin'
   if (typeof input === 'string') return resolve(checkString(input, 'audio', 1, 65_536))
   try {
-    return checkString(fileURLToPath(input), 'audio', 1, 65_536)
+    return checkString(fileURLToPath(input.href), 'audio', 1, 65_536)
   } catch (cause) {
     const remote = /^https?:$/.test(input.protocol)
     throw invalidArgument('a path or file URL', 'audio', input.href, {
@@ -60,7 +61,7 @@ export async function sniffFile(path: string, given: string): Promise<Sniffed> {
       await file.close()
     }
   } catch (cause) {
-    if (!(cause instanceof Error && 'syscall' in cause)) throw cause
+    if (!(isError(cause) && 'syscall' in cause)) throw cause
     throw undecodable(name, describeSystemError(cause), { cause, advice: adviceFor(given) })
   }
 }

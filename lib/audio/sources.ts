@@ -1,9 +1,12 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { performance } from 'node:perf_hooks'
 import { types } from 'node:util'
 import { invalidArgument } from '../check.ts'
+import { isBlob, isUrl } from '../kinds.ts'
 import type { NativeAddon, NativeAudioSource, NativeByteStore } from '../native.ts'
 import type { Warning } from '../warnings.ts'
+import { blobBytes } from './blob.ts'
 import { ByteReader, sliceBytes, slicesOf } from './bytes.ts'
 import { type AudioChoice, everything } from './choice.ts'
 import { ChunkReader, isChunkStream } from './chunks.ts'
@@ -82,7 +85,7 @@ function lengthInMemory(input: unknown): number | undefined {
 /** Whether audio arrives at the pace of somebody else. */
 export function isStreamed(input: AudioInput): boolean {
   if (typeof input !== 'object' || input === null || types.isTypedArray(input)) return false
-  return 'stream' in input ? !(input instanceof Blob) : isChunkStream(input)
+  return 'stream' in input ? !isBlob(input) : isChunkStream(input)
 }
 
 /** What each step needs. */
@@ -93,12 +96,12 @@ interface Setting {
 }
 
 function prepare(input: unknown, setting: Setting): Promise<PreparedAudio> {
-  if (typeof input === 'string' || input instanceof URL) return prepareFile(input, setting)
+  if (typeof input === 'string' || isUrl(input)) return prepareFile(input, setting)
   if (typeof input !== 'object' || input === null) throw notAudio(input)
   if (types.isFloat32Array(input)) return prepareSamples({ ...whisperFloats, samples: input }, setting)
   if (types.isUint8Array(input)) return prepareMemory(input, setting)
   if (types.isAnyArrayBuffer(input)) return prepareMemory(new Uint8Array(input), setting)
-  if (input instanceof Blob) return prepareStream(input.stream(), 'the audio Blob', setting)
+  if (isBlob(input)) return prepareStream(blobBytes(input), 'the audio Blob', setting)
   if ('samples' in input) return prepareSamples(input, setting)
   if (isChunkStream(input)) return prepareStream(input, 'the audio stream', setting)
   if ('stream' in input) return prepareSampleStream(input, setting)

@@ -1,3 +1,5 @@
+import { TextDecoder } from 'node:util'
+
 const ascii = /^[\t\n\r\f\x20-\x7e]+$/
 
 /** So many bytes of ASCII at the start make a file text, whatever follows: play lists are longer, and binary signatures shorter. */

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
+import { messageOf } from '../kinds.ts'
 import { attachLogSource } from '../log.ts'
 import type { NativeAddon, NativeBackends } from '../native.ts'
 import { type BuildReport, readBuildReport } from './build-report.ts'
@@ -100,8 +101,4 @@ function missing(message: string, cause?: unknown): WhisperHipError {
       'Or let the package manager run the install script of whisper-hip: pnpm approve-builds, or bun pm trust whisper-hip',
     ],
   })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

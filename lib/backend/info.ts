@@ -1,6 +1,7 @@
 import { checkBoolean, checkFunction, checkOptions, checkSignal } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import { guardCallback } from '../guard-callback.ts'
+import { messageOf } from '../kinds.ts'
 import type { NativeBackends } from '../native.ts'
 import { addon, type LoadedAddon, loadBackends } from './addon.ts'
 import { type Decision, type Examination, examine, noteOn } from './decision.ts'
@@ -186,7 +187,7 @@ function nativeMissing(error: unknown): Decision {
   return {
     active: 'cpu',
     reason: 'NATIVE_MISSING',
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
     advice: known?.advice ?? REASONS.NATIVE_MISSING.advice.map(({ text }) => text),
     gpu: null,
   }

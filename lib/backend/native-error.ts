@@ -1,4 +1,5 @@
 import { type ErrorCode, WhisperHipError } from '../errors.ts'
+import { isError } from '../kinds.ts'
 import { generalAdvice } from './preflight/advice.ts'
 import { distrustAfter } from './trust.ts'
 import type { BackendReason } from './types.ts'
@@ -24,7 +25,7 @@ export function toLibraryError(error: unknown, caller: { stack?: string }): unkn
 }
 
 function fromNative(error: unknown): WhisperHipError | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined
+  if (!isError(error) || !('code' in error) || typeof error.code !== 'string') return undefined
   if (error.code === 'ERR_CANCELLED') {
     return new WhisperHipError('ERR_INTERNAL', 'The job ended before it was done', { cause: error })
   }

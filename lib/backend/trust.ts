@@ -1,3 +1,4 @@
+import { isError } from '../kinds.ts'
 import { dropVerdict } from './probe/verdict-cache.ts'
 import type { BackendReason } from './types.ts'
 
@@ -21,7 +22,7 @@ const UNSOUND: readonly unknown[] = [
  * before it is used again, by this process or the next.
  */
 export function distrustAfter(error: unknown): void {
-  if (trusted === undefined || !(error instanceof Error) || !('reason' in error)) return
+  if (trusted === undefined || !isError(error) || !('reason' in error)) return
   if (!UNSOUND.includes(error.reason)) return
   dropVerdict(trusted)
   trusted = undefined

@@ -1,4 +1,5 @@
 import { WhisperHipError } from '../errors.ts'
+import { isError } from '../kinds.ts'
 import type { Warning } from '../warnings.ts'
 import { neutral } from './listen/neutral.ts'
 
@@ -28,8 +29,8 @@ export function tellError(error: unknown): 1 | 2 {
   }
   const { code } = (error ?? {}) as NodeJS.ErrnoException
   // What the system answers about a file explains itself; anything else is a defect, and its place matters.
-  const known = error instanceof Error && (typeof code === 'string' || error.constructor === Error)
-  tell(error instanceof Error ? ((known ? error.message : error.stack) ?? error.message) : String(error))
+  const known = isError(error) && (typeof code === 'string' || error.constructor === Error)
+  tell(isError(error) ? ((known ? error.message : error.stack) ?? error.message) : String(error))
   return 1
 }
 

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
+import { performance } from 'node:perf_hooks'
 import { CommanderError } from 'commander'
+import { AbortController } from '../abort.ts'
 import type { CommandContext } from './context.ts'
 import { tellError, tellWarnings } from './failures.ts'
 import { ClosedOutput, Interrupted } from './interrupt.ts'

@@ -2,6 +2,7 @@
  * The program of the process that runs an isolated model, built as `dist/isolated-child.js`. It does what it is told over
  * the IPC channel, see protocol.ts, and ends with it.
  */
+import { URL } from 'node:url'
 import { addon } from '../backend/addon.ts'
 import { applyPolicy } from '../backend/policy.ts'
 import { rememberVerdict, shareVerdicts } from '../backend/probe/verdict-cache.ts'

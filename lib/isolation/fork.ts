@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { packageRoot } from '../backend/package-root.ts'
 import { unpinned } from '../backend/pinned.ts'
 import { WhisperHipError } from '../errors.ts'
+import { messageOf } from '../kinds.ts'
 import { processNodeOptions } from './node-options.ts'
 import { modelDescriptor } from './protocol.ts'
 
@@ -37,7 +38,7 @@ export function cannotStart(cause: unknown): WhisperHipError {
   const code = (cause as NodeJS.ErrnoException).code
   return new WhisperHipError(
     code === 'ENOMEM' ? 'ERR_OUT_OF_MEMORY' : 'ERR_INTERNAL',
-    `A process for the model could not be started: ${cause instanceof Error ? cause.message : String(cause)}`,
+    `A process for the model could not be started: ${messageOf(cause)}`,
     { cause, advice: adviceFor(code) },
   )
 }

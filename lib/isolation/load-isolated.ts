@@ -1,6 +1,8 @@
 import type { FileHandle } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { types } from 'node:util'
 import { guardCallback } from '../guard-callback.ts'
+import { isUrl } from '../kinds.ts'
 import type { LoadedModel } from '../model/loaded-model.ts'
 import { locateModel } from '../model/locate.ts'
 import type { LoadOptions, LoadProgress, ModelInput } from '../model/types.ts'
@@ -18,7 +20,7 @@ type Options = Omit<ProcessLoadOptions, 'allowPartial'> &
  * parses weights happens there.
  */
 export async function loadIsolated(input: ModelInput, options: Options): Promise<LoadedModel> {
-  const file = input instanceof Uint8Array ? await spoolModel(input, options.signal) : undefined
+  const file = types.isUint8Array(input) ? await spoolModel(input, options.signal) : undefined
   const supervisor = await startSupervisor(input, file)
   try {
     return await loadIn(supervisor, input, options)
@@ -100,7 +102,7 @@ async function loadIn(supervisor: Supervisor, input: ModelInput, options: Option
 
 /** The process may outlive a change of the working directory. */
 function modelFor(input: string | URL | Uint8Array): string | null {
-  if (input instanceof Uint8Array) return null
-  if (input instanceof URL) return input.href
+  if (types.isUint8Array(input)) return null
+  if (isUrl(input)) return input.href
   return input === '' ? input : resolve(input)
 }

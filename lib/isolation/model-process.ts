@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { rememberedVerdicts, rememberVerdict } from '../backend/probe/verdict-cache.ts'
 import { warnOnce } from '../backend/warn.ts'
 import { WhisperHipError } from '../errors.ts'

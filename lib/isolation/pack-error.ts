@@ -1,4 +1,5 @@
 import { type ErrorCode, WhisperHipError } from '../errors.ts'
+import { isError } from '../kinds.ts'
 
 /** An error as data: structured clones of errors lose their class and own properties. */
 export interface PackedError {
@@ -19,7 +20,7 @@ const deepest = 8
 
 /** Makes data of whatever was thrown. */
 export function packError(error: unknown, depth = 0): PackedError {
-  if (!(error instanceof Error)) return packError(new Error(String(error)), depth)
+  if (!isError(error)) return packError(new Error(String(error)), depth)
   const properties: Record<string, unknown> = {}
   for (const name of carried) {
     const value = (error as Error & Record<string, unknown>)[name]

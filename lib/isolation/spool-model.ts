@@ -2,6 +2,7 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
+import { isError } from '../kinds.ts'
 
 /** Written between two looks at the signal, in bytes. */
 const sliceBytes = 16 << 20
@@ -26,7 +27,7 @@ export async function spoolModel(bytes: Uint8Array, signal: AbortSignal | undefi
     return file
   } catch (error) {
     await file?.close()
-    throw error instanceof Error && 'syscall' in error ? noRoom(length, error) : error
+    throw isError(error) && 'syscall' in error ? noRoom(length, error) : error
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { extname } from 'node:path'
+import { types } from 'node:util'
 import { addon, loadBackends } from '../backend/addon.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkBoolean, checkEnum, checkFunction, checkOptions, checkSignal, checkString } from '../check.ts'
@@ -175,7 +176,7 @@ async function gguf(
 
 /** What the source itself says goes before the files beside it. */
 async function labelsOf(plan: LoadPlan, input: string | URL | Uint8Array): Promise<ModelLabels> {
-  const folder = input instanceof Uint8Array ? null : await companionFolder(plan.sources[0]?.name ?? '')
+  const folder = types.isUint8Array(input) ? null : await companionFolder(plan.sources[0]?.name ?? '')
   const beside = plan.format === 'ggml' ? {} : await readGeneration(folder)
   return { ...plan.labels, advice: { ...beside, ...plan.labels?.advice } }
 }

@@ -1,6 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { URL } from 'node:url'
+import { types } from 'node:util'
 import { invalidArgument } from '../check.ts'
+import { isUrl } from '../kinds.ts'
 import { findModel } from './catalogue.ts'
 import { obtainModel } from './download/index.ts'
 import { asRepository } from './download/repository.ts'
@@ -19,9 +22,9 @@ export interface LocatedModel {
  * none `OWNER/NAME` of a repository of the hub; http(s) URLs are downloaded.
  */
 export async function locateModel(input: ModelInput, options: LoadOptions): Promise<LocatedModel> {
-  if (input instanceof Uint8Array) return { input, name: '<bytes>' }
-  if (input instanceof URL && input.protocol === 'file:') return { input, name: basename(input.pathname) }
-  if (typeof input !== 'string' && !(input instanceof URL)) {
+  if (types.isUint8Array(input)) return { input, name: '<bytes>' }
+  if (isUrl(input) && input.protocol === 'file:') return { input, name: basename(input.pathname) }
+  if (typeof input !== 'string' && !isUrl(input)) {
     throw invalidArgument('a model name, a path, a URL or a Uint8Array', 'model', input)
   }
   const text = String(input)

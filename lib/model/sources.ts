@@ -2,7 +2,9 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open, opendir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { types } from 'node:util'
 import { WhisperHipError } from '../errors.ts'
+import { isUrl } from '../kinds.ts'
 import { corrupt, notAModel } from './failures.ts'
 import { quantisedGraph, quantisedOnly } from './quantised-graphs.ts'
 import type { ByteSource } from './source.ts'
@@ -23,7 +25,7 @@ export interface ModelSource {
  */
 export async function openModelSource(input: string | URL | Uint8Array | ByteSource): Promise<ModelSource> {
   if (isSource(input)) return { source: input, folder: null }
-  if (input instanceof Uint8Array) return { source: bytesSource(input), folder: null }
+  if (types.isUint8Array(input)) return { source: bytesSource(input), folder: null }
   const path = pathOf(input)
   const file = (await statModel(path)).isDirectory() ? await modelFileIn(path) : path
   return { source: await openFileSource(file), folder: dirname(file) }
@@ -34,9 +36,9 @@ function isSource(input: string | URL | Uint8Array | ByteSource): input is ByteS
 }
 
 function pathOf(input: string | URL): string {
-  if (input instanceof URL) {
+  if (isUrl(input)) {
     try {
-      return fileURLToPath(input)
+      return fileURLToPath(input.href)
     } catch (cause) {
       throw new WhisperHipError(
         'ERR_INVALID_ARGUMENT',

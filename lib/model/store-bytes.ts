@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { NativeAddon, NativeByteStore } from '../native.ts'
 import type { LoadPlan } from './plan.ts'
 

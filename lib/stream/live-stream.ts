@@ -1,4 +1,5 @@
 import { Duplex, finished } from 'node:stream'
+import { setImmediate } from 'node:timers'
 import { onAbort } from '../audio/abort.ts'
 import { toLibraryError } from '../backend/native-error.ts'
 import { invalidArgument } from '../check.ts'

@@ -1,3 +1,4 @@
+import { AbortController } from '../abort.ts'
 import { addon } from '../backend/addon.ts'
 import { WhisperHipError } from '../errors.ts'
 import { Scheduler } from '../transcribe/scheduler.ts'

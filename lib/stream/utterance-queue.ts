@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks'
+import { AbortController } from '../abort.ts'
 import type { NativeHeard } from '../native.ts'
 import { type Warning, Warnings } from '../warnings.ts'
 import { AudioBuffer } from './audio-buffer.ts'

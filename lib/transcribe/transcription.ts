@@ -1,3 +1,4 @@
+import { AbortController } from '../abort.ts'
 import { onAbort } from '../audio/abort.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import type { Segment, Transcription, TranscriptionResult } from './types.ts'
@@ -60,7 +61,7 @@ export class TranscriptionJob implements Transcription {
       if (this.#state !== 'running') break
       this.#forgetSignals.push(onAbort(signal, () => this.cancel(signal.reason)))
     }
-    queueMicrotask(() => this.#run())
+    void Promise.resolve().then(() => this.#run())
   }
 
   get progress(): number {

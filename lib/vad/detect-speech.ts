@@ -1,3 +1,4 @@
+import { AbortController } from '../abort.ts'
 import { onAbort } from '../audio/abort.ts'
 import { runOnAudio } from '../audio/run.ts'
 import { prepareAudio } from '../audio/sources.ts'

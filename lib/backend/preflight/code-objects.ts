@@ -1,3 +1,4 @@
+import { isErrorNamed } from '../../kinds.ts'
 import { findSection } from './elf.ts'
 import { isFailure } from './failure.ts'
 import type { Sysroot } from './sysroot.ts'
@@ -22,7 +23,7 @@ export function readCodeTargets(root: Sysroot, module: string): string[] | null 
     const bytes = file.at(section.offset, Math.min(section.size, MOST_TARGETS * (24 + LONGEST_ID)))
     return parseBundle(bytes)
   } catch (error) {
-    if (error instanceof RangeError) return null
+    if (isErrorNamed(error, 'RangeError')) return null
     throw error
   } finally {
     file.close()

@@ -1,3 +1,4 @@
+import { isErrorNamed } from '../../kinds.ts'
 import type { OpenFile } from './sysroot.ts'
 
 /** What the dynamic loader reads of a shared library (System V ABI, "Object Files" and "Dynamic Linking"). */
@@ -101,7 +102,7 @@ function orNull<T>(read: () => T | null): T | null {
   try {
     return read()
   } catch (error) {
-    if (error instanceof RangeError) return null
+    if (isErrorNamed(error, 'RangeError')) return null
     throw error
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { messageOf } from '../../kinds.ts'
 import type { BackendReason, GpuDevice, RocmInstallation } from '../types.ts'
 import { advise, generalAdvice } from './advice.ts'
 import { meantEnvironment } from './blank-variables.ts'
@@ -107,7 +108,7 @@ export async function preflight(input: PreflightInput): Promise<Preflight> {
   } catch (error) {
     return {
       reason: 'UNKNOWN',
-      message: `The machine cannot be examined: ${error instanceof Error ? error.message : String(error)}`,
+      message: `The machine cannot be examined: ${messageOf(error)}`,
       advice: advise('UNKNOWN', new Set(), {}),
       notes: [],
       devices: [],

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { StringDecoder } from 'node:string_decoder'
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
+import { messageOf } from '../../kinds.ts'
 import { outOfMemoryKills } from '../../out-of-memory-kills.ts'
 import { isBusy } from './busy.ts'
 import { type ProbeExit, type ProbeOutcome, ProbeReader } from './protocol.ts'
@@ -126,7 +128,7 @@ function start({ addon, cpuModules, hipModule, pciId, environment }: ProbeReques
       windowsHide: true,
     })
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { NativeHipDevice } from '../../native.ts'
 import type { ProbeStage } from '../types.ts'
 

@@ -3,6 +3,7 @@ import { constants, createReadStream, rmSync } from 'node:fs'
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../../cache-folder.ts'
+import { messageOf } from '../../kinds.ts'
 import type { Pin } from '../preflight/visible-devices.ts'
 import { type KeptOutcome, readKept } from './kept.ts'
 import { decisiveVariables } from './variables.ts'
@@ -94,7 +95,7 @@ export async function writeVerdict(name: string, outcome: KeptOutcome): Promise<
     if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
     memory.set(name, outcome)
     onChange(name, outcome)
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 }
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { Command } from 'commander'
 import { backendInfo, loadModel } from '../../index.ts'
 import type { CommandContext } from '../context.ts'

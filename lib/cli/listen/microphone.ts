@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import type { Socket } from 'node:net'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { promisify } from 'node:util'
 import { tell } from '../failures.ts'
 import type { FoundRecorder } from './find-recorder.ts'

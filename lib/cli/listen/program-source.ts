@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { Readable } from 'node:stream'
+import { setTimeout } from 'node:timers'
 import { complaints, lastLines } from '../../audio/program-messages.ts'
 import { timedSamples } from '../../audio/timed-samples.ts'
 import { WhisperHipError } from '../../errors.ts'

@@ -1,4 +1,5 @@
 import { WhisperHipError } from '../../errors.ts'
+import { isError } from '../../kinds.ts'
 
 /** An `ERR_DOWNLOAD`: what could not be obtained, and why, in one sentence. */
 export function downloadError(
@@ -30,7 +31,7 @@ const fileReasons: Record<string, string | undefined> = {
 
 /** The `code` of a Node error such as `ENOENT`, if it has one. */
 export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error instanceof WhisperHipError || !('code' in error)) return undefined
+  if (!isError(error) || error instanceof WhisperHipError || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }
 

@@ -1,5 +1,7 @@
 /** A file over HTTP: resumed, checked while it streams, and put in place in one step. */
+
 import { dirname } from 'node:path'
+import { performance } from 'node:perf_hooks'
 import { ensureSpace, publish } from './disk.ts'
 import { downloadError, formatBytes } from './failure.ts'
 import { Partial } from './partial.ts'

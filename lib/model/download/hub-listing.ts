@@ -1,4 +1,6 @@
+import { anySignal, timeoutSignal } from '../../abort.ts'
 import { WhisperHipError } from '../../errors.ts'
+import { isError, messageOf } from '../../kinds.ts'
 import { downloadError } from './failure.ts'
 import { hubAddress } from './hub.ts'
 import { probeRepository } from './hub-probe.ts'
@@ -26,8 +28,7 @@ export async function listRepository(
   const { id, revision } = repository
   const { url, token } = hubAddress(`api/models/${id}/revision/${encodeURIComponent(revision)}`)
   url.search = 'blobs=true'
-  const timeout = AbortSignal.timeout(60_000)
-  const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout])
+  const either = anySignal(signal, timeoutSignal(60_000))
   let response: Response
   try {
     response = await get({ url, headers: { accept: 'application/json' }, token, signal: either })
@@ -42,11 +43,10 @@ export async function listRepository(
   return parse(await readText(response, url), url)
 }
 
-const isMissing = (error: unknown) =>
-  error instanceof Error && / answered (401|403|404)\b/.test(error.message)
+const isMissing = (error: unknown) => isError(error) && / answered (401|403|404)\b/.test(error.message)
 
 function explain(error: unknown, id: string, revision: string, url: URL): Error {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   const advice = error instanceof WhisperHipError ? error.advice : []
   // The hub answers 401 for what does not exist, too: it does not tell strangers what it has.
   if (isMissing(error)) {

@@ -1,4 +1,5 @@
 /** Files of the Hugging Face hub, or of a mirror that speaks its addresses (`HF_ENDPOINT`). */
+import { URL } from 'node:url'
 import { invalidArgument } from '../../check.ts'
 import type { HubSource } from '../catalogue.ts'
 

@@ -1,5 +1,7 @@
+import { URL } from 'node:url'
 import { invalidArgument } from '../../check.ts'
 import { WhisperHipError } from '../../errors.ts'
+import { isUrl } from '../../kinds.ts'
 import { nearest } from '../../nearest.ts'
 import { catalogue, downloadBytes, findModel, modelNames } from '../catalogue.ts'
 import { cachedModel } from './cache.ts'
@@ -28,8 +30,7 @@ export async function obtainModel(model: string | URL, options: ObtainOptions = 
   const { sha256 } = options
   if (sha256 !== undefined && !(typeof sha256 === 'string' && /^[0-9a-f]{64}$/i.test(sha256)))
     throw invalidArgument('64 hexadecimal digits', 'sha256', sha256)
-  const repository =
-    typeof model === 'string' || model instanceof URL ? asRepository(String(model)) : undefined
+  const repository = typeof model === 'string' || isUrl(model) ? asRepository(String(model)) : undefined
   if (repository !== undefined) {
     if (sha256 !== undefined)
       throw invalidArgument(
@@ -74,7 +75,7 @@ export async function listModels(): Promise<ListedModel[]> {
 }
 
 function asUrl(name: unknown): URL | undefined {
-  if (name instanceof URL) return name
+  if (isUrl(name)) return new URL(name.href)
   return typeof name === 'string' && /^https?:\/\//i.test(name) && URL.canParse(name)
     ? new URL(name)
     : undefined

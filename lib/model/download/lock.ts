@@ -6,8 +6,11 @@
  * A lock is stale when its holder is known to be gone, or when a waiter has seen no touch for {@link staleMs} by its own clock
  * (a terminated worker of a living process, another machine). A stale lock is taken over.
  */
+
 import { randomUUID } from 'node:crypto'
 import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { performance } from 'node:perf_hooks'
+import { clearInterval, setInterval } from 'node:timers'
 import { errorCode, fileError } from './failure.ts'
 import { pause } from './pause.ts'
 

@@ -1,7 +1,10 @@
 /** Wheels of a package index, fetched by the user's own pip: its index, proxy and certificate settings apply. */
+
 import { spawn } from 'node:child_process'
 import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { clearInterval, setInterval } from 'node:timers'
 import type { Wheel } from '../catalogue.ts'
 import { hashFile } from './disk.ts'
 import { downloadError, errorCode } from './failure.ts'

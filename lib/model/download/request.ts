@@ -1,4 +1,7 @@
 /** One GET over fetch: redirects, authorisation and the meaning of a bad answer. Retries are the business of http.ts. */
+import { URL } from 'node:url'
+import { runInThisContext } from 'node:vm'
+import { isError, isErrorNamed } from '../../kinds.ts'
 import { downloadError } from './failure.ts'
 import { proxyNote } from './proxy.ts'
 
@@ -52,17 +55,22 @@ async function fetchOnce(url: URL, headers: Record<string, string>, signal: Abor
   try {
     // `identity`: lengths and ranges have to count the bytes of the file, not those of a compressed transfer.
     const all = { 'accept-encoding': 'identity', 'user-agent': 'whisper-hip', ...headers }
-    return await fetch(url, { headers: all, redirect: 'manual', signal })
+    return await nodeFetch()(url.href, { headers: all, redirect: 'manual', signal })
   } catch (error) {
     signal.throwIfAborted()
     throw networkError(error, url)
   }
 }
 
+/** Node's own, which works with what is Node's: under jsdom the global is missing, or what somebody put in its place. */
+function nodeFetch(): typeof globalThis.fetch {
+  return runInThisContext('fetch')
+}
+
 /** What undici's `fetch failed` or `terminated` really was. */
 export function networkError(error: unknown, url: URL): unknown {
-  if (!(error instanceof TypeError)) return error
-  const cause = error.cause instanceof Error ? error.cause : error
+  if (!isErrorNamed(error, 'TypeError')) return error
+  const cause = isError(error.cause) ? error.cause : error
   const code = 'code' in cause ? String(cause.code) : ''
   const where = showUrl(url)
   const dropped = droppedCodes.has(code) || error.message === 'terminated'

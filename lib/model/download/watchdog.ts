@@ -1,3 +1,5 @@
+import { clearTimeout, setTimeout } from 'node:timers'
+import { AbortController, anySignal } from '../../abort.ts'
 import { Interruption } from './request.ts'
 
 /** Ends a transfer that brings nothing for a while, and passes the caller's abort on. */
@@ -8,7 +10,7 @@ export class Watchdog {
   private readonly timer: NodeJS.Timeout
 
   constructor(stallMs: number, outer: AbortSignal | undefined, shown: string) {
-    this.signal = outer ? AbortSignal.any([outer, this.controller.signal]) : this.controller.signal
+    this.signal = anySignal(outer, this.controller.signal)
     const silence = new Interruption(`${shown} sent nothing for ${stallMs / 1000} s`, 'after progress')
     this.timer = setTimeout(() => this.controller.abort(silence), stallMs)
   }

@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util'
 import { readCompanion } from '../companions.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import type { Hyperparameters } from '../plan.ts'

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { Pacer } from '../../pacer.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import type { Hyperparameters } from '../plan.ts'
@@ -76,8 +77,8 @@ export async function readPyTorch(source: ByteSource, pacer: Pacer): Promise<Ten
   }
   await requireLittleEndian(archive, source)
   const root = await unpickle(await readPickle(archive, source), file, meaningOf(file), pacer)
-  if (!(root instanceof Map)) throw unsupported(file, 'its pickle is not a dictionary of tensors')
-  const state = STATE_KEYS.map((key) => root.get(key)).find((value) => value instanceof Map) ?? root
+  if (!types.isMap(root)) throw unsupported(file, 'its pickle is not a dictionary of tensors')
+  const state = STATE_KEYS.map((key) => root.get(key)).find((value) => types.isMap(value)) ?? root
 
   const members = new Map<string, Member>()
   const tensors = new Map<string, FileTensor>()
@@ -213,7 +214,7 @@ function isPermutation(sizes: readonly number[], strides: readonly number[]): bo
 }
 
 function dimensionsOf(dimensions: unknown, file: string): Partial<Hyperparameters> {
-  if (!(dimensions instanceof Map) || [...dimensions.values()].some((value) => value instanceof Opaque)) {
+  if (!types.isMap(dimensions) || [...dimensions.values()].some((value) => value instanceof Opaque)) {
     throw unsupported(file, 'its dims are not a dictionary of plain numbers', [
       'Save them as OpenAI does: {name: int(value) for name, value in vars(model.dims).items()}',
     ])

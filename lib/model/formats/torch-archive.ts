@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl'
 import { WhisperHipError } from '../../errors.ts'
+import { isError } from '../../kinds.ts'
 import type { Pacer } from '../../pacer.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 import type { ByteSource } from '../source.ts'
@@ -97,7 +98,7 @@ async function translating<T>(name: string, work: () => Promise<T>): Promise<T> 
   try {
     return await work()
   } catch (cause) {
-    if (cause instanceof WhisperHipError || !(cause instanceof Error)) throw cause
+    if (cause instanceof WhisperHipError || !isError(cause)) throw cause
     throw corrupt(name, `it is not a sound zip archive (${cause.message})`, cause)
   }
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import type { Pacer } from '../../pacer.ts'
 import { corrupt, quote, unsupported } from '../failures.ts'
 
@@ -272,7 +273,7 @@ class Machine {
   /** Keys that are objects, such as tuples, are kept apart and cannot be asked for. */
   #setItems(pairs: readonly unknown[]): void {
     const dictionary = this.#top()
-    if (!(dictionary instanceof Map) || pairs.length % 2 !== 0)
+    if (!types.isMap(dictionary) || pairs.length % 2 !== 0)
       throw this.#fail('sets items of something else than a dictionary')
     for (let i = 0; i < pairs.length; i += 2) {
       const key = typeof pairs[i] === 'object' ? Symbol() : pairs[i]
@@ -313,7 +314,7 @@ class Machine {
   /** Attributes of a dictionary (`_metadata` of a state dictionary) say nothing of the weights. */
   #build(state: unknown): void {
     if (this.#top() instanceof Opaque) return
-    if (!(this.#top() instanceof Map) || !(state instanceof Map))
+    if (!types.isMap(this.#top()) || !types.isMap(state))
       throw this.#fail('sets attributes of something else than a dictionary')
   }
 
