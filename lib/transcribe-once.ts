@@ -1,6 +1,6 @@
 import { toNodeSignal } from './abort.ts'
 import { watchMemory } from './audio/sources.ts'
-import { checkOptions } from './check.ts'
+import { checkOptions, checkSignal } from './check.ts'
 import { loadModel } from './load-model.ts'
 import { loadOptionNames } from './model/load-options.ts'
 import type { LoadOptions, LoadProgress, ModelInput } from './model/types.ts'
@@ -64,6 +64,7 @@ async function start(
     [],
     'transcribe()',
   )
+  if (rest.signal !== undefined) checkSignal(rest.signal, 'signal')
   const load: Record<string, unknown> = { onProgress: onLoadProgress, signal, concurrency: 1 }
   const follow = (progress: number) => {
     events.onProgress(progress)
