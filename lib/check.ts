@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import { toNodeSignal } from './abort.ts'
 import { WhisperHipError } from './errors.ts'
+import { isDetached } from './kinds.ts'
 import { nearest } from './nearest.ts'
 
 /**
@@ -140,6 +141,11 @@ export function checkSignal(value: unknown, name: string): AbortSignal {
     return toNodeSignal(signal)
   }
   throw invalidArgument('an AbortSignal', name, value)
+}
+
+/** Memory that has not been taken away from its owner: what is left of it has no length, and would pass for silence or an empty file. */
+export function checkAttached(memory: ArrayBufferView | ArrayBufferLike, name: string): void {
+  if (isDetached(memory)) throw invalidArgument('memory that has not been transferred', name, memory)
 }
 
 /** A function; the caller names the shape that it documents. */

@@ -38,9 +38,15 @@ export function isDetached(memory: ArrayBufferView | ArrayBufferLike): boolean {
   try {
     // These refuse memory that is gone, where a length says 0. (`ArrayBuffer.detached` is younger than Node 20.)
     if (types.isAnyArrayBuffer(memory)) memory.slice(0, 0)
+    else if (types.isDataView(memory)) memory.byteLength
     else (memory as Uint8Array).at(0)
     return false
   } catch {
     return true
   }
+}
+
+/** The addon takes views of ordinary memory only: of shared memory a copy is made, which nobody else writes to. */
+export function unshared<T extends Uint8Array | Int16Array | Float32Array>(view: T): T {
+  return types.isSharedArrayBuffer(view.buffer) ? (view.slice() as T) : view
 }

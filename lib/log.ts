@@ -1,4 +1,5 @@
 import { invalidArgument } from './check.ts'
+import { callBack } from './guard-callback.ts'
 import { messageOf } from './kinds.ts'
 import type { NativeAddon } from './native.ts'
 
@@ -34,7 +35,7 @@ let pending: LogEntry | null = null
  * The log is silent until then. It belongs to the current thread: each worker sets its own and gets the lines of
  * its own loads and jobs. A logger never keeps the process alive.
  *
- * A sink that throws does not disturb the work: its first error is reported by `process.emitWarning`.
+ * A sink that throws, or returns a promise that rejects, does not disturb the work: its first error is reported by `process.emitWarning`.
  *
  * @param logger the new sink, in place of the last one; `null` for silence (the default)
  * @throws `ERR_INVALID_ARGUMENT` if it is neither a function nor `null`
@@ -103,14 +104,12 @@ function flush(): void {
 }
 
 function deliver(entry: LogEntry): void {
-  try {
-    sink?.(entry)
-  } catch (error) {
+  void callBack(sink ?? undefined, entry, (error) => {
     if (sinkFailed) return
     sinkFailed = true
     process.emitWarning(`The logger threw: ${messageOf(error)}`, {
       type: 'WhisperHipWarning',
       code: 'WHISPER_HIP_LOGGER',
     })
-  }
+  })
 }

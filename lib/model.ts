@@ -160,9 +160,17 @@ export class Model implements AsyncDisposable {
       const error = new WhisperHipError('ERR_DISPOSED', `The model ${this.info.name} has been disposed`)
       this.#closing.abort(error)
       this.#streams.abandon(error)
-      this.#disposed = this.#native.dispose()
+      this.#disposed = this.#free(captureCaller(this.dispose))
     }
     return this.#disposed
+  }
+
+  async #free(caller: { stack?: string }): Promise<void> {
+    try {
+      await this.#native.dispose()
+    } catch (error) {
+      throw toLibraryError(error, caller)
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -68,7 +68,7 @@ async function start(
   const load: Record<string, unknown> = { onProgress: onLoadProgress, signal, concurrency: 1 }
   const follow = (progress: number) => {
     events.onProgress(progress)
-    if (typeof onProgress === 'function') onProgress(progress)
+    return typeof onProgress === 'function' ? onProgress(progress) : undefined
   }
   // What is no function is passed on, to be refused with the other options.
   const wrong = onProgress !== undefined && typeof onProgress !== 'function'

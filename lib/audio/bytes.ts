@@ -1,5 +1,6 @@
 import { types } from 'node:util'
-import { invalidArgument } from '../check.ts'
+import { checkAttached, invalidArgument } from '../check.ts'
+import { unshared } from '../kinds.ts'
 import type { ChunkReader } from './chunks.ts'
 
 /** Largest piece that is copied or written at once, in bytes: a fraction of a millisecond of the JS thread. */
@@ -52,6 +53,7 @@ export class ByteReader {
   #take(chunk: unknown): number {
     const name = `chunk ${this.#count++} of ${this.#name}`
     if (!types.isUint8Array(chunk)) throw invalidArgument('a Uint8Array', name, chunk)
+    checkAttached(chunk, name)
     if (chunk.length > 0) this.#ahead.push(chunk)
     return chunk.length
   }
@@ -70,9 +72,4 @@ export async function* slicesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 export function checkLength(view: { readonly length: number }, length: number): void {
   if (view.length === length) return
   throw invalidArgument(`${length} elements until they are read (was it transferred?)`, 'audio', view)
-}
-
-/** The addon takes views of ordinary memory only. */
-export function unshared<T extends Uint8Array | Int16Array | Float32Array>(view: T): T {
-  return types.isSharedArrayBuffer(view.buffer) ? (view.slice() as T) : view
 }

@@ -1,8 +1,9 @@
 import { types } from 'node:util'
-import { checkEnum, checkInteger, checkOptions, invalidArgument } from '../check.ts'
+import { checkAttached, checkEnum, checkInteger, checkOptions, invalidArgument } from '../check.ts'
+import { unshared } from '../kinds.ts'
 import type { NativeByteStore } from '../native.ts'
 import { Pacer } from '../pacer.ts'
-import { ByteReader, checkLength, sliceBytes, unshared } from './bytes.ts'
+import { ByteReader, checkLength, sliceBytes } from './bytes.ts'
 import { ChunkReader, isChunkStream } from './chunks.ts'
 import { undecodable } from './failures.ts'
 
@@ -27,6 +28,7 @@ export async function storeSamples(
   if (!types.isFloat32Array(samples) && !types.isInt16Array(samples)) {
     throw invalidArgument('a Float32Array or Int16Array', 'audio.samples', samples)
   }
+  checkAttached(samples, 'audio.samples')
   const { sampleRate, channels } = checkRates(given)
   if (samples.length % channels !== 0) {
     throw invalidArgument(
@@ -88,6 +90,7 @@ export async function storeFloatChunks(
   for (let chunk: unknown = first, i = 0; chunk !== undefined; chunk = await chunks.next(), i++) {
     if (!types.isFloat32Array(chunk))
       throw invalidArgument('a Float32Array', `chunk ${i} of the audio stream`, chunk)
+    checkAttached(chunk, `chunk ${i} of the audio stream`)
     const { length } = chunk
     const step = sliceBytes / 4
     for (let at = 0; at < length; at += step) {

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { performance } from 'node:perf_hooks'
 import { types } from 'node:util'
-import { invalidArgument } from '../check.ts'
+import { checkAttached, invalidArgument } from '../check.ts'
 import { isBlob, isUrl } from '../kinds.ts'
 import type { NativeAddon, NativeAudioSource, NativeByteStore } from '../native.ts'
 import type { Warning } from '../warnings.ts'
@@ -98,6 +98,7 @@ interface Setting {
 function prepare(input: unknown, setting: Setting): Promise<PreparedAudio> {
   if (typeof input === 'string' || isUrl(input)) return prepareFile(input, setting)
   if (typeof input !== 'object' || input === null) throw notAudio(input)
+  if (ArrayBuffer.isView(input) || types.isAnyArrayBuffer(input)) checkAttached(input, 'audio')
   if (types.isFloat32Array(input)) return prepareSamples({ ...whisperFloats, samples: input }, setting)
   if (types.isUint8Array(input)) return prepareMemory(input, setting)
   if (types.isAnyArrayBuffer(input)) return prepareMemory(new Uint8Array(input), setting)

@@ -17,35 +17,32 @@ export interface LoadedAddon {
   report: BuildReport
 }
 
-let loaded: LoadedAddon | WhisperHipError | undefined
+let loaded: LoadedAddon | undefined
 
 /**
- * Finds and loads the addon: a local build first, else a prebuild.
- * @throws {@link WhisperHipError} `ERR_NATIVE_MISSING` with everything that was tried; the same error every time
+ * Finds and loads the addon: a local build first, else a prebuild. A failure is not kept: it may pass, as a full file table does, or be
+ * mended by a build.
+ * @throws {@link WhisperHipError} `ERR_NATIVE_MISSING` with everything that was tried
  */
 export function addon(): LoadedAddon {
-  if (loaded === undefined) {
-    try {
-      loaded = load()
-    } catch (error) {
-      loaded =
-        error instanceof WhisperHipError
-          ? error
-          : missing(`The addon failed to load: ${messageOf(error)}`, error)
-    }
+  try {
+    loaded ??= load()
+    return loaded
+  } catch (error) {
+    if (error instanceof WhisperHipError) throw error
+    throw missing(`The addon failed to load: ${messageOf(error)}`, error)
   }
-  if (loaded instanceof WhisperHipError) throw loaded
-  return loaded
 }
 
 let backends: Promise<NativeBackends> | undefined
 
-/** Loads the backend modules beside the addon, once. Rejects with `ERR_NATIVE_MISSING` when there is none for this CPU. */
-export function loadBackends(): Promise<NativeBackends> {
-  backends ??= (async () => {
-    const loaded = addon()
-    return loaded.native.loadBackends(cpuModulePaths(loaded))
-  })()
+/** Loads the backend modules beside the addon, once. Rejects with `ERR_NATIVE_MISSING` when there is none for this CPU: that is not kept. */
+export async function loadBackends(): Promise<NativeBackends> {
+  const loaded = addon()
+  backends ??= loaded.native.loadBackends(cpuModulePaths(loaded)).catch((error) => {
+    backends = undefined
+    throw error
+  })
   return backends
 }
 

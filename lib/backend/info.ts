@@ -60,11 +60,9 @@ export async function backendInfo(options: BackendInfoOptions = {}): Promise<Bac
     return describe(await withoutAddon(error), loaded, null)
   }
   const told = guardCallback<TrialProgress>(onProgress, signal)
-  return describe(
-    await examine(loaded, { refresh, onTrial: told.call, signal: told.signal }),
-    loaded,
-    backends,
-  )
+  const examined = await examine(loaded, { refresh, onTrial: told.call, signal: told.signal })
+  await told.end()
+  return describe(examined, loaded, backends)
 }
 
 /** The machine is looked at all the same. */

@@ -19,10 +19,15 @@ export function toLibraryError(error: unknown, caller: { stack?: string }): unkn
   const known = error instanceof WhisperHipError ? error : fromNative(error)
   if (known === undefined) return error
   distrustAfter(known)
+  const own = ownStacks.get(known) ?? known.stack ?? String(known)
+  ownStacks.set(known, own)
   const frames = caller.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
-  known.stack = [known.stack ?? String(known), ...frames].join('\n')
+  known.stack = [own, ...frames].join('\n')
   return known
 }
+
+/** Stacks of errors as they arose: one that is kept, and thrown at each call, shows the caller of the last. */
+const ownStacks = new WeakMap<WhisperHipError, string>()
 
 function fromNative(error: unknown): WhisperHipError | undefined {
   if (!isError(error) || !('code' in error) || typeof error.code !== 'string') return undefined

@@ -1,8 +1,9 @@
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { checkAttached } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
-import { isError } from '../kinds.ts'
+import { isError, unshared } from '../kinds.ts'
 
 /** Written between two looks at the signal, in bytes. */
 const sliceBytes = 16 << 20
@@ -15,6 +16,7 @@ const sliceBytes = 16 << 20
  * @throws `ERR_INTERNAL` when there is no room; `ERR_INVALID_ARGUMENT` when the bytes are taken away meanwhile; the signal's reason
  */
 export async function spoolModel(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<FileHandle> {
+  checkAttached(bytes, 'model')
   const { length } = bytes
   let file: FileHandle | undefined
   try {
@@ -22,7 +24,7 @@ export async function spoolModel(bytes: Uint8Array, signal: AbortSignal | undefi
     for (let at = 0; at < length; at += sliceBytes) {
       signal?.throwIfAborted()
       if (bytes.length !== length) throw taken(length)
-      await file.writeFile(bytes.subarray(at, at + sliceBytes))
+      await file.writeFile(unshared(bytes.subarray(at, at + sliceBytes)))
     }
     return file
   } catch (error) {

@@ -5,6 +5,7 @@ import { addon, loadBackends } from '../backend/addon.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkBoolean, checkEnum, checkFunction, checkOptions, checkSignal, checkString } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
+import { guardCallback } from '../guard-callback.ts'
 import { Pacer } from '../pacer.ts'
 import { companionFolder } from './companions.ts'
 import { type WeightType, weightTypeNames } from './conversions.ts'
@@ -89,7 +90,11 @@ export async function convertModel(
 ): Promise<ConvertedModel> {
   const caller = captureCaller(convertModel)
   try {
-    return await convert(input, path, parseOptions(options))
+    const given = parseOptions(options)
+    const told = guardCallback<ConvertProgress>(given.onProgress, given.signal)
+    const made = await convert(input, path, { ...given, onProgress: told.call, signal: told.signal })
+    await told.end()
+    return made
   } catch (error) {
     throw toLibraryError(error, caller)
   }

@@ -1,7 +1,8 @@
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkBoolean, checkFunction, checkOptions, checkSignal, checkString } from '../check.ts'
+import { guardCallback } from '../guard-callback.ts'
 import { obtainModel } from './download/index.ts'
-import type { LoadOptions } from './types.ts'
+import type { LoadOptions, LoadProgress } from './types.ts'
 
 /** Options of {@link downloadModel}: those of {@link loadModel} that concern the download. */
 export type DownloadOptions = Pick<LoadOptions, 'offline' | 'sha256' | 'onProgress' | 'signal'>
@@ -18,16 +19,20 @@ export async function downloadModel(model: string | URL, options: DownloadOption
   const caller = captureCaller(downloadModel)
   try {
     const { onProgress, ...rest } = parse(options)
-    return await obtainModel(model, {
+    const told = guardCallback<LoadProgress>(onProgress, rest.signal)
+    const path = await obtainModel(model, {
       ...rest,
+      signal: told.signal,
       onProgress: ({ received, total }) =>
-        onProgress?.({
+        told.call({
           stage: 'download',
           progress: total ? Math.min(received / total, 1) : 0,
           receivedBytes: received,
           totalBytes: total,
         }),
     })
+    await told.end()
+    return path
   } catch (error) {
     throw toLibraryError(error, caller)
   }

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { URL } from 'node:url'
 import { types } from 'node:util'
-import { invalidArgument } from '../check.ts'
+import { checkAttached, invalidArgument } from '../check.ts'
 import { isUrl } from '../kinds.ts'
 import { findModel } from './catalogue.ts'
 import { obtainModel } from './download/index.ts'
@@ -22,7 +22,10 @@ export interface LocatedModel {
  * none `OWNER/NAME` of a repository of the hub; http(s) URLs are downloaded.
  */
 export async function locateModel(input: ModelInput, options: LoadOptions): Promise<LocatedModel> {
-  if (types.isUint8Array(input)) return { input, name: '<bytes>' }
+  if (types.isUint8Array(input)) {
+    checkAttached(input, 'model')
+    return { input, name: '<bytes>' }
+  }
   if (isUrl(input) && input.protocol === 'file:') return { input, name: basename(input.pathname) }
   if (typeof input !== 'string' && !isUrl(input)) {
     throw invalidArgument('a model name, a path, a URL or a Uint8Array', 'model', input)

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import { WhisperHipError } from '../errors.ts'
-import { isUrl } from '../kinds.ts'
+import { isUrl, unshared } from '../kinds.ts'
 import { corrupt, notAModel } from './failures.ts'
 import { quantisedGraph, quantisedOnly } from './quantised-graphs.ts'
 import type { ByteSource } from './source.ts'
@@ -150,7 +150,8 @@ class BytesSource implements ByteSource {
     // A buffer that was detached or shortened is empty or short from then on.
     await this.requireUnchanged()
     const { bytes } = this.native
-    return bytes.subarray(offset, offset + length)
+    // What is read of shared memory must not change after it was checked.
+    return unshared(bytes.subarray(offset, offset + length))
   }
 
   async requireUnchanged(): Promise<void> {

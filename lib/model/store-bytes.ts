@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers'
+import { unshared } from '../kinds.ts'
 import type { NativeAddon, NativeByteStore } from '../native.ts'
 import type { LoadPlan } from './plan.ts'
 
@@ -16,7 +17,7 @@ export async function storeBytes(
     const { bytes } = source.native
     const store = new native.ByteStore()
     for (let offset = 0; offset < bytes.byteLength; offset += SLICE_BYTES) {
-      store.append(bytes.subarray(offset, offset + SLICE_BYTES), false)
+      store.append(unshared(bytes.subarray(offset, offset + SLICE_BYTES)), false)
       await new Promise(setImmediate)
       signal?.throwIfAborted()
     }

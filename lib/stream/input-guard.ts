@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { sniffInSamples } from '../audio/sniff.ts'
+import { checkAttached } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import type { SampleFormat } from './types.ts'
 
@@ -27,6 +28,7 @@ const arrays: Readonly<Record<string, SampleFormat | undefined>> = {
  */
 export function checkChunkType(chunk: unknown, { format }: ExpectedSamples): void {
   if (!types.isTypedArray(chunk) && !types.isDataView(chunk)) return
+  checkAttached(chunk, 'the live audio')
   const name = types.isDataView(chunk) ? 'DataView' : chunk[Symbol.toStringTag]
   if (name === undefined || ['Uint8Array', 'DataView', 'Uint8ClampedArray'].includes(name)) return
   const of = arrays[name]

@@ -4,6 +4,7 @@ import { onAbort } from '../audio/abort.ts'
 import { toLibraryError } from '../backend/native-error.ts'
 import { invalidArgument } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
+import { unshared } from '../kinds.ts'
 import type { NativeHeard, NativeLiveAudio } from '../native.ts'
 import type { DecoderHost } from './decoder.ts'
 import { type Boundary, Endpointer } from './endpointer.ts'
@@ -173,7 +174,7 @@ export class LiveStream extends Duplex {
       }
       try {
         if (from === 0) this.#guard.check(chunk)
-        this.#hear(this.#listen(chunk.subarray(from, to)))
+        this.#hear(this.#listen(unshared(chunk.subarray(from, to))))
       } catch (error) {
         callback(toLibraryError(error, this.#caller) as Error)
         return

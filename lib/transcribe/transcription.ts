@@ -1,6 +1,7 @@
 import { AbortController } from '../abort.ts'
 import { onAbort } from '../audio/abort.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
+import { Callbacks } from '../guard-callback.ts'
 import type { Segment, Transcription, TranscriptionResult } from './types.ts'
 
 /** What a running job reports. Ignored once the transcription has settled. */
@@ -43,6 +44,10 @@ export class TranscriptionJob implements Transcription {
   #resolve!: (result: TranscriptionResult) => void
   #reject!: (error: unknown) => void
   readonly #forgetSignals: (() => void)[] = []
+  readonly #callbacks = new Callbacks((error) => {
+    this.#fail('failed', error)
+    this.#controller.abort(error)
+  })
   #state: 'running' | 'done' | 'failed' | 'cancelled' = 'running'
   #error: unknown
   #observed = false
@@ -139,6 +144,7 @@ export class TranscriptionJob implements Transcription {
       else this.#controller.signal.addEventListener('abort', () => job.cancel(), { once: true })
       const result = await job.result
       this.#onProgress(1)
+      await this.#callbacks.end()
       if (this.#state !== 'running') return
       this.#settle('done')
       this.#resolve(result)
@@ -152,7 +158,7 @@ export class TranscriptionJob implements Transcription {
       if (this.#state !== 'running') return
       this.#segments.push(segment)
       this.#wake()
-      this.#callBack(this.#setup.onSegment, segment)
+      this.#callbacks.call(this.#setup.onSegment, segment)
     }
   }
 
@@ -160,17 +166,7 @@ export class TranscriptionJob implements Transcription {
     const grown = Math.min(progress, 1)
     if (this.#state !== 'running' || !(grown > this.#progress)) return
     this.#progress = grown
-    this.#callBack(this.#setup.onProgress, grown)
-  }
-
-  /** Calls the user's function; what it throws ends the work. */
-  #callBack<T>(callback: ((value: T) => void) | undefined, value: T): void {
-    try {
-      callback?.(value)
-    } catch (error) {
-      this.#fail('failed', error)
-      this.#controller.abort(error)
-    }
+    this.#callbacks.call(this.#setup.onProgress, grown)
   }
 
   #fail(state: 'failed' | 'cancelled', error: unknown): void {
