@@ -48,5 +48,6 @@ export function isDetached(memory: ArrayBufferView | ArrayBufferLike): boolean {
 
 /** The addon takes views of ordinary memory only: of shared memory a copy is made, which nobody else writes to. */
 export function unshared<T extends Uint8Array | Int16Array | Float32Array>(view: T): T {
-  return types.isSharedArrayBuffer(view.buffer) ? (view.slice() as T) : view
+  // That of all typed arrays: a Buffer's own slice() is no copy.
+  return types.isSharedArrayBuffer(view.buffer) ? (Uint8Array.prototype.slice.call(view) as T) : view
 }

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest'
 import { AbortController as NodeController, toNodeSignal } from '../../lib/abort.ts'
 import { onAbort } from '../../lib/audio/abort.ts'
 import { WhisperHipError } from '../../lib/errors.ts'
-import { isBlob, isDetached, isError, isErrorNamed, isUrl, messageOf } from '../../lib/kinds.ts'
+import { isBlob, isDetached, isError, isErrorNamed, isUrl, messageOf, unshared } from '../../lib/kinds.ts'
 import { toLibraryError } from '../../lib/native-error.ts'
 import { unlessAborted } from '../../lib/unless-aborted.ts'
 
@@ -110,6 +110,26 @@ describe('memory', () => {
     buffer.resize(8)
     expect(isDetached(view)).toBe(true)
     expect(isDetached(new Float32Array(buffer))).toBe(false)
+  })
+})
+
+describe('shared memory', () => {
+  it.each([
+    ['bytes', (memory: SharedArrayBuffer) => new Uint8Array(memory, 4)],
+    ['a Buffer', (memory: SharedArrayBuffer) => Buffer.from(memory, 4)],
+    ['samples', (memory: SharedArrayBuffer) => new Float32Array(memory, 4)],
+  ])('of %s is copied', (_, view) => {
+    const memory = new SharedArrayBuffer(16)
+    const copy = unshared(view(memory))
+    new Uint8Array(memory).fill(1)
+    expect(copy.buffer).toBeInstanceOf(ArrayBuffer)
+    expect(copy).toHaveLength(view(memory).length)
+    expect([...copy].every((value) => value === 0)).toBe(true)
+  })
+
+  it('is the only one that is', () => {
+    const view = new Float32Array(4)
+    expect(unshared(view)).toBe(view)
   })
 })
 

@@ -103,6 +103,23 @@ describe('samples in memory', () => {
     expect(error.message).toContain(message)
   })
 
+  it.each<[string, (samples: Float32Array) => unknown, string]>([
+    ['samples', (samples) => samples, 'audio'],
+    ['samples with their rate', (samples) => ({ samples, sampleRate: 16_000, channels: 1 }), 'audio.samples'],
+    ['bytes', ({ buffer }) => new Uint8Array(buffer), 'audio'],
+    ['a buffer', ({ buffer }) => buffer, 'audio'],
+    ['a chunk of samples', (samples) => streamOf(samples), 'chunk 0 of the audio stream'],
+    ['a later chunk of samples', (samples) => streamOf(ramp, samples), 'chunk 1 of the audio stream'],
+    ['a chunk of bytes', ({ buffer }) => streamOf(new Uint8Array(buffer)), 'chunk 0 of the audio stream'],
+  ])('takes what was transferred before as no silence: %s', async (_, give, name) => {
+    const samples = new Float32Array(16_000)
+    const input = give(samples)
+    structuredClone(samples.buffer, { transfer: [samples.buffer] })
+    const error = await refusal(input)
+    expect(error.code).toBe('ERR_INVALID_ARGUMENT')
+    expect(error.message).toContain(`Expected memory that has not been transferred for ${name} but received`)
+  })
+
   it('notices an array that is transferred meanwhile', async () => {
     const samples = new Float32Array(50_000_000)
     const preparing = refusal(samples)
@@ -212,3 +229,7 @@ describe('streams of samples', () => {
     expect(error.message).toContain(message)
   })
 })
+
+async function* streamOf(...chunks: unknown[]) {
+  yield* chunks
+}

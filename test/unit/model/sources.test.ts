@@ -90,6 +90,15 @@ describe('bytesSource', () => {
     await source.close()
   })
 
+  it('gives copies of shared memory, which others may write to', async () => {
+    const bytes = new Uint8Array(new SharedArrayBuffer(8))
+    bytes[1] = 1
+    const read = await bytesSource(bytes).read(0, 4)
+    bytes[1] = 2
+    expect([...read]).toEqual([0, 1, 0, 0])
+    expect(read.buffer).toBeInstanceOf(ArrayBuffer)
+  })
+
   it('notices that its buffer went away', async () => {
     const bytes = new Uint8Array(8)
     const source = bytesSource(bytes)
