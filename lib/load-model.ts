@@ -1,10 +1,11 @@
 import { captureCaller, toLibraryError } from './backend/native-error.ts'
+import { guardCallback } from './guard-callback.ts'
 import { loadIsolated } from './isolation/load-isolated.ts'
 import { loadHere } from './model/load.ts'
 import { type ParsedLoadOptions, parseLoadOptions } from './model/load-options.ts'
 import type { LoadedModel } from './model/loaded-model.ts'
 import { locateModel } from './model/locate.ts'
-import type { LoadOptions, ModelInput } from './model/types.ts'
+import type { LoadOptions, LoadProgress, ModelInput } from './model/types.ts'
 import { Model } from './model.ts'
 
 /**
@@ -16,7 +17,14 @@ import { Model } from './model.ts'
 export async function loadModel(input: ModelInput, options: LoadOptions = {}): Promise<Model> {
   const caller = captureCaller(loadModel)
   try {
-    return new Model(await load(input, parseLoadOptions(options)))
+    const given = parseLoadOptions(options)
+    const told = guardCallback<LoadProgress>(given.onProgress, given.signal)
+    const model = new Model(await load(input, { ...given, onProgress: told.call, signal: told.signal }))
+    await told.end().catch(async (failure) => {
+      await model.dispose()
+      throw failure
+    })
+    return model
   } catch (error) {
     throw toLibraryError(error, caller)
   }
