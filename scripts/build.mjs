@@ -27,6 +27,7 @@ import {
   hashOutputs,
   makeReport,
   missingOutputs,
+  outputsOf,
   readReport,
 } from './support/report.mjs'
 import { unseenFolders } from './support/rocm.mjs'
@@ -189,8 +190,8 @@ async function forgetOtherConfiguration(root, out, toolchain, { rocm }) {
  * @param {string} outputs
  * @param {BuildReport} report
  */
-async function removeOthers(outputs, { built }) {
-  const current = new Set([built.addon, built.base, ...built.cpu, built.hip])
+async function removeOthers(outputs, report) {
+  const current = new Set(outputsOf(report))
   for (const name of await readdir(outputs))
     if (!current.has(name)) await rm(join(outputs, name), { recursive: true })
 }

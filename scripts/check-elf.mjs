@@ -25,6 +25,7 @@ const THREAD_LOCAL_BYTES = 256
 
 const ADDON_EXPORTS = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
 const MODULE_EXPORTS = ['ggml_backend_init', 'ggml_backend_score']
+const PROGRAM = 'whisper-hip-trial'
 
 /**
  * @param {string} path
@@ -75,7 +76,7 @@ function checkDependencies(name, elf) {
 /** @param {string} name @param {string} elf */
 function checkExports(name, elf) {
   if (OWN.test(name)) return []
-  const allowed = name.endsWith('.node') ? ADDON_EXPORTS : MODULE_EXPORTS
+  const allowed = name === PROGRAM ? [] : name.endsWith('.node') ? ADDON_EXPORTS : MODULE_EXPORTS
   const symbols = [
     ...elf.matchAll(/^\s*\d+: [0-9a-f]+ +\S+ +\w+ +(?:GLOBAL|WEAK|UNIQUE) +DEFAULT +(?!UND)\S+ (\S+)$/gm),
   ]
@@ -115,7 +116,7 @@ function checkPaths(bytes, forbiddenPaths) {
  * @returns {string[]} one line per problem, with the file's path
  */
 export function checkFolder(folder, forbiddenPaths = machinePaths()) {
-  const files = readdirSync(folder).filter((name) => /\.(node|so)(\.|$)/.test(name))
+  const files = readdirSync(folder).filter((name) => name === PROGRAM || /\.(node|so)(\.|$)/.test(name))
   if (!files.some((name) => name.endsWith('.node'))) return [`${folder} holds no addon`]
   return files.sort().flatMap((name) => {
     const path = join(folder, name)

@@ -2,10 +2,10 @@
 // @ts-check
 /**
  * Makes `prebuilds/<platform>-<arch>/`: the addon under the name that node-gyp-build looks for, ggml's core, the CPU
- * modules of every generation of processors, and the build report. prebuildify moves the addon out of the folder in
+ * modules of every generation of processors, the program that tries a GPU, and the build report. prebuildify moves the addon out of the folder in
  * which it was built; that folder is one of its own, so that a local build stays whole.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -28,8 +28,11 @@ await prebuildify({
   nodeGyp: join(packageRoot, 'scripts', 'node-gyp-shim.mjs'),
 })
 
+const outputs = join(staging, 'build', 'Release')
 /** @type {import('../lib/backend/build-report.ts').BuildReport} */
-const report = JSON.parse(await readFile(join(staging, 'build', 'Release', BUILD_REPORT_FILE), 'utf8'))
+const report = JSON.parse(await readFile(join(outputs, BUILD_REPORT_FILE), 'utf8'))
+// prebuildify takes the libraries along, and no program.
+if (report.built.trial) await copyFile(join(outputs, report.built.trial), join(target, report.built.trial))
 report.built.addon = 'whisper-hip.node'
 // Why the releasing machine had no ROCm says nothing about the machine that reads this.
 if (!report.hip.built) report.hip.message = 'The prebuilt addon contains no HIP module.'

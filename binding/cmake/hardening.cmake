@@ -40,11 +40,15 @@ function(harden_addon target)
     $<$<BOOL:${HAVE_AUTO_VAR_INIT}>:-ftrivial-auto-var-init=zero>)
 endfunction()
 
-# Everything but the named symbols becomes local, a replaced operator new included.
+# Everything but the named symbols becomes local, a replaced operator new included. A program needs to name none.
 function(export_only target)
-  list(JOIN ARGN "; " symbols)
+  set(global "")
+  if(ARGN)
+    list(JOIN ARGN "; " symbols)
+    set(global "global: ${symbols}; ")
+  endif()
   set(script "${CMAKE_BINARY_DIR}/${target}.map")
-  file(GENERATE OUTPUT "${script}" CONTENT "{ global: ${symbols}; local: *; };\n") # leaves an equal file alone
+  file(GENERATE OUTPUT "${script}" CONTENT "{ ${global}local: *; };\n") # leaves an equal file alone
   target_link_options(${target} PRIVATE "LINKER:--version-script=${script}")
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${script}")
 endfunction()

@@ -38,6 +38,9 @@ std::string logged_errors();
 // Drops the next line of this thread: for the message of an end that is wanted.
 void mute_next_line();
 
+// What the process-wide sink of ggml does with a line; `user_data` is not read.
+void route_log(int level, const char* text, void* user_data);
+
 // Installs the process-wide sink of whisper.cpp and ggml. Idempotent.
 void install_log_sink();
 

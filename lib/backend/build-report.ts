@@ -19,6 +19,8 @@ export interface BuildReport {
     cpu: string[]
     /** The HIP module, or null. */
     hip: string | null
+    /** The program that tries a GPU where there is no Node to do it; left out by builds before it. */
+    trial?: string
   }
   hip: {
     built: boolean
@@ -88,6 +90,7 @@ const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
 const isFile: Check = (value) => typeof value === 'string' && /^[\w.+-]+$/.test(value) && !/^\.+$/.test(value)
 const isFiles: Check = (value) => Array.isArray(value) && value.length > 0 && value.every(isFile)
 const isFileOrNull: Check = (value) => value === null || isFile(value)
+const isFileIfAny: Check = (value) => value === undefined || isFile(value)
 const isKernels: Check = (value) => value === null || value === 'whisper' || value === 'all'
 const isTextIfAny: Check = (value) => value === undefined || isText(value)
 const isReason: Check = (value) => value === 'OK' || value === 'NOT_COMPILED'
@@ -100,6 +103,7 @@ const FIELDS: Record<string, Check> = {
   'built.base': isFile,
   'built.cpu': isFiles,
   'built.hip': isFileOrNull,
+  'built.trial': isFileIfAny,
   'hip.built': isFlag,
   'hip.reason': isReason,
   'hip.message': isText,

@@ -12,7 +12,7 @@ export const BUILD_REPORT_FILE = 'build-report.json'
 
 /**
  * What CMakeLists.txt writes into `configuration.json`.
- * @typedef {{ whisperCpp: string, ggml: string, base: string, modules: string[], hipVersion: string, flags: string }} Configuration
+ * @typedef {{ whisperCpp: string, ggml: string, base: string, trial: string, modules: string[], hipVersion: string, flags: string }} Configuration
  */
 
 /**
@@ -36,6 +36,7 @@ export function makeReport({ root, configuration, toolchain, hip, portable, sour
       base: configuration.base,
       cpu: configuration.modules.filter((name) => name.startsWith('libggml-cpu')),
       hip: hipModule,
+      trial: configuration.trial,
     },
     hip: {
       built: hipModule !== null,
@@ -67,7 +68,13 @@ export async function readReport(folder) {
 }
 
 /** @param {BuildReport} report names of the outputs */
-const outputsOf = ({ built }) => [built.addon, built.base, ...built.cpu, ...(built.hip ? [built.hip] : [])]
+export const outputsOf = ({ built: { addon, base, cpu, hip, trial } }) => [
+  addon,
+  base,
+  ...cpu,
+  ...(hip ? [hip] : []),
+  ...(trial ? [trial] : []),
+]
 
 /**
  * @param {string} folder

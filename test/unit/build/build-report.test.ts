@@ -21,6 +21,7 @@ const configuration = {
   whisperCpp: '1.9.1',
   ggml: '0.15.1',
   base: 'libggml-base-whisper-hip-0.1.0.so',
+  trial: 'whisper-hip-trial',
   modules: ['libggml-cpu-x64.so', 'libggml-cpu-haswell.so'],
   hipVersion: '',
   flags: '-O3',
@@ -72,6 +73,13 @@ describe('readBuildReport', () => {
     })
   })
 
+  it('reads that of a build without a program for the trial', () => {
+    const { trial, ...built } = report().built
+    expect(trial).toBe('whisper-hip-trial')
+    write({ ...report(), built })
+    expect(readBuildReport(folder)).toEqual({ ...report(), built })
+  })
+
   it('answers null when there is none', () => {
     expect(readBuildReport(folder)).toBeNull()
   })
@@ -85,6 +93,11 @@ describe('readBuildReport', () => {
       'leading out of its folder',
       { ...report(), built: { ...report().built, cpu: ['../x.so'] } },
       /built\.cpu/,
+    ],
+    [
+      'with a program elsewhere',
+      { ...report(), built: { ...report().built, trial: '/bin/sh' } },
+      /built\.trial/,
     ],
     ['naming a folder', { ...report(), built: { ...report().built, addon: '..' } }, /built\.addon/],
     ['with an unknown reason', { ...report(), hip: { ...report().hip, reason: 'MAYBE' } }, /hip\.reason/],
@@ -111,6 +124,6 @@ describe('the report of the last build', () => {
   it('names the outputs that must be there', () => {
     for (const name of ['whisper_hip.node', 'libggml-base-whisper-hip-0.1.0.so', 'libggml-cpu-x64.so'])
       writeFileSync(join(folder, name), '')
-    expect(missingOutputs(folder, report())).toEqual(['libggml-cpu-haswell.so'])
+    expect(missingOutputs(folder, report())).toEqual(['libggml-cpu-haswell.so', 'whisper-hip-trial'])
   })
 })

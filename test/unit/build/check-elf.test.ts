@@ -86,6 +86,16 @@ describe('check-elf', () => {
     expect(checkFile(compile('libggml-hip.so', flags), [])).not.toContain('needs libamdhip64.so.6')
   })
 
+  it('looks at the program that tries a GPU, which exports nothing', () => {
+    compile('good.node', GOOD)
+    const program = compile('whisper-hip-trial', GOOD)
+    const problems = checkFolder(folder, []).filter((problem) => problem.startsWith(program))
+    expect(problems).toEqual([
+      `${program} exports 1 symbols beside its entry points (napi_register_module_v1)`,
+    ])
+    rmSync(join(folder, 'good.node'))
+  })
+
   it('fails a core under another SONAME: it would be taken for another addon’s', () => {
     const path = compile('libggml-base-whisper-hip-0.1.0.so', [...GOOD, '-Wl,-soname,libggml-base.so.0'])
     expect(checkFile(path, [])).toEqual(['has the SONAME libggml-base.so.0'])
