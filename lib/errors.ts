@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'ERR_GPU_NOT_USED'
   | 'ERR_OUT_OF_MEMORY'
   | 'ERR_NATIVE_MISSING'
+  | 'ERR_NODE_MISSING'
   | 'ERR_DISPOSED'
   | 'ERR_DOWNLOAD'
   | 'ERR_WRITE'

@@ -11,7 +11,10 @@ import type { AudioInput, TranscribeOptions, Transcription } from './transcribe/
 /** Options of {@link transcribe}: those of a transcription, and which model to load. */
 export interface OneCallOptions
   extends TranscribeOptions,
-    Pick<LoadOptions, 'backend' | 'device' | 'flashAttention' | 'isolation' | 'offline' | 'sha256'> {
+    Pick<
+      LoadOptions,
+      'backend' | 'device' | 'flashAttention' | 'isolation' | 'nodePath' | 'offline' | 'sha256'
+    > {
   /** A catalogue name, a path, a URL, or the bytes of a model file. */
   model: ModelInput
   /** How far the download and the loading of the model are. */

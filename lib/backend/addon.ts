@@ -51,6 +51,11 @@ export function cpuModulePaths({ path, report }: LoadedAddon): string[] {
   return report.built.cpu.map((file) => join(dirname(path), file))
 }
 
+/** Absolute path of the program beside the addon that tries a GPU without Node; null in a build without. */
+export function trialProgramPath({ path, report }: LoadedAddon): string | null {
+  return report.built.trial === undefined ? null : join(dirname(path), report.built.trial)
+}
+
 function load(): LoadedAddon {
   const path = locate(packageRoot())
   const report = readBuildReport(dirname(path))

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { cpuModulePaths, type LoadedAddon } from './addon.ts'
+import { cpuModulePaths, type LoadedAddon, trialProgramPath } from './addon.ts'
 import type { BuildReport } from './build-report.ts'
 import { type Limits, readLimits } from './limits.ts'
 import { unpinned } from './pinned.ts'
@@ -60,6 +60,8 @@ export interface DecideOptions {
   device?: number | string | undefined
   /** Try the GPU again, whatever is known. */
   refresh?: boolean
+  /** The Node to try it in; by default that of `WHISPER_HIP_NODE`, else the program of this process. */
+  nodePath?: string | undefined
   /** Is told what a trial does. Must not throw. */
   onTrial?: ((progress: TrialProgress) => void) | undefined
   /** Ends the waiting for a trial, which goes on without. */
@@ -114,6 +116,8 @@ export async function examine(addon: LoadedAddon, options: DecideOptions = {}): 
     const verdict = await probe({
       addon,
       cpuModules: cpuModulePaths(addon),
+      trialProgram: trialProgramPath(addon),
+      nodePath: options.nodePath,
       found: { ...found, module },
       candidate,
       environment,

@@ -1,4 +1,4 @@
-import { checkBoolean, checkFunction, checkOptions, checkSignal } from '../check.ts'
+import { checkBoolean, checkFunction, checkOptions, checkSignal, checkString } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import { guardCallback } from '../guard-callback.ts'
 import { messageOf } from '../kinds.ts'
@@ -20,6 +20,11 @@ export interface BackendInfoOptions {
    * @defaultValue `false`
    */
   refresh?: boolean
+  /**
+   * The Node to try the GPU in, where the program of this process is not Node; see `nodePath` of {@link LoadOptions}.
+   * @defaultValue `WHISPER_HIP_NODE`, else `process.execPath`
+   */
+  nodePath?: string
   /** Is told what the trial of a GPU does, when there is one. What it throws, `backendInfo()` rejects with. */
   onProgress?: (progress: TrialProgress) => void
   /**
@@ -43,8 +48,9 @@ export interface BackendInfoOptions {
  * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for a wrong option; or `signal.reason`
  */
 export async function backendInfo(options: BackendInfoOptions = {}): Promise<BackendInfo> {
-  const given = checkOptions(options, ['refresh', 'onProgress', 'signal'], [], 'backendInfo()')
+  const given = checkOptions(options, ['refresh', 'nodePath', 'onProgress', 'signal'], [], 'backendInfo()')
   const refresh = checkBoolean(given.refresh ?? false, 'refresh')
+  const nodePath = given.nodePath === undefined ? undefined : checkString(given.nodePath, 'nodePath', 1, 4096)
   const onProgress =
     given.onProgress === undefined
       ? undefined
@@ -60,7 +66,7 @@ export async function backendInfo(options: BackendInfoOptions = {}): Promise<Bac
     return describe(await withoutAddon(error), loaded, null)
   }
   const told = guardCallback<TrialProgress>(onProgress, signal)
-  const examined = await examine(loaded, { refresh, onTrial: told.call, signal: told.signal })
+  const examined = await examine(loaded, { refresh, nodePath, onTrial: told.call, signal: told.signal })
   await told.end()
   return describe(examined, loaded, backends)
 }
@@ -156,6 +162,7 @@ function exitOf({ outcome: { exit } }: Verdict): string {
     case 'timeout':
       return `killed after ${exit.seconds} s`
     case 'not started':
+    case 'not the program':
       return `not started: ${exit.problem}`
   }
 }

@@ -28,7 +28,7 @@ type Refusal = Pick<Decision, 'reason' | 'message' | 'advice'>
 export async function applyPolicy(
   policy: Policy,
   device?: number | string,
-  waiting: Pick<DecideOptions, 'onTrial' | 'signal'> = {},
+  waiting: Pick<DecideOptions, 'onTrial' | 'signal' | 'nodePath'> = {},
 ): Promise<Choice> {
   if (policy === 'cpu')
     return { active: 'cpu', reason: 'GPU_DISABLED_BY_OPTION', message: 'The CPU was asked for', ordinal: 0 }

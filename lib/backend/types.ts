@@ -70,6 +70,8 @@ export type BackendReason =
   | 'OUT_OF_MEMORY'
   /** The GPU or its driver reported a fault. */
   | 'GPU_FAULT'
+  /** There is no Node to try the GPU in: the program of the application starts the application. */
+  | 'HOST_NOT_NODE'
   /** The process that tried the GPU died. */
   | 'PROBE_CRASHED'
   /** The process that tried the GPU did not end in time. */

@@ -16,9 +16,9 @@ type Fixed =
   | 'batchSize'
   | 'diarize'
 
-/** Options of `loadModel()`. */
+/** Options of `loadModel()`. The command line itself runs in Node, and reads `WHISPER_HIP_NODE`. */
 export const loadFlags: Flags<
-  Exclude<keyof LoadOptions, 'concurrency' | 'maxStreams' | 'onProgress' | 'signal'>
+  Exclude<keyof LoadOptions, 'concurrency' | 'maxStreams' | 'nodePath' | 'onProgress' | 'signal'>
 > = {
   backend: {
     flags: '--backend <policy>',

@@ -8,6 +8,7 @@ import { applyPolicy } from '../backend/policy.ts'
 import { rememberVerdict, shareVerdicts } from '../backend/probe/verdict-cache.ts'
 import { distrustAfter } from '../backend/trust.ts'
 import { redirectWarnings } from '../backend/warn.ts'
+import { takeOutGuard } from '../host/guard.ts'
 import { setLogger } from '../log.ts'
 import { loadHere } from '../model/load.ts'
 import type { LoadedModel } from '../model/loaded-model.ts'
@@ -19,6 +20,7 @@ import {
   type FromProcess,
   type LoadedInProcess,
   modelDescriptor,
+  protocolVersion,
   type Request,
   type SentAudio,
   type ToProcess,
@@ -176,6 +178,9 @@ function receive(message: ToProcess): void {
       void perform(message.job, message)
   }
 }
+
+takeOutGuard()
+send({ type: 'hello', token: process.argv[2] ?? '', protocol: protocolVersion })
 
 process.on('message', receive)
 

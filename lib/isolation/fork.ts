@@ -5,14 +5,17 @@ import { packageRoot } from '../backend/package-root.ts'
 import { unpinned } from '../backend/pinned.ts'
 import { WhisperHipError } from '../errors.ts'
 import { messageOf } from '../kinds.ts'
+import { guarded } from '../host/guard.ts'
+import { type NodeProgram, nodeAdvice, notRunnable } from '../host/node-program.ts'
 import { processNodeOptions } from './node-options.ts'
 import { modelDescriptor } from './protocol.ts'
 
 /**
- * Starts the program that runs a model, `dist/isolated-child.js`, with the Node of this process.
+ * Starts the program that runs a model, `dist/isolated-child.js`.
+ * @param token that it repeats in its first message
  * @param descriptor an open file that becomes {@link modelDescriptor} there
  */
-export function forkProgram(descriptor: number | undefined): ChildProcess {
+export function forkProgram(node: NodeProgram, token: string, descriptor: number | undefined): ChildProcess {
   const program = join(packageRoot(), 'dist', 'isolated-child.js')
   if (!existsSync(program)) {
     throw new WhisperHipError('ERR_NATIVE_MISSING', `The program of isolated models is missing: ${program}`, {
@@ -20,26 +23,35 @@ export function forkProgram(descriptor: number | undefined): ChildProcess {
     })
   }
   // While HIP starts in this process, it is shown one GPU; this model may want another.
-  const env = unpinned(process.env)
+  const env = guarded({ ...unpinned(process.env), ELECTRON_RUN_AS_NODE: '1' }, node.path)
   const nodeOptions = processNodeOptions(env.NODE_OPTIONS ?? '')
   if (nodeOptions === '') delete env.NODE_OPTIONS
   else env.NODE_OPTIONS = nodeOptions
   const stdio: ('ignore' | 'pipe' | 'ipc' | number)[] = ['ignore', 'pipe', 'pipe', 'ipc']
   if (descriptor !== undefined) stdio[modelDescriptor] = descriptor
   try {
-    return fork(program, [], { execArgv: [], serialization: 'advanced', stdio, env })
+    return fork(program, [token], {
+      execPath: node.path,
+      execArgv: [],
+      serialization: 'advanced',
+      stdio,
+      env,
+    })
   } catch (cause) {
-    throw cannotStart(cause)
+    throw cannotStart(node, cause)
   }
 }
 
 /** The system refuses a process. */
-export function cannotStart(cause: unknown): WhisperHipError {
+export function cannotStart({ namedBy }: NodeProgram, cause: unknown): WhisperHipError {
   const code = (cause as NodeJS.ErrnoException).code
+  const isAbsent = notRunnable(cause) !== null
+  const what = messageOf(cause)
+  const message = `A process for the model could not be started: ${what}`
   return new WhisperHipError(
-    code === 'ENOMEM' ? 'ERR_OUT_OF_MEMORY' : 'ERR_INTERNAL',
-    `A process for the model could not be started: ${messageOf(cause)}`,
-    { cause, advice: adviceFor(code) },
+    code === 'ENOMEM' ? 'ERR_OUT_OF_MEMORY' : isAbsent ? 'ERR_NODE_MISSING' : 'ERR_INTERNAL',
+    isAbsent && namedBy !== null ? `${message}, which ${namedBy} names` : message,
+    { cause, ...(isAbsent && { reason: 'HOST_NOT_NODE' }), advice: isAbsent ? nodeAdvice : adviceFor(code) },
   )
 }
 

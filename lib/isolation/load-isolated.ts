@@ -13,7 +13,10 @@ import { spoolModel } from './spool-model.ts'
 import { Supervisor } from './supervisor.ts'
 
 type Options = Omit<ProcessLoadOptions, 'allowPartial'> &
-  Pick<LoadOptions, 'allowPartial' | 'maxStreams' | 'offline' | 'sha256' | 'onProgress' | 'signal'>
+  Pick<
+    LoadOptions,
+    'allowPartial' | 'maxStreams' | 'nodePath' | 'offline' | 'sha256' | 'onProgress' | 'signal'
+  >
 
 /**
  * Loads a model in a process of its own. Names and URLs are resolved, downloads made here; everything that touches a GPU or
@@ -21,7 +24,7 @@ type Options = Omit<ProcessLoadOptions, 'allowPartial'> &
  */
 export async function loadIsolated(input: ModelInput, options: Options): Promise<LoadedModel> {
   const file = types.isUint8Array(input) ? await spoolModel(input, options.signal) : undefined
-  const supervisor = await startSupervisor(input, file)
+  const supervisor = await startSupervisor(input, file, options.nodePath)
   try {
     return await loadIn(supervisor, input, options)
   } catch (error) {
@@ -31,9 +34,13 @@ export async function loadIsolated(input: ModelInput, options: Options): Promise
   }
 }
 
-async function startSupervisor(input: ModelInput, file: FileHandle | undefined): Promise<Supervisor> {
+async function startSupervisor(
+  input: ModelInput,
+  file: FileHandle | undefined,
+  nodePath: string | undefined,
+): Promise<Supervisor> {
   try {
-    return new Supervisor(file === undefined ? String(input) : '<bytes>', file)
+    return new Supervisor(file === undefined ? String(input) : '<bytes>', file, nodePath)
   } catch (error) {
     await file?.close()
     throw error

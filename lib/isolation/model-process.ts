@@ -1,21 +1,28 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { clearTimeout, setTimeout } from 'node:timers'
+import { isBusy } from '../backend/probe/busy.ts'
 import { rememberedVerdicts, rememberVerdict } from '../backend/probe/verdict-cache.ts'
 import { warnOnce } from '../backend/warn.ts'
-import { WhisperHipError } from '../errors.ts'
+import type { WhisperHipError } from '../errors.ts'
+import { killAtExit, killTree } from '../host/kill-tree.ts'
+import { type NodeProgram, notNodeError, unmask } from '../host/node-program.ts'
 import { attachLogSource, log, passOn } from '../log.ts'
 import type { NativeTask } from '../native.ts'
 import { outOfMemoryKills } from '../out-of-memory-kills.ts'
 import { type Death, deathError, gpuLost, idleDeath } from './death.ts'
 import { cannotStart, forkProgram } from './fork.ts'
+import { Handshake } from './handshake.ts'
 import type { SentBytes } from './memory-store.ts'
 import { OutputTail } from './output-tail.ts'
 import { unpackError } from './pack-error.ts'
+import { cancelled, disposed, doing, type PendingJob } from './pending-job.ts'
 import type { FromProcess, JobEvents, Request, ToProcess } from './protocol.ts'
 
 /** How long things may take, in seconds. */
 export interface Patience {
+  /** For the proof that it is the process that was started. */
+  hello?: number
   /** For a sign of life, or for the end of a job that was cancelled. What takes longer hangs. */
   answer: number
   /** From the wish that the process ends to its end: it frees the GPU. */
@@ -27,26 +34,6 @@ const usualPatience: Patience = { answer: 30, end: 5 }
 /** From the end of the process, or of the connection, to the other: somebody else can hold its standard streams. */
 const lastWordsSeconds = 1
 
-interface PendingJob {
-  doing: string
-  events: JobEvents
-  killsBefore: number
-  /** Whether the process knows of it. */
-  sent: boolean
-  timer?: NodeJS.Timeout
-  resolve(value: unknown): void
-  reject(error: unknown): void
-}
-
-const doing: Readonly<Record<Request['type'], string>> = {
-  ping: 'while it was idle',
-  decide: 'while it looked for a GPU',
-  load: 'while it loaded the model',
-  transcribe: 'while it transcribed',
-  hypothesize: 'while it transcribed live audio',
-  detectLanguage: 'while it detected a language',
-}
-
 /**
  * A process that runs one model. It keeps the application's process alive while it has a job, and ends by itself when that
  * process does.
@@ -55,7 +42,9 @@ export class ModelProcess {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
   #name: string
+  readonly #node: NodeProgram
   readonly #patience: Patience
+  readonly #handshake: Handshake
   readonly #child: ChildProcess
   readonly #jobs = new Map<number, PendingJob>()
   readonly #output = new OutputTail((line) => log('warn', line))
@@ -66,13 +55,17 @@ export class ModelProcess {
 
   /**
    * @param name of the model, until it is loaded with another one
+   * @param node to start it with
    * @param descriptor an open file with the model; `undefined` when the process opens it by its path
    * @throws {@link WhisperHipError} when no process can be started
    */
-  constructor(name: string, descriptor?: number, patience = usualPatience) {
+  constructor(name: string, node: NodeProgram, descriptor?: number, patience = usualPatience) {
     this.#name = name
+    this.#node = node
     this.#patience = patience
-    this.#child = forkProgram(descriptor)
+    if (node.problem !== null) throw this.#notNode(node.problem)
+    this.#handshake = new Handshake((because) => this.#kill(because), patience.hello)
+    this.#child = forkProgram(node, this.#handshake.token, descriptor)
     this.ended = new Promise((resolve) => this.#watch(resolve))
     this.#forgetLog = attachLogSource({
       setLogSink: (sink) => this.#post({ type: 'listen', on: sink !== null }),
@@ -126,7 +119,9 @@ export class ModelProcess {
       this.#state = 'ending'
       this.#hold()
       this.#post({ type: 'end' })
-      const timer = setTimeout(() => this.#child.kill('SIGKILL'), this.#patience.end * 1000)
+      // What has not answered yet has nothing to free, and may be anything.
+      if (!this.#handshake.done) this.#killNow()
+      const timer = setTimeout(() => this.#killNow(), this.#patience.end * 1000)
       void this.ended.then(() => clearTimeout(timer))
     }
     return this.ended
@@ -160,7 +155,18 @@ export class ModelProcess {
 
   #kill(because: string): void {
     this.#killedBecause ??= because
-    this.#child.kill('SIGKILL')
+    this.#killNow()
+  }
+
+  /** What is not ours may have started anything. */
+  #killNow(): void {
+    const { pid } = this.#child
+    if (this.#handshake.done || pid === undefined) this.#child.kill('SIGKILL')
+    else if (this.#state !== 'ended') killTree(pid)
+  }
+
+  #notNode(problem: string): WhisperHipError {
+    return notNodeError(this.#node, `to run the model ${this.#name} in`, problem)
   }
 
   /** Takes a job off the list. */
@@ -174,6 +180,10 @@ export class ModelProcess {
   }
 
   #receive(message: FromProcess): void {
+    if (!this.#handshake.done) {
+      this.#handshake.receive(message)
+      return
+    }
     switch (message.type) {
       case 'segments':
         this.#jobs.get(message.job)?.events.onSegments?.(message.segments)
@@ -209,16 +219,22 @@ export class ModelProcess {
   }
 
   #post(message: ToProcess, done: () => void = () => {}): void {
-    // What cannot be sent any more is answered by the end of the process.
-    if (this.#child.connected) this.#child.send(message, done)
-    else done()
+    this.#handshake.afterwards(() => {
+      // What cannot be sent any more is answered by the end of the process.
+      if (this.#child.connected) this.#child.send(message, done)
+      else done()
+    })
   }
 
   #watch(resolve: () => void): void {
     const child = this.#child
     let timer: NodeJS.Timeout | undefined
+    const forget = child.pid === undefined ? () => {} : killAtExit(child.pid)
+    this.#handshake.afterwards(forget)
     const finish = (errorOf: (job: PendingJob) => WhisperHipError) => {
       clearTimeout(timer)
+      forget()
+      this.#handshake.stop()
       child.removeAllListeners().on('error', () => {})
       child.stdout?.destroy()
       child.stderr?.destroy()
@@ -231,7 +247,7 @@ export class ModelProcess {
     }
     child.on('message', (message) => this.#receive(message as FromProcess))
     child.on('error', (error) => {
-      if (child.pid === undefined) finish(() => cannotStart(error))
+      if (child.pid === undefined) finish(() => cannotStart(this.#node, error))
       else log('warn', `The process of the model ${this.#name}: ${error.message}`)
     })
     child.once('disconnect', () => {
@@ -250,6 +266,12 @@ export class ModelProcess {
   /** Nobody wanted this end: it is the error of each job, and a line of the log where there is none. */
   #died(code: number | null, signal: NodeJS.Signals | null): (job: PendingJob) => WhisperHipError {
     const death: Death = { code, signal, output: this.#output, killedBecause: this.#killedBecause }
+    const problem = this.#handshake.problemAt(death)
+    if (problem !== undefined) {
+      // A busy machine may be what made it slow.
+      if (!isBusy(process.env.WHISPER_HIP_SYSROOT || '/')) unmask(this.#node, problem)
+      return () => this.#notNode(problem)
+    }
     if ([...this.#jobs.values()].every((job) => job.doing === doing.ping))
       log('warn', idleDeath(this.#name, death))
     return (job) => deathError(this.#name, job.doing, death, job.killsBefore)
@@ -277,12 +299,4 @@ export class ModelProcess {
       else handle?.unref()
     }
   }
-}
-
-export function cancelled(): Error {
-  return Object.assign(new Error('The job was cancelled'), { code: 'ERR_CANCELLED' })
-}
-
-export function disposed(name: string): WhisperHipError {
-  return new WhisperHipError('ERR_DISPOSED', `The model ${name} has been disposed`)
 }

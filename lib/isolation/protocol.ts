@@ -18,11 +18,21 @@ import type { PackedError } from './pack-error.ts'
 /**
  * What the application and the process of a model tell each other, over Node's IPC channel with structured clones.
  *
- * A job has a number. It begins with a {@link Request}, maybe after bytes for it, and ends with one `done` or `failed`.
+ * The process speaks first, see {@link Hello}. A job has a number. It begins with a {@link Request}, maybe after bytes for it, and ends with one `done` or `failed`.
  */
 
 /** The inherited descriptor of a model that was given as bytes. 0..2 are the standard streams, 3 is the IPC channel. */
 export const modelDescriptor = 4
+
+/** Of the messages in this file. An application that runs while its package is replaced starts another version of the program. */
+export const protocolVersion = 1
+
+/** The first message of the process: the proof that it is the one that was started, by the token that is its argument. */
+export interface Hello {
+  type: 'hello'
+  token: string
+  protocol: number
+}
 
 /** Options of `loadModel()` that the process needs; all are checked. */
 export interface ProcessLoadOptions {
@@ -68,6 +78,7 @@ export type ToProcess =
   | { type: 'end' }
 
 export type FromProcess =
+  | Hello
   | { type: 'progress'; job: number; progress: number }
   | { type: 'trial'; job: number; progress: TrialProgress }
   | { type: 'segments'; job: number; segments: NativeSegment[] }

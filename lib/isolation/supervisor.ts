@@ -1,9 +1,11 @@
 import type { FileHandle } from 'node:fs/promises'
 import { WhisperHipError } from '../errors.ts'
+import { nodeProgram } from '../host/node-program.ts'
 import { log } from '../log.ts'
 import type { NativeTask } from '../native.ts'
 import type { SentBytes } from './memory-store.ts'
-import { cancelled, disposed, ModelProcess } from './model-process.ts'
+import { ModelProcess } from './model-process.ts'
+import { cancelled, disposed } from './pending-job.ts'
 import type { JobEvents, LoadedInProcess, ProcessLoadOptions, Request } from './protocol.ts'
 
 /** How to load a model in a process, as often as it takes. */
@@ -20,6 +22,7 @@ export interface Recipe {
  */
 export class Supervisor {
   readonly #file: FileHandle | undefined
+  readonly #nodePath: string | undefined
   readonly #processes = new Set<ModelProcess>()
   #name: string
   #recipe: Recipe | undefined
@@ -31,10 +34,12 @@ export class Supervisor {
   /**
    * @param name of the model, as far as it is known
    * @param file with the model, closed by {@link dispose}
+   * @param nodePath the option
    * @throws {@link WhisperHipError} when no process can be started
    */
-  constructor(name: string, file: FileHandle | undefined) {
+  constructor(name: string, file: FileHandle | undefined, nodePath: string | undefined) {
     this.#name = name
+    this.#nodePath = nodePath
     this.#file = file
     this.#current = this.#start()
   }
@@ -80,7 +85,7 @@ export class Supervisor {
   }
 
   #start(): ModelProcess {
-    const process = new ModelProcess(this.#name, this.#file?.fd)
+    const process = new ModelProcess(this.#name, nodeProgram(this.#nodePath), this.#file?.fd)
     this.#processes.add(process)
     void process.ended.then(() => this.#processes.delete(process))
     return process

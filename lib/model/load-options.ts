@@ -20,6 +20,7 @@ export const loadOptionNames = [
   'flashAttention',
   'weightType',
   'isolation',
+  'nodePath',
   'offline',
   'sha256',
   'onProgress',
@@ -47,6 +48,7 @@ export function parseLoadOptions(options: unknown): ParsedLoadOptions {
   if (given.allowPartial !== undefined) parsed.allowPartial = checkBoolean(given.allowPartial, 'allowPartial')
   if (given.maxStreams !== undefined)
     parsed.maxStreams = checkInteger(given.maxStreams, 'maxStreams', 1, 1000)
+  if (given.nodePath !== undefined) parsed.nodePath = checkString(given.nodePath, 'nodePath', 1, 4096)
   if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
   if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)
   if (given.onProgress !== undefined) parsed.onProgress = checkFunction(given.onProgress, 'onProgress')

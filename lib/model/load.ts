@@ -25,7 +25,11 @@ export async function loadHere(
   options: ParsedLoadOptions,
 ): Promise<LoadedModel> {
   const told = guardCallback<LoadProgress>(options.onProgress, options.signal)
-  const deciding = applyPolicy(options.backend, options.device, { onTrial: told.call, signal: told.signal })
+  const deciding = applyPolicy(options.backend, options.device, {
+    onTrial: told.call,
+    signal: told.signal,
+    nodePath: options.nodePath,
+  })
   const first = await unlessAborted(deciding, told.signal)
   const { native } = addon()
   const [{ computeThreads }, located] = await Promise.all([loadBackends(), locate()])

@@ -74,6 +74,12 @@ export interface LoadOptions {
    */
   isolation?: 'none' | 'process'
   /**
+   * The Node, version 20.19 or newer, that runs a model with `isolation: 'process'` and the trial of the GPU. Needed where
+   * `process.execPath` is not Node but the application: in a single executable, in Electron without `runAsNode`, behind a launcher.
+   * @defaultValue `WHISPER_HIP_NODE`, else `process.execPath`
+   */
+  nodePath?: string
+  /**
    * Never touch the network: a model by name or URL must be in the cache.
    * @defaultValue `false`
    */

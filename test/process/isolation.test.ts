@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { packageRoot } from '../../lib/backend/package-root.ts'
+import { nodeProgram } from '../../lib/host/node-program.ts'
 import {
   type AudioInput,
   type LoadOptions,
@@ -409,8 +410,12 @@ describe('a new process', () => {
     try {
       process.execPath = join(folder, 'no node')
       const expected = {
-        code: 'ERR_INTERNAL',
+        code: 'ERR_NODE_MISSING',
+        reason: 'HOST_NOT_NODE',
         message: expect.stringMatching(/could not be started: spawn .*no node ENOENT/),
+        advice: expect.arrayContaining([
+          expect.stringContaining('export WHISPER_HIP_NODE=$(command -v node)'),
+        ]),
       }
       expect(await rejection(load())).toMatchObject(expected)
       await expect.poll(() => modelProcesses()).toEqual([])
@@ -476,7 +481,7 @@ describe('cancelling', () => {
   })
 
   it('of a job that hangs ends the process', async () => {
-    const hanging = new ModelProcess('base', undefined, { answer: 0.3, end: 0.3 })
+    const hanging = new ModelProcess('base', nodeProgram(), undefined, { answer: 0.3, end: 0.3 })
     const options = {
       backend: 'cpu',
       allowPartial: true,
@@ -524,7 +529,7 @@ describe('disposing', () => {
   })
 
   it('ends a process that hangs', async () => {
-    const hanging = new ModelProcess('base', undefined, { answer: 0.3, end: 0.3 })
+    const hanging = new ModelProcess('base', nodeProgram(), undefined, { answer: 0.3, end: 0.3 })
     await hanging.run({ type: 'decide', backend: 'cpu', device: undefined }).result
     process.kill(onlyProcess(), 'SIGSTOP')
     const begun = performance.now()

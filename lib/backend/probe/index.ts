@@ -1,12 +1,13 @@
+import { nodeProgram } from '../../host/node-program.ts'
 import type { LoadedAddon } from '../addon.ts'
 import type { Candidate, Preflight } from '../preflight/preflight.ts'
 import { pinned } from '../preflight/visible-devices.ts'
 import { stillHolds, untilAgain } from './again.ts'
 import { isBusy } from './busy.ts'
-import type { ProbeRequest } from './child.ts'
 import { type Judgement, judge } from './judge.ts'
 import type { KeptOutcome } from './kept.ts'
 import { SharedTrial, type Waiting } from './shared-trial.ts'
+import type { TrialRequest } from './trial.ts'
 import { readVerdict, type VerdictSubject, verdictName, writeVerdict } from './verdict-cache.ts'
 
 /** The answer to whether a GPU computes. */
@@ -25,6 +26,10 @@ export interface Verdict extends Judgement {
 export interface ProbeQuestion extends Waiting {
   addon: LoadedAddon
   cpuModules: readonly string[]
+  /** Absolute path of the program that tries a GPU without Node, or null. */
+  trialProgram: string | null
+  /** The option that names the Node to try it in. */
+  nodePath: string | undefined
   found: Preflight & { module: object }
   /** Null for the first GPU that HIP shows. */
   candidate: Candidate | null
@@ -108,12 +113,16 @@ function subjectOf({ addon, found, candidate, environment }: ProbeQuestion): Ver
 function requestOf({
   addon,
   cpuModules,
+  trialProgram,
+  nodePath,
   found,
   candidate,
   environment,
   seconds,
-}: ProbeQuestion): ProbeRequest {
+}: ProbeQuestion): TrialRequest {
   return {
+    node: nodeProgram(nodePath),
+    native: trialProgram,
     addon: addon.path,
     cpuModules,
     hipModule: found.module.path,

@@ -105,6 +105,10 @@ function explain(outcome: ProbeOutcome, gpu: string): Omit<Judgement, 'keep'> {
       message: `The process that tries ${gpu} could not be started: ${exit.problem}`,
     }
   }
+  if (exit.kind === 'not the program') {
+    // What a program that is not ours has written is its own affair, but may say why.
+    return { reason: 'HOST_NOT_NODE', message: `There is no Node to try ${gpu} in: ${exit.problem}${said}` }
+  }
   // However it ended then: that is told beside.
   if (failed === undefined && isComplete(stages))
     return { reason: 'OK', message: `${gpu} computes what the CPU computes` }

@@ -13,6 +13,8 @@ export type ProbeExit =
   | { kind: 'timeout'; seconds: number; of: 'stage' | 'trial'; busy?: boolean }
   /** The process could not be started. */
   | { kind: 'not started'; problem: string }
+  /** What was started, or would have been, is not the program that tries a GPU, or not the Node to run it in. `problem`: what it did. */
+  | { kind: 'not the program'; problem: string; busy: boolean }
 
 /** All that is known of a trial. */
 export interface ProbeOutcome {
@@ -24,7 +26,10 @@ export interface ProbeOutcome {
   stderr: string
 }
 
-/** Reads the lines of the probe as they come. What is not a line of the probe is ignored: it is not its answer. */
+/**
+ * Reads the lines of the probe as they come. The first one proves by a token that it is the probe that answers; before it nothing is
+ * believed. After it, what is not a line of the probe is ignored: it is not its answer.
+ */
 export class ProbeReader {
   readonly #stages: ProbeStage[] = []
   readonly #now: () => number
@@ -32,15 +37,29 @@ export class ProbeReader {
   #lines = 0
   #begun: { name: string; at: number } | null = null
   #rest = ''
+  readonly #hello: string
+  #greeted = false
+  #strange = false
 
   /** @param now milliseconds */
-  constructor(now: () => number = () => performance.now()) {
+  constructor({ token, now = () => performance.now() }: { token: string; now?: () => number }) {
     this.#now = now
+    this.#hello = JSON.stringify({ hello: token })
+  }
+
+  /** Whether it is the probe that answers. */
+  get greeted(): boolean {
+    return this.#greeted
+  }
+
+  /** Whether it is something else. */
+  get isStrange(): boolean {
+    return this.#strange
   }
 
   /**
    * @param onBegin is called with the name of each stage that begins
-   * @returns whether a stage began or ended
+   * @returns whether the probe has begun, or a stage began or ended
    */
   push(text: string, onBegin: (stage: string) => void = () => {}): boolean {
     const lines = (this.#rest + text).split('\n')
@@ -48,7 +67,7 @@ export class ProbeReader {
     return lines.filter((line) => this.#read(line, onBegin)).length > 0
   }
 
-  /** How many lines have told that a stage began or ended. */
+  /** How many lines have told that the probe has begun, or that a stage began or ended. */
   get lines(): number {
     return this.#lines
   }
@@ -61,6 +80,12 @@ export class ProbeReader {
   }
 
   #read(line: string, onBegin: (stage: string) => void): boolean {
+    if (!this.#greeted) {
+      this.#strange ||= line !== this.#hello
+      this.#greeted = !this.#strange
+      if (this.#greeted) this.#lines++
+      return this.#greeted
+    }
     const record = parse(line)
     if (record === null) return false
     this.#lines++

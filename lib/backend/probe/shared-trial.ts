@@ -1,6 +1,6 @@
 import { unlessAborted } from '../../unless-aborted.ts'
-import { type ProbeRequest, startProbe } from './child.ts'
 import type { ProbeOutcome } from './protocol.ts'
+import { startTrial, type TrialRequest } from './trial.ts'
 
 /** Who waits for a trial. */
 export interface Waiting {
@@ -18,8 +18,8 @@ export class SharedTrial<Answer> {
   #step = 'start'
 
   /** @param conclude makes an answer of the outcome */
-  constructor(request: ProbeRequest, conclude: (outcome: ProbeOutcome) => Promise<Answer>) {
-    const { outcome, hold } = startProbe(request, (step) => {
+  constructor(request: TrialRequest, conclude: (outcome: ProbeOutcome) => Promise<Answer>) {
+    const { outcome, hold } = startTrial(request, (step) => {
       this.#step = step
       for (const { onStep } of this.#waiting) onStep?.(step)
     })

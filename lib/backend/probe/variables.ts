@@ -21,7 +21,7 @@ const CHANGES_NOTHING: readonly RegExp[] = [
   // What the loader of the system prints
   /^LD_(DEBUG|DEBUG_OUTPUT|VERBOSE|WARN|SHOW_AUXV)$/,
   // Of this library: builds, limits, folders and programs. The module and the machine that it names count by what they are.
-  /^WHISPER_HIP_(BUILD|TARGETS|ALL_KERNELS|PORTABLE|ARCHIVE_HOST|TRIAL_SECONDS|WATCH_SECONDS|PINNED|CACHE|FFMPEG|TEST_MODEL)$/,
+  /^WHISPER_HIP_(BUILD|TARGETS|ALL_KERNELS|PORTABLE|ARCHIVE_HOST|TRIAL_SECONDS|WATCH_SECONDS|PINNED|CACHE|FFMPEG|NODE|CHILD|TEST_MODEL)$/,
   // What differs from shell to shell
   /^(npm_.*|_|OLDPWD|PWD|SHLVL|INIT_CWD|TERM.*|COLUMNS|LINES|COLORTERM|NO_COLOR|FORCE_COLOR)$/,
 ]

@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { packageRoot } from '../../backend/package-root.ts'
+import { guarded } from '../../host/guard.ts'
+import { nodeProgram, notNodeError } from '../../host/node-program.ts'
 import type { CommandContext } from '../context.ts'
 
 interface BuildFlags {
@@ -32,14 +34,17 @@ export function buildCommand(context: CommandContext): Command {
 /** The script says itself what went wrong. Its output is progress: standard output stays empty. */
 function build({ hip, cpu, targets }: BuildFlags, signal: AbortSignal): Promise<number | null> {
   const script = join(packageRoot(), 'scripts', 'build.mjs')
+  const node = nodeProgram()
   return new Promise((resolve, reject) => {
+    if (node.problem !== null) throw notNodeError(node, 'to build in', node.problem)
     // A group of its own: the compilers end with the script.
-    const child = spawn(process.execPath, [script], {
+    const child = spawn(node.path, [script], {
       cwd: packageRoot(),
       detached: true,
       stdio: ['ignore', 2, 2],
       env: {
-        ...process.env,
+        ...guarded(process.env, node.path),
+        ELECTRON_RUN_AS_NODE: '1',
         ...(hip && { WHISPER_HIP_BUILD: 'hip' }),
         ...(cpu && { WHISPER_HIP_BUILD: 'cpu' }),
         ...(targets !== undefined && { WHISPER_HIP_TARGETS: targets }),

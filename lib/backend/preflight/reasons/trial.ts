@@ -1,6 +1,16 @@
+import { nodeAdvice } from '../../../host/node-program.ts'
 import type { ReasonText } from '../reason-text.ts'
 
 export const trialReasons = {
+  HOST_NOT_NODE: {
+    meaning: 'There is no Node to try the GPU in: the program of the application starts the application.',
+    cause:
+      "The application is a single executable, an Electron application that does not run as Node, or is started by a launcher, and `process.execPath` is not Node; or `WHISPER_HIP_NODE` or the option `nodePath` names another program. Nothing is known of the GPU. Where nobody names a Node, the GPU is tried in the program `whisper-hip-trial` beside the addon, and this reason stays for models with `{ isolation: 'process' }` and for builds without that program.",
+    advice: [
+      ...nodeAdvice.map((text) => ({ text })),
+      { text: 'To try the GPU without Node, build the program for it: npx whisper-hip build' },
+    ],
+  },
   HIP_INIT_FAILED: {
     meaning: 'HIP answered with an error while starting.',
     cause: 'The error that HIP gives is in the message.',

@@ -33,7 +33,10 @@ exports.probe = (cpu, hip, pci, fd) => {
     environment: { ...process.env, WHISPER_HIP_SYSROOT: folder, ...environment },
     seconds,
   }
-  return { steps, ...startProbe(request, (step) => steps.push(step)) }
+  return {
+    steps,
+    ...startProbe({ kind: 'node', path: process.execPath }, request, (step) => steps.push(step)),
+  }
 }
 
 const FOREVER = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)'
