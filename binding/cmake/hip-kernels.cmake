@@ -20,6 +20,21 @@ function(begin_with header variable)
     PROPERTIES COMPILE_OPTIONS "${options}" OBJECT_DEPENDS "${path}")
 endfunction()
 
+# Warns of what lies in a folder of ours, and of nothing that it includes from others. Compilers of ROCm differ in what they
+# warn of: here warnings are not errors.
+function(warn_of_own_sources target folder)
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    string(FIND "${source}" "${folder}/" place)
+    if(place EQUAL 0)
+      set(options -Wall -Wextra)
+    else()
+      set(options -w)
+    endif()
+    set_property(SOURCE "${source}" TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_OPTIONS ${options})
+  endforeach()
+endfunction()
+
 function(choose_hip_kernels)
   set(quantised q2_k q3_k q4_0 q4_1 q4_k q5_0 q5_1 q5_k q6_k q8_0)
   list(TRANSFORM quantised PREPEND "template-instances/mmq-instance-")
@@ -67,13 +82,14 @@ if(WHISPER_HIP_HIP)
     choose_hip_kernels()
   endif()
   target_sources(ggml-hip PRIVATE "${KERNELS_DIR}/module.cpp")
-  target_include_directories(ggml-hip PRIVATE "${GGML_DIR}/src" "${GGML_DIR}/include")
+  target_include_directories(ggml-hip SYSTEM PRIVATE "${GGML_DIR}/src" "${GGML_DIR}/include")
   list(JOIN GPU_TARGETS "," targets)
   set_source_files_properties("${KERNELS_DIR}/module.cpp" TARGET_DIRECTORY ggml-hip
     PROPERTIES COMPILE_DEFINITIONS "WHISPER_HIP_TARGETS=\"${targets}\";WHISPER_HIP_HIP_VERSION=\"${hip_VERSION}\"")
   # module.cpp has the entry.
   set_source_files_properties("${GGML_CUDA_DIR}/ggml-cuda.cu" TARGET_DIRECTORY ggml-hip
     PROPERTIES COMPILE_OPTIONS -UGGML_BACKEND_DL)
+  warn_of_own_sources(ggml-hip "${KERNELS_DIR}")
   # See docs/decisions/0021-uncompressed-code-objects.md. A compiler that knows the flag may compress by default.
   check_compiler_flag(HIP --no-offload-compress HAVE_NO_OFFLOAD_COMPRESS)
   if(HAVE_NO_OFFLOAD_COMPRESS)

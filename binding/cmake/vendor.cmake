@@ -89,7 +89,9 @@ set_target_properties(ggml-base PROPERTIES OUTPUT_NAME "ggml-base-whisper-hip-${
 foreach(library ggml-base ${GGML_MODULES})
   set_property(TARGET ${library} PROPERTY VERSION)
   set_property(TARGET ${library} PROPERTY SOVERSION)
-  target_compile_options(${library} PRIVATE -w)
+  if(NOT library STREQUAL "ggml-hip") # see hip-kernels.cmake
+    target_compile_options(${library} PRIVATE -w)
+  endif()
 endforeach()
 
 # Waiting threads give their core away: see the header.
