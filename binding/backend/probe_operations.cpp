@@ -1,7 +1,5 @@
 #include "backend/probe_operations.h"
 
-#include <cmath>
-#include <cstring>
 #include <memory>
 
 #include "backend/node_signature.h"
@@ -23,7 +21,6 @@ constexpr int64_t kWholeTiles = 128, kBrokenTiles = 130, kFewRows = 64;
 // Keys of fused attention are padded to 256; otherwise there are as many as positions.
 constexpr int64_t kPaddedKeys = 512;
 constexpr int64_t kEvenKeys = 76, kOddKeys = 77;
-constexpr int64_t kTableRows = 64;
 
 using Inputs = std::vector<ProbeInput>;
 using Build = ProbeOperation::Build;
@@ -225,7 +222,7 @@ Build merge_heads(int64_t queries) {
 
 Build rows_of(ggml_type type) {
   return shape([=](ggml_context* context, Inputs& inputs) {
-    ggml_tensor* table = input(inputs, ggml_new_tensor_2d(context, type, kState, kTableRows));
+    ggml_tensor* table = input(inputs, ggml_new_tensor_2d(context, type, kState, kProbeTableRows));
     ggml_tensor* rows = input(inputs, ggml_new_tensor_1d(context, GGML_TYPE_I32, 40), ProbeInput::rows);
     return ggml_get_rows(context, table, rows);
   });
@@ -322,41 +319,6 @@ std::vector<ProbeOperation> probe_operations() {
   for (const WeightType& weights : kWeightTypes)
     add_weights(list, weights.type);
   return list.take();
-}
-
-std::vector<char> probe_values(const ProbeInput& input, uint32_t seed) {
-  const ggml_tensor* tensor = input.tensor;
-  const auto count = static_cast<size_t>(ggml_nelements(tensor));
-  std::vector<char> bytes(ggml_nbytes(tensor));
-  if (input.kind == ProbeInput::rows) {
-    std::vector<int32_t> rows(count);
-    for (size_t i = 0; i < count; ++i)
-      rows[i] = static_cast<int32_t>((i * 37 + 5) % kTableRows);
-    std::memcpy(bytes.data(), rows.data(), bytes.size());
-    return bytes;
-  }
-  std::vector<float> values(count);
-  if (input.kind == ProbeInput::mask) {
-    const auto keys = static_cast<size_t>(tensor->ne[0]), queries = count / keys;
-    for (size_t i = 0; i < count; ++i)
-      values[i] = i % keys <= keys / 2 + i / keys * keys / (2 * queries) ? 0.0f : -INFINITY;
-  } else {
-    // A linear congruential generator (constants of Numerical Recipes).
-    const float reach = input.kind == ProbeInput::wide_values ? 4.0f : 1.0f;
-    uint32_t state = 12345 + seed * 2654435761u;
-    for (float& value : values) {
-      state = state * 1664525u + 1013904223u;
-      value = reach * static_cast<float>(static_cast<int32_t>(state)) / 2147483648.0f;
-    }
-  }
-  if (tensor->type == GGML_TYPE_F32) {
-    std::memcpy(bytes.data(), values.data(), bytes.size());
-  } else {
-    const int64_t columns = tensor->ne[0];
-    ggml_quantize_chunk(tensor->type, values.data(), bytes.data(), 0, static_cast<int64_t>(count) / columns,
-                        columns, nullptr);
-  }
-  return bytes;
 }
 
 } // namespace whisper_hip

@@ -40,10 +40,13 @@ struct ProbeOperation {
 
 // The inputs of all shapes together have no more tensors than this.
 constexpr size_t kProbeTensors = 32;
+// Of a table whose rows are taken.
+constexpr int64_t kProbeTableRows = 64;
 
 std::vector<ProbeOperation> probe_operations();
 
-// Values for an input: the same ones every time, others for each seed. Its bytes, in its type.
+// In probe_values.cpp. Values for an input: the same ones every time, others for each seed. Its bytes, in its
+// type.
 std::vector<char> probe_values(const ProbeInput& input, uint32_t seed);
 
 } // namespace whisper_hip
