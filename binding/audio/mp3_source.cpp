@@ -1,4 +1,4 @@
-// A stream of MPEG audio frames: finds the first one, reads the Xing header, trims what the encoder added.
+// A stream of MPEG audio frames: finds the first one, trims what the encoder added.
 //
 // Frames carry no time. Where bytes between them are none, the time of the lost frames is told from their
 // number of bytes, and from how many frames the Xing header promises.
@@ -10,6 +10,7 @@
 
 #include "audio/codecs.h"
 #include "audio/mp3_frames.h"
+#include "audio/mp3_info_frame.h"
 #include "audio/mp3_outline.h"
 #include "audio/recording_clock.h"
 
@@ -28,53 +29,6 @@ constexpr uint64_t kTagBytes = 128;
 constexpr uint64_t kSpareFrames = 2;
 // Samples that a decoder adds before those of the encoder: the delay of its filter bank.
 constexpr uint64_t kDecoderDelay = 529;
-
-uint32_t big_endian(const uint8_t* bytes, size_t n) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < n; ++i)
-    value = (value << 8) | bytes[i];
-  return value;
-}
-
-// The frame without audio that encoders put first (Xing, LAME, Fraunhofer).
-struct InfoFrame {
-  bool present = false;
-  uint64_t frames = 0;  // MPEG frames that follow, 0 when unknown
-  uint64_t delay = 0;   // PCM frames that the encoder added before the audio
-  uint64_t padding = 0; // and after it
-};
-
-InfoFrame parse_info_frame(const uint8_t* frame, size_t length, int channels) {
-  InfoFrame info;
-  const bool mpeg1 = (frame[1] & 0x08) != 0;
-  const bool crc = (frame[1] & 0x01) == 0;
-  const size_t side_info = mpeg1 ? (channels == 1 ? 17 : 32) : (channels == 1 ? 9 : 17);
-  size_t offset = 4 + (crc ? 2 : 0) + side_info;
-  const auto left = [&](size_t n) { return offset + n <= length; };
-
-  if (left(4) && std::memcmp(frame + offset, "VBRI", 4) == 0)
-    info.present = true;
-  if (!left(8) ||
-      (std::memcmp(frame + offset, "Xing", 4) != 0 && std::memcmp(frame + offset, "Info", 4) != 0)) {
-    return info;
-  }
-  info.present = true;
-  const uint32_t flags = frame[offset + 7];
-  offset += 8;
-  if (flags & 1) {
-    if (!left(4))
-      return info;
-    info.frames = big_endian(frame + offset, 4);
-    offset += 4;
-  }
-  offset += (flags & 2 ? 4 : 0) + (flags & 4 ? 100 : 0) + (flags & 8 ? 4 : 0);
-  if (!left(24) || frame[offset] == 0)
-    return info;
-  const uint32_t gaps = big_endian(frame + offset + 21, 3);
-  info.delay = gaps >> 12;
-  info.padding = gaps & 0xfff;
-  return info;
-}
 
 class Mp3Source final : public FrameSource {
  public:
@@ -95,8 +49,8 @@ class Mp3Source final : public FrameSource {
     channels_ = frame_.channels;
 
     const uint8_t* bytes = window_.data() + start_ - frame_.length;
-    const InfoFrame info =
-        frame_.layer == 3 ? parse_info_frame(bytes, frame_.length, channels_) : InfoFrame();
+    const Mp3InfoFrame info =
+        frame_.layer == 3 ? parse_mp3_info_frame(bytes, frame_.length, channels_) : Mp3InfoFrame();
     if (!info.present)
       return true;
     if (info.frames > 0)
