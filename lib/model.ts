@@ -17,6 +17,7 @@ import { startTranscription } from './transcribe/run.ts'
 import { Scheduler } from './transcribe/scheduler.ts'
 import type { AudioInput, TranscribeOptions, Transcription } from './transcribe/types.ts'
 import { networkPath } from './vad/network.ts'
+import { joinWarnings } from './warnings.ts'
 
 /**
  * A loaded model. Holds native memory until {@link dispose}: `await using model = await loadModel(…)`.
@@ -134,15 +135,24 @@ export class Model implements AsyncDisposable {
   async #detect(audio: AudioInput, threads: number, signal: AbortSignal): Promise<DetectedLanguage> {
     signal.throwIfAborted()
     const prepared = await prepareAudio(audio, this.#setup.stores, signal)
+    let used = prepared
     const task = await this.#scheduler.start(
-      () => runOnAudio(prepared, (source) => this.#native.detectLanguage(source, threads, networkPath())),
+      () =>
+        runOnAudio(
+          prepared,
+          (source) => this.#native.detectLanguage(source, threads, networkPath()),
+          (converted) => {
+            used = converted
+          },
+        ),
       signal,
     )
     const cancel = () => task.cancel()
     signal.addEventListener('abort', cancel, { once: true })
     if (signal.aborted) cancel()
     try {
-      return await task.result
+      const found = await task.result
+      return { ...found, warnings: joinWarnings(used.warnings, found.warnings) }
     } catch (error) {
       signal.throwIfAborted()
       throw error

@@ -333,6 +333,8 @@ export interface NativeSpeech {
   segments: { start: number; end: number }[]
   /** One for each frame of 32 ms. */
   probabilities: Float32Array
+  /** Of the audio. */
+  warnings: Warning[]
 }
 
 export interface NativeEvents {
@@ -388,4 +390,6 @@ export interface NativeDetection {
   language: string
   probability: number
   all: Record<string, number>
+  /** Of the audio. */
+  warnings: Warning[]
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "addon/environment.h"
+#include "addon/js_warnings.h"
 #include "addon/request_from_js.h"
 #include "vad/find_speech.h"
 
@@ -27,6 +28,7 @@ Napi::Object to_js(Napi::Env env, const FoundSpeech& found) {
   object.Set("duration", found.duration);
   object.Set("segments", segments);
   object.Set("probabilities", probabilities);
+  object.Set("warnings", warnings_to_js(env, found.warnings));
   return object;
 }
 

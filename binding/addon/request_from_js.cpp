@@ -280,6 +280,7 @@ Napi::Object language_to_js(Napi::Env env, const DetectedLanguage& language) {
   object.Set("language", language.language);
   object.Set("probability", language.probability);
   object.Set("all", all);
+  object.Set("warnings", warnings_to_js(env, language.warnings));
   return object;
 }
 

@@ -20,9 +20,10 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
                                  int threads, const std::atomic<bool>& cancelled) {
   const auto lease = model.lease();
   if (!whisper_is_multilingual(&model.context()))
-    return {"en", 1.0, {{"en", 1.0}}};
+    return {"en", 1.0, {{"en", 1.0}}, {}};
   Phases phases;
-  const Recording recording = read_recording(model, *open_audio(), kListenedSeconds * LogMel::kSampleRate,
+  const std::unique_ptr<AudioStream> audio = open_audio();
+  const Recording recording = read_recording(model, *audio, kListenedSeconds * LogMel::kSampleRate,
                                              SpeechRequest{network, {}}, cancelled, phases);
   const LogMel& mel = recording.mel;
   if (mel.frames() <= kMinimumFrames) {
@@ -49,6 +50,7 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   }
 
   DetectedLanguage result;
+  result.warnings = audio->warnings();
   const std::vector<double> probabilities = vote.all();
   for (size_t i = 0; i < probabilities.size(); ++i)
     result.all.emplace_back(whisper_lang_str(static_cast<int>(i)), probabilities[i]);

@@ -15,6 +15,7 @@ struct DetectedLanguage {
   std::string language;
   double probability;
   std::vector<std::pair<std::string, double>> all;
+  std::vector<Warning> warnings; // about the audio
 };
 
 // Language of the first speech in the first 5 minutes. `network`: path of Silero's ONNX file.

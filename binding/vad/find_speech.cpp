@@ -20,7 +20,8 @@ FoundSpeech find_speech(const OpenAudio& open_audio, const SpeechRequest& reques
     detector.push(block.data(), count);
   }
   detector.finish();
-  return {static_cast<double>(total) / Resampler::kOutputRate, detector.speech(), detector.probabilities()};
+  return {static_cast<double>(total) / Resampler::kOutputRate, detector.speech(), detector.probabilities(),
+          audio->warnings()};
 }
 
 } // namespace whisper_hip

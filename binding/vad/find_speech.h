@@ -13,6 +13,7 @@ struct FoundSpeech {
   double duration = 0; // seconds
   std::vector<SpeechSpan> speech;
   std::vector<float> probabilities; // one for each frame of 512 samples
+  std::vector<Warning> warnings;    // about the audio
 };
 
 // Runs on the calling thread. Throws Error(ERR_CANCELLED) soon after `cancelled` was set, the errors of the

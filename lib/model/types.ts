@@ -1,4 +1,5 @@
 import type { BackendReason } from '../backend/types.ts'
+import type { Warning } from '../warnings.ts'
 import type { WeightType } from './conversions.ts'
 import type { ModelFormat } from './plan.ts'
 
@@ -144,4 +145,6 @@ export interface DetectedLanguage {
   probability: number
   /** Probabilities of all languages of the model, highest first; they add up to 1. */
   all: Readonly<Record<string, number>>
+  /** What makes the audio doubtful, e.g. that it is damaged: empty when all is well. */
+  warnings: Warning[]
 }

@@ -7,6 +7,7 @@ import { addon } from '../backend/addon.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkOptions, checkSignal } from '../check.ts'
 import type { NativeAddon } from '../native.ts'
+import { joinWarnings } from '../warnings.ts'
 import { parseSpeechOptions, speechOptionNames } from './options.ts'
 import type { DetectSpeechOptions, SpeechDetection } from './types.ts'
 
@@ -45,10 +46,18 @@ async function detect(
   signal: AbortSignal,
 ): Promise<SpeechDetection> {
   const prepared = await prepareAudio(audio, native, signal)
-  const task = runOnAudio(prepared, (source) => native.detectSpeech(source, options))
+  let used = prepared
+  const task = runOnAudio(
+    prepared,
+    (source) => native.detectSpeech(source, options),
+    (converted) => {
+      used = converted
+    },
+  )
   const forgetSignal = onAbort(signal, () => task.cancel())
   try {
-    return await task.result
+    const found = await task.result
+    return { ...found, warnings: joinWarnings(used.warnings, found.warnings) }
   } catch (error) {
     signal.throwIfAborted()
     throw error

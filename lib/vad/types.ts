@@ -1,3 +1,5 @@
+import type { Warning } from '../warnings.ts'
+
 /**
  * How speech is told from everything else. The names are those of faster-whisper, as are the defaults, which keep pauses of up to
  * two seconds within the speech. `undefined` is the same as absent.
@@ -56,4 +58,6 @@ export interface SpeechDetection {
   segments: SpeechSegment[]
   /** Probability of speech, 0..1, of each 32 milliseconds of the audio. */
   probabilities: Float32Array
+  /** What makes the audio doubtful, e.g. that it is damaged: empty when all is well. */
+  warnings: Warning[]
 }

@@ -3,17 +3,27 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type AudioInput, loadModel, type Model, type TranscribeOptions } from '../../lib/index.ts'
+import {
+  type AudioInput,
+  detectSpeech,
+  loadModel,
+  type Model,
+  type TranscribeOptions,
+} from '../../lib/index.ts'
 import { cpu, greedy, speaking, temporaryPath } from './support.ts'
 import { buildWav } from './wav.ts'
 
 /** Needs ffmpeg, with its encoders, to make the files. */
 let model: Model
+/** One that looks for the language in the audio. */
+let multilingual: Model
 
 beforeAll(async () => {
-  model = await loadModel(speaking({ script: [{ text: ' Hi.', start: 0, end: 1 }] }), cpu)
+  const script = [{ text: ' Hi.', start: 0, end: 1 }]
+  model = await loadModel(speaking({ script }), cpu)
+  multilingual = await loadModel(speaking({ script, multilingual: true, languageId: 2 }), cpu)
 })
-afterAll(() => model.dispose())
+afterAll(() => Promise.all([model.dispose(), multilingual.dispose()]))
 
 const SECONDS = 20
 const RATE = 16_000
@@ -67,6 +77,20 @@ describe.each(formats)('%s', (ending, options) => {
     const { duration, warnings } = await heard(whole)
     expect(warnings).toEqual([])
     expect(Math.abs(duration - SECONDS)).toBeLessThan(0.1)
+  })
+
+  it('is told by the search for speech and for the language, too', async () => {
+    const damaged = Buffer.concat([
+      whole.subarray(0, at(0.3)),
+      Buffer.alloc(at(0.3)),
+      whole.subarray(at(0.6)),
+    ])
+    const { warnings } = await heard(damaged)
+    expect(warnings.length).toBeGreaterThan(0)
+    expect(await detectSpeech(damaged)).toMatchObject({ warnings })
+    expect(await multilingual.detectLanguage(damaged)).toMatchObject({ warnings })
+    expect(await detectSpeech(whole)).toMatchObject({ warnings: [] })
+    expect(await multilingual.detectLanguage(whole)).toMatchObject({ warnings: [] })
   })
 
   it('that is overwritten keeps its time, and says where', async () => {

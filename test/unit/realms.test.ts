@@ -6,7 +6,7 @@ import { AbortController as NodeController, toNodeSignal } from '../../lib/abort
 import { onAbort } from '../../lib/audio/abort.ts'
 import { WhisperHipError } from '../../lib/errors.ts'
 import { isBlob, isDetached, isError, isErrorNamed, isUrl, messageOf, unshared } from '../../lib/kinds.ts'
-import { toLibraryError } from '../../lib/native-error.ts'
+import { toLibraryError } from '../../lib/backend/native-error.ts'
 import { unlessAborted } from '../../lib/unless-aborted.ts'
 
 const { window } = new JSDOM('', { url: 'http://localhost/' })
