@@ -8,7 +8,8 @@ const common: Options = {
   platform: 'node',
   sourcemap: true,
   clean: false, // it would also remove the declarations that onSuccess writes
-  shims: true,
+  inject: ['scripts/support/import-meta-url.mjs'],
+  define: { 'import.meta.url': 'importMetaUrl' },
   splitting: false,
 }
 

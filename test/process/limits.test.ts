@@ -43,3 +43,11 @@ describe('a limit of memory', () => {
     expect(new Set(all)).toEqual(new Set(['ERR_OUT_OF_MEMORY', last]))
   })
 })
+
+it('a full table of files keeps nothing from being loaded when it has room again', async () => {
+  const { stdout, ...ended } = await runChild('full-table.cjs', [], { before: 'ulimit -n 200;' })
+  expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' })
+  const { codes, ...then } = JSON.parse(stdout)
+  expect(codes).toEqual(['ERR_NATIVE_MISSING', 'ERR_NATIVE_MISSING', 'ERR_NATIVE_MISSING'])
+  expect(then).toMatchObject({ text: expect.stringContaining('number'), active: 'cpu', duration: 1 })
+})
