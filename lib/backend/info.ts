@@ -25,7 +25,8 @@ export interface BackendInfoOptions {
    * @defaultValue `WHISPER_HIP_NODE`, else `process.execPath`
    */
   nodePath?: string
-  /** Is told what the trial of a GPU does, when there is one. What it throws, `backendInfo()` rejects with. */
+  /** Is told what the trial of a GPU does, when there is one. What it throws, or a promise that it returns rejects with,
+   * `backendInfo()` rejects with. */
   onProgress?: (progress: TrialProgress) => void
   /**
    * Ends the waiting for a trial: `backendInfo()` rejects with `signal.reason`. The trial goes on for its answer, but does not keep

@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { WhisperHipError } from '../errors.ts'
+import { messageOf } from '../kinds.ts'
 
 /** Absolute path of this package's folder, wherever the module was bundled to inside it. */
 export function packageRoot(): string {
   const here = dirname(fileURLToPath(import.meta.url))
   for (let folder = here; ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json')
-    if (existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).name === 'whisper-hip')
-      return folder
+    if (existsSync(manifest) && nameIn(manifest) === 'whisper-hip') return folder
     if (dirname(folder) === folder) {
       throw new WhisperHipError('ERR_NATIVE_MISSING', `The package whisper-hip was not found above ${here}`, {
         advice: [
@@ -17,5 +17,15 @@ export function packageRoot(): string {
         ],
       })
     }
+  }
+}
+
+function nameIn(manifest: string): unknown {
+  try {
+    return JSON.parse(readFileSync(manifest, 'utf8')).name
+  } catch (cause) {
+    throw new WhisperHipError('ERR_NATIVE_MISSING', `${manifest} cannot be read: ${messageOf(cause)}`, {
+      cause,
+    })
   }
 }

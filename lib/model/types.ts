@@ -87,6 +87,7 @@ export interface LoadOptions {
   offline?: boolean
   /** Expected sha256 (64 hexadecimal digits) of a model by http(s) URL. */
   sha256?: string
+  /** What it throws, or a promise that it returns rejects with, ends the load, which rejects with that. */
   onProgress?: (progress: LoadProgress) => void
   /**
    * Aborts the load: it rejects with `signal.reason`. A trial of the GPU goes on for its answer, but does not keep the process alive;

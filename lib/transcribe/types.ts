@@ -269,11 +269,11 @@ export interface TranscribeOptions {
   /** Aborts the transcription: it rejects with `signal.reason`. */
   signal?: AbortSignal
   /**
-   * Called with {@link Transcription.progress}, 0..1, whenever it has grown, and at the end with 1. If it throws, the transcription is
-   * cancelled and rejects with that error.
+   * Called with {@link Transcription.progress}, 0..1, whenever it has grown, and at the end with 1. If it throws, or returns
+   * a promise that rejects while the transcription runs, that is cancelled and rejects with that error.
    */
   onProgress?: (progress: number) => void
-  /** Called with each segment in order. If it throws, the transcription is cancelled and rejects with that error. */
+  /** Called with each segment in order. Failures are those of `onProgress`. */
   onSegment?: (segment: Segment) => void
 
   /** Only 1, the plain beam search, in this version. */

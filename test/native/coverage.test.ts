@@ -25,7 +25,7 @@ afterAll(() => scratch?.[Symbol.asyncDispose]())
 type Span = [first: number, end: number]
 
 /** @param speech seconds in which somebody speaks, of `seconds` */
-function probabilities(seconds: number, speech: readonly Span[]): Float32Array {
+function probabilities(seconds: number, speech: readonly Span[]): Float32Array<ArrayBuffer> {
   const at = (i: number) => (i + 0.5) * 0.032
   return Float32Array.from({ length: Math.ceil(seconds / 0.032) }, (_, i) =>
     speech.some(([start, end]) => start <= at(i) && at(i) < end) ? 0.9 : 0.1,
