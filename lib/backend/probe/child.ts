@@ -53,6 +53,7 @@ const NOT_INHERITED = ['NODE_OPTIONS', 'NODE_CHANNEL_FD', 'NODE_V8_COVERAGE']
 
 /** For the first words of the child. It starts in a twentieth of a second, and in a few on a busy machine or a slow disk. */
 const HELLO_SECONDS = 15
+const STRANGE = 'it answered something else'
 /** For the last words of a process that has ended: another one can hold its pipes. */
 const LAST_WORDS_MS = 1000
 /** For the end of a process that was killed: in the driver's hands it may not end at all. */
@@ -80,13 +81,13 @@ export function startProbe(
 
   const lines = child.stdio[DESCRIPTOR] as Socket
   const timers: NodeJS.Timeout[] = []
-  const stayAlive = child.pid === undefined ? () => {} : killAtExit(child.pid)
+  const letLive = child.pid === undefined ? () => {} : killAtExit(child.pid)
   const outcome = new Promise<ProbeOutcome>((resolve) => {
     let timeout: Extract<ProbeExit, { kind: 'timeout' | 'not the program' }> | undefined
     let ended = false
     const settle = (exit: ProbeExit) => {
       for (const timer of timers) clearTimeout(timer)
-      stayAlive()
+      letLive()
       for (const stream of [lines, child.stderr]) stream?.destroy()
       child.unref()
       resolve(finish(exit))
@@ -118,10 +119,10 @@ export function startProbe(
     const decoder = new StringDecoder()
     lines.on('data', (chunk: Buffer) => {
       const heard = reader.push(decoder.write(chunk), onStep)
-      if (reader.isStrange) refuse('it answered something else')
+      if (reader.isStrange) refuse(STRANGE)
       if (reader.greeted) {
         clearTimeout(helloTimer)
-        stayAlive()
+        letLive()
       }
       if (heard && timeout === undefined) stageTimer.refresh()
     })
@@ -139,7 +140,7 @@ export function startProbe(
       const last = () => {
         if (timeout !== undefined && signal === 'SIGKILL') return timeout
         if (exit.kind !== 'code' || reader.greeted) return exit
-        const problem = `it ended with code ${exit.code} and did not answer`
+        const problem = reader.isStrange ? STRANGE : `it ended with code ${exit.code} and did not answer`
         return { kind: 'not the program', problem, busy: false } as const
       }
       timers.push(setTimeout(() => settle(last()), LAST_WORDS_MS))

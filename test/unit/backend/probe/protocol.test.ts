@@ -38,6 +38,22 @@ describe('ProbeReader', () => {
     expect(reader.push('"begin"}\n')).toBe(true)
   })
 
+  it('believes nothing before the token', () => {
+    const reader = new ProbeReader({ token: 'trial-1-a' })
+    expect(reader.push(hello('trial-1-a').slice(0, 5))).toBe(false)
+    expect(reader).toMatchObject({ greeted: false, isStrange: false })
+    reader.push(`${hello('trial-1-a').slice(5)}${begin('add')}`)
+    expect(reader).toMatchObject({ greeted: true, isStrange: false })
+    expect(reader.result().stages).toHaveLength(1)
+  })
+
+  it.each([hello('trial-1-b'), begin('add'), '\n', 'ready\n'])('knows a stranger by %j', (line) => {
+    const reader = new ProbeReader({ token: 'trial-1-a' })
+    reader.push(`${line}${hello('trial-1-a')}${end('release')}`)
+    expect(reader).toMatchObject({ greeted: false, isStrange: true })
+    expect(reader.result().stages).toEqual([])
+  })
+
   it('keeps a stage that did not end, with the time until now', () => {
     let now = 100
     const reader = greeted(() => now)
