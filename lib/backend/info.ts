@@ -2,6 +2,7 @@ import { checkBoolean, checkFunction, checkOptions, checkSignal, checkString } f
 import { WhisperHipError } from '../errors.ts'
 import { guardCallback } from '../guard-callback.ts'
 import { messageOf } from '../kinds.ts'
+import { type NodeProgram, nodeAdvice, nodeProgram, notNode } from '../host/node-program.ts'
 import type { NativeBackends } from '../native.ts'
 import { addon, type LoadedAddon, loadBackends } from './addon.ts'
 import { type Decision, type Examination, examine, noteOn } from './decision.ts'
@@ -69,7 +70,7 @@ export async function backendInfo(options: BackendInfoOptions = {}): Promise<Bac
   const told = guardCallback<TrialProgress>(onProgress, signal)
   const examined = await examine(loaded, { refresh, nodePath, onTrial: told.call, signal: told.signal })
   await told.end()
-  return describe(examined, loaded, backends)
+  return describe(examined, loaded, backends, nodePath)
 }
 
 /** The machine is looked at all the same. */
@@ -88,6 +89,7 @@ function describe(
   { decision, found, decisive, others, limits }: Examination,
   loaded: LoadedAddon | null,
   backends: NativeBackends | null,
+  nodePath?: string,
 ): BackendInfo {
   const { gpu, ...answer } = decision
   const report = loaded?.report
@@ -100,6 +102,7 @@ function describe(
       ...others.map((gpu) => noteOn(gpu, found)),
       ...notesFor(found, decisive?.candidate ?? null),
       ...notesOf(verdict),
+      ...(verdict === null || decision.reason === 'HOST_NOT_NODE' ? [] : noteOnHost(nodeProgram(nodePath))),
       ...tried.flatMap(({ verdict: { unkept } }) => (unkept === null ? [] : [notKept(unkept)])).slice(0, 1),
       ...limits.notes,
     ],
@@ -144,6 +147,13 @@ function describe(
 function notesFor({ notes, candidate: best }: Preflight, used: Candidate | null): BackendInfo['notes'] {
   if (best === null || used === null) return notes
   return [...notes.filter((note) => !best.notes.includes(note)), ...used.notes]
+}
+
+/** A GPU that was tried without Node is no less good, but isolated models need one. */
+function noteOnHost(node: NodeProgram): BackendNote[] {
+  if (node.problem === null) return []
+  const message = `There is no Node to run models with { isolation: 'process' } in: ${notNode(node, node.problem)}`
+  return [{ reason: 'HOST_NOT_NODE', message, advice: nodeAdvice }]
 }
 
 function notKept(problem: string): BackendNote {

@@ -102,6 +102,17 @@ async function start(
 
 const ofApplication = ({ answers }: { answers: Answer[] }, step: string) =>
   answers.find((answer) => answer.copy === 0 && answer.step === step)
+/** Of a GPU that was tried in the other program. */
+const withNote = {
+  notes: expect.arrayContaining([
+    expect.objectContaining({
+      reason: 'HOST_NOT_NODE',
+      message: expect.stringMatching(
+        /^There is no Node to run models .* in: the program of this process, .*, is not Node/,
+      ),
+    }),
+  ]),
+}
 const onGpu = { active: 'hip', reason: 'OK', probe: { cached: false, exit: 'code 0' } }
 const missing = {
   code: 'ERR_NODE_MISSING',
@@ -114,7 +125,7 @@ describe('a single executable', () => {
     const { model } = open()
     const came = await start([sea], { steps: [['info'], ['isolated', model]] })
     expect(came.starts).toBe(1)
-    expect(ofApplication(came, 'info')?.value).toMatchObject(onGpu)
+    expect(ofApplication(came, 'info')?.value).toMatchObject({ ...onGpu, ...withNote })
     expect(ofApplication(came, 'isolated')?.error).toMatchObject({
       ...missing,
       message: expect.stringMatching(
@@ -162,7 +173,7 @@ describe('an application behind a launcher', () => {
     const execPath = await makeLauncher()
     const came = await start([process.execPath, APP], { execPath, steps: [['info'], ['isolated', model]] })
     expect(came.starts).toBe(2)
-    expect(ofApplication(came, 'info')?.value).toMatchObject(onGpu)
+    expect(ofApplication(came, 'info')?.value).toMatchObject({ ...onGpu, ...withNote })
     expect(ofApplication(came, 'isolated')?.error).toMatchObject(missing)
     for (const { value, error } of came.answers.filter(({ copy }) => copy > 0)) {
       expect(value ?? error).toMatchObject({ reason: 'HOST_NOT_NODE' })
