@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
+import { captureCaller, toLibraryError } from '../../lib/backend/native-error.ts'
 import { WhisperHipError } from '../../lib/errors.ts'
 import { Model } from '../../lib/model.ts'
-import { captureCaller, toLibraryError } from '../../lib/backend/native-error.ts'
 
 it('an error that is kept does not grow with each call, and shows the caller of the last', () => {
   const kept = new WhisperHipError('ERR_NATIVE_MISSING', 'There is nothing to load')

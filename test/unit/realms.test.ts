@@ -4,9 +4,9 @@ import { JSDOM } from 'jsdom'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { AbortController as NodeController, toNodeSignal } from '../../lib/abort.ts'
 import { onAbort } from '../../lib/audio/abort.ts'
+import { toLibraryError } from '../../lib/backend/native-error.ts'
 import { WhisperHipError } from '../../lib/errors.ts'
 import { isBlob, isDetached, isError, isErrorNamed, isUrl, messageOf, unshared } from '../../lib/kinds.ts'
-import { toLibraryError } from '../../lib/backend/native-error.ts'
 import { unlessAborted } from '../../lib/unless-aborted.ts'
 
 const { window } = new JSDOM('', { url: 'http://localhost/' })
