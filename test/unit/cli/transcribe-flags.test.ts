@@ -34,7 +34,7 @@ describe('every option', () => {
 
   it('of loading has a flag', () => {
     const written = loadOptionNames.filter(
-      (name) => !['signal', 'onProgress', 'concurrency', 'maxStreams'].includes(name),
+      (name) => !['signal', 'onProgress', 'concurrency', 'maxStreams', 'nodePath'].includes(name),
     )
     expect(Object.keys(loadFlags).toSorted()).toEqual(written.toSorted())
   })
