@@ -1,3 +1,4 @@
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { randomUUID } from 'node:crypto'
 import type { Death } from './death.ts'
 import { type Hello, protocolVersion } from './protocol.ts'

@@ -36,7 +36,7 @@ export function endUnfinished(path: string): void {
 /** Afterwards: Node lets go of a signal when its last listener leaves, and the new one is not there yet. */
 function giveWay(event: string | symbol): void {
   const remove = removers.get(String(event))
-  if (remove !== undefined) queueMicrotask(() => process.off(String(event), remove))
+  if (remove !== undefined) void Promise.resolve().then(() => process.off(String(event), remove))
 }
 
 function removeAll(): void {

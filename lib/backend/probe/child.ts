@@ -42,7 +42,7 @@ export interface Trial {
 
 const STDERR_BYTES = 4096
 const DESCRIPTOR = 3
-/** The form of what is written. In step with binding/trial_program.cpp. */
+/** The form of what is written. In step with binding/backend/trial_program.cpp. */
 const FORM = 'trial-1-'
 const PROGRAM = `const [hello, addon, cpuModules, hipModule, pciId] = JSON.parse(process.argv.at(-1))
 require('node:fs').writeSync(${DESCRIPTOR}, JSON.stringify({ hello }) + '\\n')
