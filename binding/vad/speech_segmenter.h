@@ -1,5 +1,5 @@
 // Turns the probabilities of speech, frame by frame, into stretches of speech. lib/stream/endpointer.ts has
-// the same rule for live streams (docs/decisions/0022-two-homes-of-one-rule.md). The rules of Silero's
+// the same rule for live streams (docs/decisions/0023-two-homes-of-one-rule.md). The rules of Silero's
 // get_speech_timestamps() with the options of faster-whisper, without looking ahead, so that they serve live
 // audio too. Too long a stretch is cut at its quietest frame. Times are samples at 16 kHz.
 #pragma once

@@ -1,5 +1,5 @@
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import { randomUUID } from 'node:crypto'
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers'
 import type { Death } from './death.ts'
 import { type Hello, protocolVersion } from './protocol.ts'
 

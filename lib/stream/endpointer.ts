@@ -31,7 +31,7 @@ export type EndReason = 'silence' | 'max' | 'flush' | 'end'
 /**
  * Turns the probabilities of speech, frame by frame, into utterances that do not overlap: Silero's rule with two thresholds, and a cut at
  * the quietest frame of the second half where an utterance is too long. binding/vad/speech_segmenter.cpp has the same rule for
- * recordings; a test holds them together (docs/decisions/0022-two-homes-of-one-rule.md).
+ * recordings; a test holds them together (docs/decisions/0023-two-homes-of-one-rule.md).
  */
 export class Endpointer {
   readonly #options: EndpointOptions

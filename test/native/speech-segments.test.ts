@@ -231,7 +231,7 @@ function utterances(probabilities: Float32Array, rules: Rules): Span[] {
   return spans.filter(([start, end]) => start !== end)
 }
 
-// See docs/decisions/0022-two-homes-of-one-rule.md.
+// See docs/decisions/0023-two-homes-of-one-rule.md.
 describe('a live stream', () => {
   it('has its utterances where a recording has its stretches', () => {
     const property = fc.property(

@@ -77,7 +77,7 @@ export function startProbe(
   const killsBefore = outOfMemoryKills()
   const finish = (exit: ProbeExit): ProbeOutcome => ({ ...reader.result(), exit, stderr: stderr.text() })
   const child = start(program, token, request)
-  if (child instanceof Error) return { outcome: Promise.resolve(finish(notStarted(child))), hold: () => {} }
+  if (isError(child)) return { outcome: Promise.resolve(finish(notStarted(child))), hold: () => {} }
 
   const lines = child.stdio[DESCRIPTOR] as Socket
   const timers: NodeJS.Timeout[] = []
