@@ -11,6 +11,8 @@ constexpr int kNetworkFrame = 512;
 constexpr int kFrame = 160;
 // Tokens that even slow speakers say in a second.
 constexpr double kFewestTokens = 2.5;
+// A neighbour's speech may reach as far into a stretch: a frame of the network is longer than one of ours.
+constexpr int kTouch = 10;
 // Half of a pause between words.
 constexpr int kPause = 15;
 
@@ -38,9 +40,9 @@ int VoicedTime::within(int first, int end) const {
 }
 
 FrameSpan VoicedTime::trimmed(int first, int end) const {
-  if (within(first, end) == 0)
+  if (within(first, end) <= kTouch)
     return {first, first};
-  // The first frame by which something was said, and the last one from which on something is.
+  // The first frame by which something was said, and the first one after which nothing is.
   const auto bound = [first, end](auto holds) {
     int low = first, high = end;
     while (low < high) {
@@ -52,9 +54,9 @@ FrameSpan VoicedTime::trimmed(int first, int end) const {
     }
     return low;
   };
-  const int start = bound([&](int frame) { return within(first, frame) > 0; });
-  const int stop = bound([&](int frame) { return within(frame, end) == 0; });
-  return {std::max(start - 1, first), stop};
+  const int start = bound([&](int frame) { return within(first, frame) > kTouch; });
+  const int stop = bound([&](int frame) { return within(frame, end) <= kTouch; });
+  return {std::max(start - kTouch - 1, first), std::min(stop + kTouch, end)};
 }
 
 std::vector<FrameSpan> VoicedTime::parts(FrameSpan span, int longest) const {
