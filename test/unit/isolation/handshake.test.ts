@@ -3,6 +3,12 @@ import { Handshake } from '../../../lib/isolation/handshake.ts'
 import { OutputTail } from '../../../lib/isolation/output-tail.ts'
 import { protocolVersion } from '../../../lib/isolation/protocol.ts'
 
+// Fake timers replace the globals, which the library does not use.
+vi.mock('node:timers', () => ({
+  setTimeout: (...args: Parameters<typeof setTimeout>) => globalThis.setTimeout(...args),
+  setImmediate: (run: () => void) => globalThis.setImmediate(run),
+  clearTimeout: (timer: NodeJS.Timeout) => globalThis.clearTimeout(timer),
+}))
 beforeEach(() => {
   vi.useFakeTimers()
 })

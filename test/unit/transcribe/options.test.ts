@@ -110,7 +110,7 @@ it('passes every option on', () => {
     native: {
       language: 'de',
       languages: [],
-      network: '',
+      network: expect.stringMatching(/^\/.*\.onnx$/),
       translate: true,
       beamSize: 8,
       bestOf: 1,

@@ -53,7 +53,7 @@ describe('a machine on which all is right', () => {
     expect(Object.keys(found.environment)).toEqual(['WHISPER_HIP_SYSROOT'])
   })
 
-  it('is looked at in less than 20 ms', async () => {
+  it('is looked at in less than 100 ms, also on a slow machine', async () => {
     const machine = withIntegratedGpu()
     const path = module()
     let best = Number.POSITIVE_INFINITY
@@ -62,7 +62,7 @@ describe('a machine on which all is right', () => {
       await look(machine, { module: path })
       best = Math.min(best, performance.now() - start)
     }
-    expect(best).toBeLessThan(20)
+    expect(best).toBeLessThan(100)
   })
 
   it('is the same for a module named by WHISPER_HIP_LIBRARY in a build without HIP', async () => {
