@@ -5,7 +5,7 @@
  */
 const rooms = [
   // What every room uses: errors, checks of arguments, the mirror of the addon. They will not grow.
-  '(abort|cache-folder|check|errors|guard-callback|kinds|log|native|nearest|out-of-memory-kills|pacer|unless-aborted|warnings)\\.ts',
+  '(abort|cache-folder|check|errors|finish-task|guard-callback|kinds|log|native|nearest|out-of-memory-kills|pacer|system-reasons|tail|unless-aborted|warnings)\\.ts',
   // The program that this process is, and those that it starts.
   'host/',
   'audio/',

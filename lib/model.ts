@@ -4,6 +4,7 @@ import { prepareAudio } from './audio/sources.ts'
 import { captureCaller, toLibraryError } from './backend/native-error.ts'
 import { checkInteger, checkOptions, checkSignal, checkString } from './check.ts'
 import { WhisperHipError } from './errors.ts'
+import { finishTask } from './finish-task.ts'
 import type { LoadedModel, ModelSetup } from './model/loaded-model.ts'
 import { TextTokenizer } from './model/text-tokenizer.ts'
 import type { DetectedLanguage, ModelBackend, ModelInfo } from './model/types.ts'
@@ -147,18 +148,8 @@ export class Model implements AsyncDisposable {
         ),
       signal,
     )
-    const cancel = () => task.cancel()
-    signal.addEventListener('abort', cancel, { once: true })
-    if (signal.aborted) cancel()
-    try {
-      const found = await task.result
-      return { ...found, warnings: joinWarnings(used.warnings, found.warnings) }
-    } catch (error) {
-      signal.throwIfAborted()
-      throw error
-    } finally {
-      signal.removeEventListener('abort', cancel)
-    }
+    const found = await finishTask(task, signal)
+    return { ...found, warnings: joinWarnings(used.warnings, found.warnings) }
   }
 
   /**

@@ -1,7 +1,7 @@
+import { onAbort } from '../abort.ts'
 import { invalidArgument } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
 import { isError } from '../kinds.ts'
-import { onAbort } from './abort.ts'
 import { undecodable } from './failures.ts'
 import type { ChunkStream, WebStream } from './types.ts'
 

@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream'
+import { Tail } from '../tail.ts'
 
 const mostBytes = 4096
 
 /** The end of what a stream says. */
 export async function readTail(stderr: Readable, most = mostBytes): Promise<string> {
-  let tail = Buffer.alloc(0)
-  for await (const chunk of stderr) tail = Buffer.concat([tail, chunk as Buffer]).subarray(-most)
-  return tail.toString('utf8')
+  const tail = new Tail(most)
+  for await (const chunk of stderr) tail.push(chunk as Buffer)
+  return tail.text()
 }
 
 /**

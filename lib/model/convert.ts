@@ -5,6 +5,7 @@ import { addon, loadBackends } from '../backend/addon.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkBoolean, checkEnum, checkFunction, checkOptions, checkSignal, checkString } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'
+import { finishTask } from '../finish-task.ts'
 import { guardCallback } from '../guard-callback.ts'
 import { Pacer } from '../pacer.ts'
 import { companionFolder } from './companions.ts'
@@ -222,31 +223,16 @@ async function writeTensors(
   const { native } = addon()
   const stores = await storeBytes(native, plan, signal)
   signal?.throwIfAborted()
-  let failure: { error: unknown } | undefined
   const task = native.writeTensors(
     toNativePlan(plan, stores),
     descriptor,
     offsets,
     stage === 'verify',
     (progress) => {
-      try {
-        if (!signal?.aborted && failure === undefined) onProgress?.({ stage, progress })
-      } catch (error) {
-        failure = { error }
-        task.cancel()
-      }
+      if (!signal?.aborted) onProgress?.({ stage, progress })
     },
   )
-  const cancel = () => task.cancel()
-  signal?.addEventListener('abort', cancel, { once: true })
-  try {
-    await task.result
-  } catch (error) {
-    if (failure === undefined && !signal?.aborted) throw error
-  } finally {
-    signal?.removeEventListener('abort', cancel)
-  }
-  if (failure !== undefined) throw failure.error
+  await finishTask(task, signal)
   signal?.throwIfAborted()
 }
 

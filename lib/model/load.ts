@@ -1,6 +1,7 @@
 import { addon, loadBackends } from '../backend/addon.ts'
 import { toLibraryError } from '../backend/native-error.ts'
 import { applyPolicy, type Choice, forWeights, withoutGpu } from '../backend/policy.ts'
+import { finishTask } from '../finish-task.ts'
 import { guardCallback } from '../guard-callback.ts'
 import type { NativeAddon, NativeModel } from '../native.ts'
 import { unlessAborted } from '../unless-aborted.ts'
@@ -108,7 +109,6 @@ async function execute(
   const { signal, onProgress } = options
   const stores = await storeBytes(native, plan, signal)
   signal?.throwIfAborted()
-  let failure: { error: unknown } | undefined
   const alignmentHeads = await alignmentHeadsOf(plan)
   const task = native.loadModel(
     toNativePlan(plan, stores),
@@ -122,26 +122,13 @@ async function execute(
       alignmentHeads,
     },
     (progress) => {
-      try {
-        if (!signal?.aborted && failure === undefined) onProgress?.({ stage: 'load', progress })
-      } catch (error) {
-        failure = { error }
-        task.cancel()
-      }
+      if (!signal?.aborted) onProgress?.({ stage: 'load', progress })
     },
   )
-  const cancel = () => task.cancel()
-  signal?.addEventListener('abort', cancel, { once: true })
-  try {
-    const model = await task.result
-    if (failure === undefined && !signal?.aborted) return await unlessChanged(model, plan)
-    await model.dispose()
-  } catch (error) {
-    if (failure === undefined && !signal?.aborted) throw error
-  } finally {
-    signal?.removeEventListener('abort', cancel)
-  }
-  throw failure === undefined ? signal?.reason : failure.error
+  const model = await finishTask(task, signal)
+  if (!signal?.aborted) return unlessChanged(model, plan)
+  await model.dispose()
+  throw signal.reason
 }
 
 /** Weights of a file that was written to meanwhile are of nobody's model. */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { types } from 'node:util'
 import { WhisperHipError } from '../errors.ts'
 import { isUrl, unshared } from '../kinds.ts'
+import { systemReason } from '../system-reasons.ts'
 import { corrupt, notAModel } from './failures.ts'
 import { quantisedGraph, quantisedOnly } from './quantised-graphs.ts'
 import type { ByteSource } from './source.ts'
@@ -189,15 +190,6 @@ function kindOf(stats: Stats): string {
   return 'a device'
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  ENOTDIR: 'a part of the path is not a folder',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ELOOP: 'its symbolic links form a loop',
-  ENAMETOOLONG: 'the path is too long',
-}
-
 function cannotOpen(path: string, cause: unknown): WhisperHipError {
   return new WhisperHipError('ERR_MODEL_NOT_FOUND', `Cannot open the model '${path}': ${reasonOf(cause)}`, {
     cause,
@@ -206,7 +198,7 @@ function cannotOpen(path: string, cause: unknown): WhisperHipError {
 
 function reasonOf(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException
-  return REASONS[code ?? ''] ?? message
+  return systemReason(code) ?? message
 }
 
 /** Tells whether there is anything at the path; a path that may not be looked at is an error. */

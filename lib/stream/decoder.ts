@@ -1,4 +1,4 @@
-import { onAbort } from '../audio/abort.ts'
+import { finishTask } from '../finish-task.ts'
 import type {
   NativeAddon,
   NativeHypothesis,
@@ -193,16 +193,7 @@ export class Decoder {
       signal,
       final ? due : due + AFTER_FINALS,
     )
-    const forget = onAbort(signal, () => task.cancel())
-    if (signal.aborted) task.cancel()
-    try {
-      return await task.result
-    } catch (error) {
-      signal.throwIfAborted()
-      throw error
-    } finally {
-      forget()
-    }
+    return finishTask(task, signal)
   }
 
   /** The rule of OpenAI's transcribe.py. */

@@ -1,6 +1,6 @@
 import { Duplex, finished } from 'node:stream'
 import { setImmediate } from 'node:timers'
-import { onAbort } from '../audio/abort.ts'
+import { onAbort } from '../abort.ts'
 import { toLibraryError } from '../backend/native-error.ts'
 import { invalidArgument } from '../check.ts'
 import { WhisperHipError } from '../errors.ts'

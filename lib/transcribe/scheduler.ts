@@ -1,4 +1,4 @@
-import { onAbort } from '../audio/abort.ts'
+import { onAbort } from '../abort.ts'
 import type { NativeTask } from '../native.ts'
 
 interface Waiting {

@@ -1,5 +1,4 @@
-import { AbortController } from '../abort.ts'
-import { onAbort } from '../audio/abort.ts'
+import { AbortController, onAbort } from '../abort.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { Callbacks } from '../guard-callback.ts'
 import type { Segment, Transcription, TranscriptionResult } from './types.ts'

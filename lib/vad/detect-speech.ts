@@ -1,11 +1,11 @@
 import { AbortController } from '../abort.ts'
-import { onAbort } from '../audio/abort.ts'
 import { runOnAudio } from '../audio/run.ts'
 import { prepareAudio } from '../audio/sources.ts'
 import type { AudioInput } from '../audio/types.ts'
 import { addon } from '../backend/addon.ts'
 import { captureCaller, toLibraryError } from '../backend/native-error.ts'
 import { checkOptions, checkSignal } from '../check.ts'
+import { finishTask } from '../finish-task.ts'
 import type { NativeAddon } from '../native.ts'
 import { joinWarnings } from '../warnings.ts'
 import { parseSpeechOptions, speechOptionNames } from './options.ts'
@@ -54,14 +54,6 @@ async function detect(
       used = converted
     },
   )
-  const forgetSignal = onAbort(signal, () => task.cancel())
-  try {
-    const found = await task.result
-    return { ...found, warnings: joinWarnings(used.warnings, found.warnings) }
-  } catch (error) {
-    signal.throwIfAborted()
-    throw error
-  } finally {
-    forgetSignal()
-  }
+  const found = await finishTask(task, signal)
+  return { ...found, warnings: joinWarnings(used.warnings, found.warnings) }
 }

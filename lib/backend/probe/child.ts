@@ -8,6 +8,7 @@ import { killAtExit, killTree } from '../../host/kill-tree.ts'
 import { notRunnable } from '../../host/node-program.ts'
 import { isError, messageOf } from '../../kinds.ts'
 import { outOfMemoryKills } from '../../out-of-memory-kills.ts'
+import { Tail } from '../../tail.ts'
 import { isBusy } from './busy.ts'
 import { type ProbeExit, type ProbeOutcome, ProbeReader } from './protocol.ts'
 
@@ -75,7 +76,11 @@ export function startProbe(
   const reader = new ProbeReader({ token })
   const stderr = new Tail(STDERR_BYTES)
   const killsBefore = outOfMemoryKills()
-  const finish = (exit: ProbeExit): ProbeOutcome => ({ ...reader.result(), exit, stderr: stderr.text() })
+  const finish = (exit: ProbeExit): ProbeOutcome => ({
+    ...reader.result(),
+    exit,
+    stderr: stderr.text().trim(),
+  })
   const child = start(program, token, request)
   if (isError(child)) return { outcome: Promise.resolve(finish(notStarted(child))), hold: () => {} }
 
@@ -185,23 +190,5 @@ function start({ kind, path }: ProbeProgram, token: string, request: ProbeReques
     })
   } catch (error) {
     return isError(error) ? error : new Error(messageOf(error))
-  }
-}
-
-/** The last bytes of a stream. */
-class Tail {
-  readonly #limit: number
-  #bytes = Buffer.alloc(0)
-
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  push(chunk: Buffer): void {
-    this.#bytes = Buffer.concat([this.#bytes, chunk]).subarray(-this.#limit)
-  }
-
-  text(): string {
-    return this.#bytes.toString().trim()
   }
 }

@@ -1,5 +1,6 @@
 import { WhisperHipError } from '../../errors.ts'
 import { isError } from '../../kinds.ts'
+import { systemReason } from '../../system-reasons.ts'
 
 /** An `ERR_DOWNLOAD`: what could not be obtained, and why, in one sentence. */
 export function downloadError(
@@ -14,19 +15,9 @@ export function downloadError(
 export function fileError(error: unknown, doing: string, path: string): unknown {
   const code = errorCode(error)
   if (code === undefined) return error
-  const reason = fileReasons[code] ?? (error as Error).message
+  const reason = systemReason(code) ?? (error as Error).message
   const advice = ['Set WHISPER_HIP_CACHE to a folder that this user can write to and that has room.']
   return downloadError(`Could not ${doing} ${path}: ${reason} (${code})`, error, advice)
-}
-
-const fileReasons: Record<string, string | undefined> = {
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  ENOTDIR: 'a part of the path is not a folder',
-  EEXIST: 'a file is in the way',
 }
 
 /** The `code` of a Node error such as `ENOENT`, if it has one. */

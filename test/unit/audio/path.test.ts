@@ -72,7 +72,7 @@ describe('a path', () => {
     ],
     ['an HTML page', () => put('error.mp3', '<!DOCTYPE html><html></html>'), 'it is an HTML page'],
     ['a device', () => '/dev/zero', 'it is a device'],
-    ['a path through a file', async () => `${await put('plain', flac)}/x.wav`, 'not a directory'],
+    ['a path through a file', async () => `${await put('plain', flac)}/x.wav`, 'not a folder'],
     ['a name that is too long', () => join(folder, 'x'.repeat(300)), 'too long'],
   ])('to %s is ERR_AUDIO_DECODE', async (_, make, found) => {
     const path = await make()
@@ -86,7 +86,7 @@ describe('a path', () => {
     await mkdir(join(folder, 'odd'))
     const loop = join(folder, 'odd/loop')
     await symlink(loop, loop)
-    expect((await problem(loop)).message).toContain('run in a circle')
+    expect((await problem(loop)).message).toContain('form a loop')
 
     const server = createServer().listen(join(folder, 'odd/socket'))
     await new Promise((resolve) => server.once('listening', resolve))
