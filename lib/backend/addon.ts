@@ -1,10 +1,11 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
+import { isOfArchive, notUnpacked, onDisk } from '../host/asar.ts'
 import { messageOf } from '../kinds.ts'
 import { attachLogSource } from '../log.ts'
 import type { NativeAddon, NativeBackends } from '../native.ts'
-import { type BuildReport, readBuildReport } from './build-report.ts'
+import { BUILD_REPORT_FILE, type BuildReport, readBuildReport } from './build-report.ts'
 import { packageRoot } from './package-root.ts'
 
 const require = createRequire(import.meta.url)
@@ -57,9 +58,13 @@ export function trialProgramPath({ path, report }: LoadedAddon): string | null {
 }
 
 function load(): LoadedAddon {
-  const path = locate(packageRoot())
-  const report = readBuildReport(dirname(path))
+  const path = locate(onDisk(packageRoot()))
+  const folder = dirname(path)
+  // A packager that unpacks *.node alone leaves the report and all libraries in the archive.
+  const report = readBuildReport(dirname(onDisk(join(folder, BUILD_REPORT_FILE))))
   if (report === null) throw missing(`The addon ${path} has no build report beside it`)
+  const { base, cpu, hip, trial } = report.built
+  for (const file of [base, ...cpu, hip, trial]) if (file) onDisk(join(folder, file))
   let native: NativeAddon
   try {
     native = require(path) as NativeAddon
@@ -88,10 +93,13 @@ function locate(root: string): string {
   } catch (error) {
     failures.push(error)
   }
+  const cause = new AggregateError(failures, failures.map(messageOf).join('; '))
+  if (isOfArchive(root))
+    throw notUnpacked(join(root, 'build', 'Release', 'whisper_hip.node'), undefined, cause)
   const system = `${process.platform}-${process.arch}`
   throw missing(
     `whisper-hip has neither a local build nor a prebuild for ${system}: there is nothing to load in ${join(root, 'build')} and ${join(root, 'prebuilds')}`,
-    new AggregateError(failures, failures.map(messageOf).join('; ')),
+    cause,
   )
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
 
 /** Name of the file beside the addon that says what was built. */
-const BUILD_REPORT_FILE = 'build-report.json'
+export const BUILD_REPORT_FILE = 'build-report.json'
 
 /** What one build produced. `scripts/build.mjs` writes it beside the addon. File names are relative to its folder. */
 export interface BuildReport {

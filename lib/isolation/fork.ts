@@ -1,9 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { packageRoot } from '../backend/package-root.ts'
 import { unpinned } from '../backend/pinned.ts'
 import { WhisperHipError } from '../errors.ts'
+import { isOfArchive, notUnpacked, onDisk, unpackAllAdvice } from '../host/asar.ts'
 import { guarded } from '../host/guard.ts'
 import { type NodeProgram, nodeAdvice, notRunnable } from '../host/node-program.ts'
 import { messageOf } from '../kinds.ts'
@@ -16,12 +18,13 @@ import { modelDescriptor } from './protocol.ts'
  * @param descriptor an open file that becomes {@link modelDescriptor} there
  */
 export function forkProgram(node: NodeProgram, token: string, descriptor: number | undefined): ChildProcess {
-  const program = join(packageRoot(), 'dist', 'isolated-child.js')
+  const program = onDisk(join(packageRoot(), 'dist', 'isolated-child.js'), unpackAllAdvice)
   if (!existsSync(program)) {
     throw new WhisperHipError('ERR_NATIVE_MISSING', `The program of isolated models is missing: ${program}`, {
       advice: ['Install the package again, or build it: npm run build:lib'],
     })
   }
+  if (isOfArchive(program)) checkDependencies(program)
   // While HIP starts in this process, it is shown one GPU; this model may want another.
   const env = guarded({ ...unpinned(process.env), ELECTRON_RUN_AS_NODE: '1' }, node.path)
   const nodeOptions = processNodeOptions(env.NODE_OPTIONS ?? '')
@@ -39,6 +42,18 @@ export function forkProgram(node: NodeProgram, token: string, descriptor: number
     })
   } catch (cause) {
     throw cannotStart(node, cause)
+  }
+}
+
+/** Outside of an archive, the program finds the packages that it imports only where they were unpacked as well. */
+function checkDependencies(program: string): void {
+  const { resolve } = createRequire(program)
+  for (const name of ['bindings', 'node-gyp-build', 'yauzl']) {
+    try {
+      resolve(name)
+    } catch (cause) {
+      throw notUnpacked(join(dirname(dirname(dirname(program))), name), unpackAllAdvice, cause)
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../backend/package-root.ts'
 import { WhisperHipError } from '../errors.ts'
+import { onDisk } from '../host/asar.ts'
 
 /** Silero's network inside this package, as vendor/silero-vad.json names it. */
 const file = 'vendor/silero-vad/silero_vad_16k_op15.onnx'
@@ -11,7 +12,7 @@ const file = 'vendor/silero-vad/silero_vad_16k_op15.onnx'
  * @throws {@link WhisperHipError} `ERR_NATIVE_MISSING` naming the path
  */
 export function networkPath(): string {
-  const path = join(packageRoot(), file)
+  const path = onDisk(join(packageRoot(), file))
   if (existsSync(path)) return path
   throw new WhisperHipError('ERR_NATIVE_MISSING', `The voice activity network is missing: ${path}`, {
     advice: ['Install whisper-hip again; in a checkout: node scripts/vendor.mjs'],

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { packageRoot } from '../../backend/package-root.ts'
 import { WhisperHipError } from '../../errors.ts'
+import { onDisk } from '../../host/asar.ts'
 import type { Pacer } from '../../pacer.ts'
 import type { VocabularySource } from '../checkpoint.ts'
 import { corrupt, unsupported } from '../failures.ts'
@@ -46,7 +47,7 @@ export const STANDARD_NOTE = "it has no vocabulary of its own: OpenAI's is used"
 
 /** A line for each token: base64, a space and its id, in order. */
 async function readRanks(size: number, pacer: Pacer): Promise<Vocabulary> {
-  const path = join(packageRoot(), FOLDER, `${size === 51864 ? 'gpt2' : 'multilingual'}.tiktoken`)
+  const path = onDisk(join(packageRoot(), FOLDER, `${size === 51864 ? 'gpt2' : 'multilingual'}.tiktoken`))
   if (!(await exists(path))) {
     throw new WhisperHipError(
       'ERR_MODEL_NOT_FOUND',
