@@ -2,21 +2,21 @@ import { existsSync } from 'node:fs'
 import { sep } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
 
-/** Packages that a Node outside of the archive loads from its disk, for a process of our own. */
+/** What the program of isolated models imports. A Node that cannot read archives needs these packages on the disk as well. */
 const COMPANIONS = ['bindings', 'file-uri-to-path', 'node-gyp-build', 'pend', 'yauzl'] as const
 
 /** What to do about native files that were packed into the archive of an Electron application. */
-export const unpackAdvice = adviceFor(['whisper-hip'])
+const unpackAdvice = adviceFor(['whisper-hip'])
 
 /** The same for the program of isolated models, which needs the packages that this one depends on. */
 export const unpackAllAdvice = adviceFor(['whisper-hip', ...COMPANIONS])
 
 /**
- * Where a file of this package lies on the disk. Electron's `fs` and `require` read inside of `app.asar` as if it were a folder. The
- * loader of shared libraries, native code and other processes cannot: for them a packager unpacks files into `app.asar.unpacked`.
+ * Where a file of this package is on the disk. Electron's `fs` and `require` read inside `app.asar` as if it were a folder. The loader of
+ * shared libraries, native code and other processes cannot: for them, packagers unpack files into `app.asar.unpacked`.
  * @param path absolute path of a file or folder, in an archive or not
- * @returns the path outside of the archive; paths that have to do with none are returned as they are, whether they exist or not
- * @throws {@link WhisperHipError} `ERR_NATIVE_MISSING` where it was not unpacked, with what to unpack
+ * @returns the path outside the archive; a path in no archive is returned unchanged, whether it exists or not
+ * @throws {@link WhisperHipError} `ERR_NATIVE_MISSING` if it was not unpacked, with advice on what to unpack
  */
 export function onDisk(path: string, advice: readonly string[] = unpackAdvice): string {
   const unpacked = outside(path)
@@ -29,7 +29,7 @@ export function isOfArchive(path: string): boolean {
   return outside(path) !== null
 }
 
-/** @param path outside of the archive, where nothing is */
+/** @param path outside the archive, of the file that does not exist */
 export function notUnpacked(
   path: string,
   advice: readonly string[] = unpackAdvice,
