@@ -42,9 +42,10 @@ Recording read_recording(LoadedModel& model, AudioStream& audio, size_t max_samp
       break;
     mel.push(block.data(), count);
     phases.mel += lap(mark);
-    if (detector)
+    if (detector) {
       detector->push(block.data(), count);
-    phases.vad += lap(mark);
+      phases.vad += lap(mark);
+    }
   }
   mel.finish();
   phases.mel += lap(mark);

@@ -102,8 +102,8 @@ export interface RunStats {
   /** `audioSeconds / wallSeconds`: above 1 is faster than the speech. */
   realTimeFactor: number
   /**
-   * Seconds spent in each phase: `decode` decoding the audio file, `ffmpeg` included; `mel` spectrogram; `vad` voice activity (0 without
-   * {@link TranscribeOptions.vad} where the language is given); `encode` encoder; `prompt` decoder passes over prompts of 16 tokens or more; `sample` decoding and choosing tokens.
+   * Seconds spent in each phase: `decode` decoding the audio file, `ffmpeg` included; `mel` spectrogram; `vad` voice activity (0 with
+   * {@link TranscribeOptions.maxTokens} or a grammar, where it is not asked for and the language is given); `encode` encoder; `prompt` decoder passes over prompts of 16 tokens or more; `sample` decoding and choosing tokens.
    */
   phases: { decode: number; mel: number; vad: number; encode: number; prompt: number; sample: number }
 }
