@@ -22,6 +22,8 @@ const CHANGES_NOTHING: readonly RegExp[] = [
   /^LD_(DEBUG|DEBUG_OUTPUT|VERBOSE|WARN|SHOW_AUXV)$/,
   // Of this library: builds, limits, folders and programs. The module and the machine that it names count by what they are.
   /^WHISPER_HIP_(BUILD|TARGETS|ALL_KERNELS|PORTABLE|ARCHIVE_HOST|TRIAL_SECONDS|WATCH_SECONDS|PINNED|CACHE|FFMPEG|NODE|CHILD|TEST_MODEL)$/,
+  // What an application and the processes that it starts as Node differ in
+  /^ELECTRON_RUN_AS_NODE$/,
   // What differs from shell to shell
   /^(npm_.*|_|OLDPWD|PWD|SHLVL|INIT_CWD|TERM.*|COLUMNS|LINES|COLORTERM|NO_COLOR|FORCE_COLOR)$/,
 ]
