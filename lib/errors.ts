@@ -18,9 +18,9 @@ export type ErrorCode =
   | 'ERR_TOO_MANY_STREAMS'
   | 'ERR_INTERNAL'
 
-/** What {@link WhisperHipError} carries beside its message. */
+/** What {@link WhisperHipError} carries in addition to its message. */
 export interface ErrorDetails {
-  /** A stable backend reason such as `NOT_COMPILED`, where the backend is concerned. */
+  /** A stable reason such as `NOT_COMPILED`, if the error concerns the backend. */
   reason?: string
   /** What to do about it, most likely first. */
   advice?: readonly string[]
@@ -28,7 +28,7 @@ export interface ErrorDetails {
   cause?: unknown
 }
 
-/** The one error class of this library: a stable `code`, a sentence that names the thing, and advice. */
+/** The only error class of this library, with a stable `code`, a message that names what is wrong, and advice. */
 export class WhisperHipError extends Error {
   override readonly name = 'WhisperHipError'
   readonly code: ErrorCode

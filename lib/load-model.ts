@@ -9,10 +9,11 @@ import type { LoadOptions, LoadProgress, ModelInput } from './model/types.ts'
 import { Model } from './model.ts'
 
 /**
- * Loads a model: by catalogue name (downloaded once into the cache), path of a file or checkpoint folder, URL, or bytes.
+ * Loads a model, given by catalogue name (downloaded once into the cache), path of a file or checkpoint folder, repository on the Hugging
+ * Face hub, URL, or bytes.
  *
  * @throws {@link WhisperHipError} `ERR_MODEL_NOT_FOUND`, `ERR_MODEL_FORMAT`, `ERR_MODEL_CORRUPT`, `ERR_MODEL_UNSUPPORTED`, `ERR_DOWNLOAD`,
- * `ERR_BACKEND_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`, `ERR_NATIVE_MISSING`, `ERR_INVALID_ARGUMENT`; or `signal.reason`
+ *   `ERR_BACKEND_UNAVAILABLE`, `ERR_OUT_OF_MEMORY`, `ERR_NATIVE_MISSING`, `ERR_INVALID_ARGUMENT`; or `signal.reason`
  */
 export async function loadModel(input: ModelInput, options: LoadOptions = {}): Promise<Model> {
   const caller = captureCaller(loadModel)

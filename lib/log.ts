@@ -9,7 +9,7 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 /** One line of the log. */
 export interface LogEntry {
   level: LogLevel
-  /** One line, without its line end. */
+  /** One line, without a line break. */
   message: string
 }
 
@@ -31,13 +31,14 @@ const sources = new Set<Source>()
 let pending: LogEntry | null = null
 
 /**
- * Sets where the log of this library goes: one entry per line of whisper.cpp and ggml, and this library's own.
- * The log is silent until then. It belongs to the current thread: each worker sets its own and gets the lines of
- * its own loads and jobs. A logger never keeps the process alive.
+ * Sets the function that receives the log: one entry for each line of whisper.cpp and ggml, and this library's own lines. Until you set
+ * one, nothing is logged. A logger belongs to the current thread: each worker sets its own, and receives the lines of its own loads and
+ * jobs. A logger never keeps the process alive.
  *
- * A sink that throws, or returns a promise that rejects, does not disturb the work: its first error is reported by `process.emitWarning`.
+ * A logger that throws, or returns a promise that rejects, does not disturb the work: its first error is reported with
+ * `process.emitWarning`.
  *
- * @param logger the new sink, in place of the last one; `null` for silence (the default)
+ * @param logger the new logger, which replaces the previous one; `null` (the default) for silence
  * @throws `ERR_INVALID_ARGUMENT` if it is neither a function nor `null`
  */
 export function setLogger(logger: LogSink | null): void {

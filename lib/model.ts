@@ -21,14 +21,15 @@ import { networkPath } from './vad/network.ts'
 import { joinWarnings } from './warnings.ts'
 
 /**
- * A loaded model. Holds native memory until {@link dispose}: `await using model = await loadModel(…)`.
+ * A loaded model. It holds native memory until you call {@link dispose}; `await using model = await loadModel(…)` does so at the end of the
+ * block.
  *
- * Several transcriptions may be started at once; they run side by side up to the `concurrency` of {@link LoadOptions}, the others wait
- * in order.
+ * You can start several transcriptions at once. As many run side by side as `concurrency` of {@link LoadOptions} allows; the others wait in
+ * order.
  */
 export class Model implements AsyncDisposable {
   readonly info: Readonly<ModelInfo>
-  /** What this model really runs on, taken from its own buffers and device. */
+  /** What this model actually runs on, read from its own buffers and device. */
   readonly backend: Readonly<ModelBackend>
   readonly #native: NativeModel
   readonly #setup: ModelSetup
@@ -53,11 +54,11 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * Transcribes audio. Starts at once, or when a place is free.
+   * Transcribes audio. Starts at once, or as soon as `concurrency` allows.
    *
    * @returns a promise of the result that is also an async iterable of segments. It rejects with `ERR_INVALID_ARGUMENT`,
-   * `ERR_AUDIO_DECODE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_OUT_OF_MEMORY`, `ERR_DISPOSED`, `ERR_MODEL_CORRUPT` (weights that are no numbers), or
-   * `signal.reason`
+   *   `ERR_AUDIO_DECODE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_OUT_OF_MEMORY`, `ERR_DISPOSED`, `ERR_MODEL_CORRUPT` (weights that are not numbers),
+   *   or `signal.reason`
    */
   transcribe(audio: AudioInput, options: TranscribeOptions = {}): Transcription {
     return startTranscription(
@@ -74,10 +75,11 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * Transcribes live audio: PCM is written to the stream that is returned, or piped, and events are read from it. One model serves many
-   * streams, whose work is done in turn: finals first, then what has waited longest.
+   * Transcribes live audio: write or pipe PCM into the returned stream, and read events from it. One model serves many streams in turn:
+   * finals first, then whatever has waited longest.
    *
-   * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT`, `ERR_DISPOSED`, `ERR_NATIVE_MISSING`; `ERR_TOO_MANY_STREAMS` when {@link LoadOptions.maxStreams} are open
+   * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT`, `ERR_DISPOSED`, `ERR_NATIVE_MISSING`; `ERR_TOO_MANY_STREAMS` if
+   *   {@link LoadOptions.maxStreams} streams are already open
    */
   stream(options: StreamOptions = {}): LiveStream {
     const caller = captureCaller(this.stream)
@@ -90,7 +92,7 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * Detects the language of the first speech in the first 5 minutes: of 30 seconds, and of more when those do not make it probable.
+   * Detects the language of the first speech within the first 5 minutes, from 30 seconds of it, or from more if those leave it improbable.
    *
    * @param options `threads` as for {@link transcribe}; `signal` aborts with its reason
    * @throws {@link WhisperHipError} as {@link transcribe}; `ERR_INVALID_ARGUMENT` for less than 100 ms of audio
@@ -112,11 +114,11 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * The tokens of a text in the vocabulary of this model: byte pair encoding, as OpenAI's tokenizer does it. A prompt may have 223 of them.
-   * Special tokens such as `<|endoftext|>` are text like any other.
+   * Encodes text into tokens of this model's vocabulary with byte pair encoding, like OpenAI's tokenizer. A prompt may have 223 of them.
+   * Special tokens such as `<|endoftext|>` are treated as ordinary text.
    *
    * @param text up to 1,000,000 characters
-   * @returns numbers of tokens, as in {@link Token.id}
+   * @returns the numbers of the tokens, as in {@link Token.id}
    * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT`
    */
   tokenize(text: string): number[] {
@@ -153,8 +155,8 @@ export class Model implements AsyncDisposable {
   }
 
   /**
-   * Ends what runs on this model (its transcriptions reject with `ERR_DISPOSED`) and frees its memory. Resolves when the memory is free;
-   * a second call returns the same promise.
+   * Stops everything that runs on this model (its transcriptions reject with `ERR_DISPOSED`) and frees its memory. Resolves once the memory
+   * is free; a second call returns the same promise.
    */
   dispose(): Promise<void> {
     if (this.#disposed === undefined) {

@@ -8,16 +8,16 @@ import { transcribeOptionNames } from './transcribe/options.ts'
 import { type Job, type JobEvents, TranscriptionJob } from './transcribe/transcription.ts'
 import type { AudioInput, TranscribeOptions, Transcription } from './transcribe/types.ts'
 
-/** Options of {@link transcribe}: those of a transcription, and which model to load. */
+/** Options of {@link transcribe}: those of a transcription, and the model to load. */
 export interface OneCallOptions
   extends TranscribeOptions,
     Pick<
       LoadOptions,
       'backend' | 'device' | 'flashAttention' | 'isolation' | 'nodePath' | 'offline' | 'sha256'
     > {
-  /** A catalogue name, a path, a URL, or the bytes of a model file. */
+  /** A catalogue name, a path, a repository on the Hugging Face hub, a URL, or the bytes of a model file. */
   model: ModelInput
-  /** How far the download and the loading of the model are. */
+  /** Called with the progress of downloading and loading the model. */
   onLoadProgress?: (progress: LoadProgress) => void
 }
 
@@ -26,11 +26,10 @@ const oneCallLoadOptions = loadOptionNames.filter(
 )
 
 /**
- * Loads a model, transcribes, and frees the model: for one recording. For more than one, {@link loadModel} once and call its
- * `transcribe()`.
+ * Loads a model, transcribes one recording, and frees the model. For more than one recording, call {@link loadModel} once and use the
+ * model's `transcribe()`.
  *
- * @returns a promise of the result that is also an async iterable of segments; rejects as {@link loadModel} and
- * {@link Model.transcribe} do
+ * @returns a promise of the result that is also an async iterable of segments; rejects as {@link loadModel} and {@link Model.transcribe} do
  */
 export function transcribe(audio: AudioInput, options: OneCallOptions): Transcription {
   const checkMemory = watchMemory(audio)

@@ -1,17 +1,18 @@
 /**
  * Stable codes of {@link Warning}. New codes may be added; the meaning of a code never changes.
  *
- * - `AUDIO_DAMAGED`: bytes of the recording are lost or changed, between `start` and `end`. Where nothing could be decoded there is silence.
- * - `HOTWORDS_CUT`: there are more hotwords than the model takes: the last ones are left out.
- * - `MODEL_UNFIT`: by its shape, the model was most likely not trained for what is asked.
- * - `PROMPT_CUT`: the prompt is longer than the model takes: its beginning is left out.
+ * - `AUDIO_DAMAGED`: bytes of the recording between `start` and `end` are lost or changed. What could not be decoded is silence.
+ * - `HOTWORDS_CUT`: there are more hotwords than fit, and the last ones are left out.
+ * - `MODEL_UNFIT`: judging by its shape, the model was probably not trained for this task or language.
+ * - `PROMPT_CUT`: the prompt is too long, and its beginning is left out.
  * - `LANGUAGE_UNSURE`: no language is more probable than all others together.
- * - `SPEECH_NOT_TRANSCRIBED`: more than 3 s of what sounds like speech, between `start` and `end`, gave no text, also when it was decoded once more by itself.
- * - `AUDIO_TRUNCATED`: the recording ends, at `start`, before the end that its header promises.
- * - `AUDIO_TIME_JUMP`: the time stamps jump forward by more than two hours at `start`, which was not believed.
- * - `AUDIO_TRACKS`: one of several audio tracks was taken.
- * - `AUDIO_CHANNEL_INVERTED`: a channel is the inverse of another, and was turned over so that their mix is not silence.
- * - `AUDIO_CHANNELS_DIFFER`: two channels with different sound were mixed.
+ * - `SPEECH_NOT_TRANSCRIBED`: more than 3 s of what sounds like speech, between `start` and `end`, gave no text, even when decoded again on
+ *   its own.
+ * - `AUDIO_TRUNCATED`: the recording ends at `start`, before its header says it should.
+ * - `AUDIO_TIME_JUMP`: the timestamps jump forward by more than two hours at `start`; the jump was ignored.
+ * - `AUDIO_TRACKS`: the file has several audio tracks, of which one was transcribed.
+ * - `AUDIO_CHANNEL_INVERTED`: a channel is the inverse of another, and was inverted so that they do not cancel out.
+ * - `AUDIO_CHANNELS_DIFFER`: two channels with different content were mixed.
  */
 export type WarningCode =
   | 'AUDIO_DAMAGED'
@@ -26,14 +27,14 @@ export type WarningCode =
   | 'AUDIO_CHANNEL_INVERTED'
   | 'AUDIO_CHANNELS_DIFFER'
 
-/** Something that was done otherwise than one would expect, or that makes a result doubtful. The work went on. */
+/** Something that makes a result doubtful, or was done differently than you might expect. The work continued. */
 export interface Warning {
   code: WarningCode
-  /** A sentence that names the thing and says what was done. */
+  /** One sentence that names the problem and says what was done. */
   message: string
-  /** Where in the audio, in seconds from its start; absent where it concerns the whole. */
+  /** Where it begins, in seconds from the start of the audio; absent if it concerns all of it. */
   start?: number
-  /** Absent where it concerns a moment, or the whole. */
+  /** Where it ends; absent if it concerns a single moment, or all of the audio. */
   end?: number
 }
 

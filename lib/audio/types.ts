@@ -7,13 +7,13 @@ import type { Readable } from 'node:stream'
  */
 export interface PcmAudio {
   /**
-   * Samples, interleaved by channel (`[frames, channels]`), so their count is a multiple of `channels`. Floats lie in
-   * -1..1 and are finite; an `Int16Array` uses its full range. No samples at all give an empty result.
+   * Interleaved samples (`[frames, channels]`), so their number is a multiple of `channels`. Floats are finite and range from -1 to 1; an
+   * `Int16Array` uses its full range. An empty array gives an empty result.
    */
   samples: Float32Array | Int16Array
-  /** Samples per second and channel, an integer from 1000 to 768000. Resampled to 16 kHz natively. */
+  /** Samples per second and channel, an integer from 1000 to 768000. The library resamples them to 16 kHz. */
   sampleRate: number
-  /** Interleaved channels, an integer from 1 to 64. Mixed down to one natively. */
+  /** Number of interleaved channels, an integer from 1 to 64. Mixed to one by default. */
   channels: number
 }
 
@@ -29,26 +29,26 @@ export interface WebStream<T> {
 /** Something that yields chunks: a Node stream, a web stream (the body of a `fetch`), or any async iterable. */
 export type ChunkStream<T> = Readable | WebStream<T> | AsyncIterable<T>
 
-/** A stream of decoded samples, read to its end. Chunks may be cut anywhere, also inside a sample. */
+/** A stream of decoded samples, read to its end. Chunks may end anywhere, even inside a sample. */
 export interface PcmStream {
   stream: ChunkStream<Uint8Array>
-  /** `s16le`: 16-bit integers; `f32le`: finite 32-bit floats in -1..1; both little-endian and interleaved. */
+  /** `s16le`: 16-bit integers; `f32le`: finite 32-bit floats from -1 to 1; both little-endian and interleaved. */
   format: 's16le' | 'f32le'
   /** Samples per second and channel, an integer from 1000 to 768000. */
   sampleRate: number
-  /** Interleaved channels, an integer from 1 to 64. */
+  /** Number of interleaved channels, an integer from 1 to 64. */
   channels: number
 }
 
 /**
- * What can be transcribed:
+ * The audio to transcribe:
  *
- * - a path, or a `file:` URL: also of a named pipe or a descriptor (`/dev/stdin`, `/dev/fd/63`), and `-` for standard input;
+ * - a path or a `file:` URL, including those of a named pipe or a descriptor (`/dev/stdin`, `/dev/fd/63`); `-` is standard input;
  * - the bytes of an audio file: `Uint8Array`, `ArrayBuffer`, `Blob`, or a stream of `Uint8Array` chunks;
- * - samples: a `Float32Array` or a stream of them (16 kHz, mono), {@link PcmAudio} or {@link PcmStream} with a rate of their own.
+ * - samples: a `Float32Array` or a stream of them (16 kHz, mono), or {@link PcmAudio} or {@link PcmStream}, which state their rate.
  *
- * wav, mp3, flac and ogg vorbis are decoded by this library; any other format by `ffmpeg`, from the `PATH` or named by the
- * environment variable `WHISPER_HIP_FFMPEG`.
+ * This library decodes wav, mp3, flac and ogg vorbis. It uses `ffmpeg`, from the `PATH` or the environment variable `WHISPER_HIP_FFMPEG`,
+ * for all other formats.
  */
 export type AudioInput =
   | string

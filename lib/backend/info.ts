@@ -17,20 +17,22 @@ import type { BackendInfo, BackendNote, BackendReason, GpuDevice, TrialProgress 
 /** Options of {@link backendInfo}. */
 export interface BackendInfoOptions {
   /**
-   * Try the GPU again, also when the answer of an earlier trial is known.
+   * Test the GPU again, even if the verdict of an earlier trial is known.
    * @defaultValue `false`
    */
   refresh?: boolean
   /**
-   * The Node to try the GPU in, where the program of this process is not Node; see `nodePath` of {@link LoadOptions}.
-   * @defaultValue `WHISPER_HIP_NODE`, else `process.execPath`
+   * Path of the Node that tests the GPU, if the program of this process is not Node; see `nodePath` of {@link LoadOptions}.
+   * @defaultValue `WHISPER_HIP_NODE`, otherwise `process.execPath`
    */
   nodePath?: string
-  /** Is told what the trial of a GPU does, when there is one. What it throws, or a promise that it returns rejects with,
-   * `backendInfo()` rejects with. */
+  /**
+   * Called with the progress of the trial of the GPU, if there is one. If it throws, or returns a promise that rejects, `backendInfo()`
+   * rejects with that error.
+   */
   onProgress?: (progress: TrialProgress) => void
   /**
-   * Ends the waiting for a trial: `backendInfo()` rejects with `signal.reason`. The trial goes on for its answer, but does not keep
+   * Stops waiting for a trial: `backendInfo()` rejects with `signal.reason`. The trial continues until it has a verdict, but does not keep
    * the process alive.
    */
   signal?: AbortSignal
@@ -39,13 +41,13 @@ export interface BackendInfoOptions {
 /**
  * What a model loaded now would run on, why, and what to do about it.
  *
- * Looks at the machine without loading anything of ROCm. Only when nothing speaks against the GPU, it is tried in a child process,
- * which takes a second or a few, at most 60 s (`WHISPER_HIP_TRIAL_SECONDS`), of which one stage may take half. The answer is kept on disk
- * until the machine starts again, or the module, ROCm, the GPUs or the environment change. What was not the GPU's doing, such as a
- * signal from outside, is not kept; a limit of time that was missed is tried again after 5 minutes, half an hour, and 6 hours. A GPU that
- * fails is followed by the next best.
+ * It examines the machine without loading any part of ROCm. Only if it finds no problem does it test the GPU in a child process, which
+ * takes a few seconds, and at most 60 s (`WHISPER_HIP_TRIAL_SECONDS`), of which one stage may take half. The verdict is kept on disk until
+ * the machine restarts, or the module, ROCm, the GPUs or the environment change. A failure that the GPU did not cause, such as a signal
+ * from outside, is not kept; after a missed time limit, the GPU is tested again after 5 minutes, half an hour and 6 hours. If a GPU fails,
+ * the next best is tested.
  *
- * Never rejects for what it finds: a failure is part of the answer.
+ * It never rejects because of what it finds: a failure is part of the answer.
  *
  * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for a wrong option; or `signal.reason`
  */

@@ -3,7 +3,7 @@ import { typeLayout, typeName } from './ggml-types.ts'
 import { FileOnlyType, GgmlType, type LoadPlan, type PlanTensor, type StoredType } from './plan.ts'
 import { memoryType, requiredTensors, type TensorKind } from './required-tensors.ts'
 
-/** Names of types that weights can be loaded in, as the option `weightType` and `whisper-hip convert --type` have them. */
+/** Types that weights can be loaded as, with the names that the option `weightType` and `whisper-hip convert --type` take. */
 export const WEIGHT_TYPES = {
   f32: GgmlType.F32,
   f16: GgmlType.F16,
@@ -17,6 +17,7 @@ export const WEIGHT_TYPES = {
   q5_k: GgmlType.Q5_K,
   q6_k: GgmlType.Q6_K,
 } as const satisfies Record<string, GgmlType>
+/** A type for weights in memory: `f32`, `f16`, `bf16`, `q8_0`, `q5_0`, `q5_1`, `q4_0`, `q4_1`, `q4_k`, `q5_k` or `q6_k`. */
 export type WeightType = keyof typeof WEIGHT_TYPES
 export const weightTypeNames = Object.keys(WEIGHT_TYPES) as WeightType[]
 

@@ -29,35 +29,36 @@ import { ggufLayout } from './write-gguf.ts'
 
 /** Options of {@link convertModel}. */
 export interface ConvertOptions {
-  /** Type of the weights in the new file. Default `auto`: as `loadModel()` would have them in memory. */
+  /** Type of the weights in the new file. Default `auto`: the type that `loadModel()` would give them in memory. */
   weightType?: 'auto' | WeightType
-  /** Reads the new file again and compares every tensor with what the source gives. Default false. */
+  /** Read the new file again, and compare every tensor with the source. Default `false`. */
   verify?: boolean
-  /** Of the model, for people. Default: what the source says, else `Whisper` and the architecture. GGUF only. */
+  /** Human-readable name of the model. Default: the name in the source, otherwise `Whisper` and the architecture. GGUF only. */
   name?: string
-  /** SPDX identifier. Default: what the source says, else none. GGUF only. */
+  /** SPDX identifier of the licence. Default: the one in the source, otherwise none. GGUF only. */
   license?: string
-  /** Called with 0..1, at most 100 times in each stage. */
+  /** Called with the progress, at most 100 times in each stage. */
   onProgress?: (progress: ConvertProgress) => void
   signal?: AbortSignal
 }
 
+/** Progress of {@link convertModel}. */
 export interface ConvertProgress {
   stage: 'hash' | 'write' | 'verify'
   /** 0..1 */
   progress: number
 }
 
-/** What {@link convertModel} made. */
+/** What {@link convertModel} resolves to. */
 export interface ConvertedModel {
   path: string
   format: 'gguf' | 'ggml'
   bytes: number
-  /** e.g. `q8_0` */
+  /** Type of the weights, e.g. `q8_0`. */
   weightType: string
-  /** Format that the source had. */
+  /** Format of the source. */
   from: ModelFormat
-  /** Notes of what was converted, e.g. `149 tensors f16 -> q8_0`. */
+  /** What was converted, e.g. `149 tensors f16 -> q8_0`. */
   conversions: string[]
 }
 
@@ -74,15 +75,16 @@ const MAX_LABEL = 500
 const HASHED_AT_ONCE = 1 << 20
 
 /**
- * Converts a model of any format that `loadModel()` reads into one file: GGUF in the convention of docs/gguf.md for a path that ends in
- * `.gguf`, the format of whisper.cpp for one that ends in `.bin`. The weights are streamed: memory stays small whatever their size. The bytes
- * depend on the source and the options alone. The file appears when it is complete; what was there before is replaced.
+ * Converts a model in any format that `loadModel()` reads into one file: GGUF in the convention of docs/gguf.md if the path ends in
+ * `.gguf`, whisper.cpp's format if it ends in `.bin`. The weights are streamed, so memory use stays small whatever their size. The bytes
+ * depend only on the source and the options. The file appears once it is complete, and replaces any existing one.
  *
- * Until then it is a hidden file in the same folder, which is removed when the conversion fails, at `process.exit()`, and when SIGINT, SIGTERM or
- * SIGHUP ends an application that does not listen to it. After a SIGKILL or `worker.terminate()` it stays: a conversion to the same path
- * removes it when it is an hour old.
+ * Until then, it is a hidden file in the same folder, which is removed if the conversion fails, at `process.exit()`, and if SIGINT, SIGTERM
+ * or SIGHUP ends an application that does not listen for it. After SIGKILL or `worker.terminate()` it remains; a later conversion to the
+ * same path removes it once it is an hour old.
  *
- * @throws {@link WhisperHipError} as `loadModel()`, `ERR_WRITE`, or `ERR_MODEL_CORRUPT` when the file is not what was written; or `signal.reason`
+ * @throws {@link WhisperHipError} as `loadModel()`; `ERR_WRITE`; `ERR_MODEL_CORRUPT` if the file differs from what was written; or
+ *   `signal.reason`
  */
 export async function convertModel(
   input: ModelInput,

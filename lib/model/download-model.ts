@@ -8,8 +8,8 @@ import type { LoadOptions, LoadProgress } from './types.ts'
 export type DownloadOptions = Pick<LoadOptions, 'offline' | 'sha256' | 'onProgress' | 'signal'>
 
 /**
- * Puts a model into the cache without loading it, e.g. while an image is built. A model that is there already is not asked for
- * again; `offline: true` only looks.
+ * Downloads a model into the cache without loading it, for example when you build an image. A model that is already cached is not requested
+ * again; `offline: true` only looks in the cache.
  *
  * @param model a catalogue name or alias, or the http(s) URL of a model file
  * @returns the path in the cache, a file or a folder, which {@link loadModel} takes

@@ -10,35 +10,38 @@ import type { ModelInput } from './types.ts'
 /** Options of {@link estimateMemory}. */
 export interface EstimateOptions {
   /**
-   * Type of the weights in memory, as of {@link LoadOptions}.
+   * Type of the weights in memory, as in {@link LoadOptions}.
    * @defaultValue `'auto'`
    */
   weightType?: 'auto' | WeightType
   /**
-   * Candidates side by side: the larger one of `beamSize` and `bestOf` of a transcription, 1..8.
+   * Number of candidates decoded side by side: the larger of the transcription's `beamSize` and `bestOf`, 1..8.
    * @defaultValue `5`
    */
   beamSize?: number
   /**
-   * Transcriptions at once, 1..16.
+   * Number of transcriptions at once, 1..16.
    * @defaultValue `1`
    */
   concurrency?: number
-  /** @defaultValue `true` */
+  /**
+   * Whether the fused attention kernels are used.
+   * @defaultValue `true`
+   */
   flashAttention?: boolean
   /**
-   * Never touch the network: a model by name or URL must be in the cache.
+   * Never touch the network: a model given by name or URL must be in the cache.
    * @defaultValue `false`
    */
   offline?: boolean
   signal?: AbortSignal
 }
 
-/** What {@link estimateMemory} answers: bytes in the memory of the device that computes. */
+/** What {@link estimateMemory} resolves to: bytes of memory on the device that computes. */
 export interface MemoryNeed {
-  /** Once for a model. */
+  /** The weights, once per model. */
   weights: number
-  /** Caches and buffers of each transcription at once. */
+  /** Caches and buffers, for each transcription that runs at the same time. */
   perTranscription: number
   total: number
   /** Type of the weights in memory. */
@@ -46,8 +49,8 @@ export interface MemoryNeed {
 }
 
 /**
- * How much memory a model will take, computed from its shape, without loading it. Only tables of the file are read; a model by name or
- * URL is downloaded if it is not in the cache. Not counted: what the driver and its libraries need for themselves.
+ * Says how much memory a model will need, computed from its shape, without loading it. Only the tables of the file are read; a model given
+ * by name or URL is downloaded if it is not in the cache. What the driver and its libraries need is not included.
  *
  * @throws {@link WhisperHipError} as {@link loadModel}
  */

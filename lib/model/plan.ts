@@ -80,7 +80,7 @@ export interface PlanTensor {
   parts: TensorPart[]
 }
 
-/** What a checkpoint is written in. */
+/** File format of a model. */
 export type ModelFormat = 'ggml' | 'gguf' | 'safetensors' | 'ctranslate2' | 'pytorch' | 'onnx' | 'flax'
 
 /** Everything a reader found out about a model, checked: what to load, from where, into which type. */

@@ -5,14 +5,14 @@ import { outputFormat, outputFormats } from './formats.ts'
 import type { OutputFormat } from './types.ts'
 
 /**
- * Writes a transcription as text: subtitles, lyrics, a table, plain text or JSON. Times are rounded to the nearest millisecond
- * (`lrc`: hundredth of a second). Segments without text are left out, except of `json`. A subtitle that would end when it begins
- * lasts a millisecond. Lines are not broken: `maxSegmentLength` makes segments short.
+ * Writes a transcription as text: subtitles, lyrics, a table, plain text or JSON. Times are rounded to the nearest millisecond (`lrc`:
+ * hundredth of a second). Segments without text are left out, except in `json`. A subtitle that would end at the moment it begins lasts one
+ * millisecond. Lines are not wrapped: use `maxSegmentLength` for short segments.
  *
- * @param result what {@link transcribe} gave
- * @param format `srt`, `vtt`, `lrc`, `tsv`, `txt` or `json`, which is also the usual extension of a file
- * @returns the contents of a file, ending with a line feed; empty when there is nothing to write
- * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for an unknown format, or something that is no result
+ * @param result what {@link transcribe} resolved to
+ * @param format `srt`, `vtt`, `lrc`, `tsv`, `txt` or `json`, which is also the usual file extension
+ * @returns the contents of a file, ending with a line feed; empty if there is nothing to write
+ * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for an unknown format, or if `result` is not a result
  */
 export function formatTranscription(result: TranscriptionResult, format: OutputFormat): string {
   const writer = outputFormat(checkEnum(format, 'format', outputFormats))

@@ -1,7 +1,7 @@
 import type { Segment, TranscriptionResult } from '../transcribe/types.ts'
 
 /**
- * A form to write a transcription in: `txt` (a line for each segment), `srt` (SubRip subtitles), `vtt` (WebVTT subtitles), `lrc`
+ * A format for writing a transcription: `txt` (a line for each segment), `srt` (SubRip subtitles), `vtt` (WebVTT subtitles), `lrc`
  * (synchronised lyrics), `tsv` (a table of times in milliseconds and texts) or `json` (the whole result).
  */
 export type OutputFormat = 'txt' | 'srt' | 'vtt' | 'lrc' | 'tsv' | 'json'

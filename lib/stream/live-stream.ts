@@ -24,11 +24,11 @@ const MOST_WAITING_SECONDS = 30
 const MOST_UNREAD = 20_000
 
 /**
- * A live transcription: bytes of PCM are written, events are read. A Node `Duplex`, so that audio can be piped in, and an async iterable of
- * {@link StreamEvent}.
+ * A live transcription: write PCM to it and read events from it. It is a Node `Duplex`, so you can pipe audio into it, and an async
+ * iterable of {@link StreamEvent}.
  *
- * Writing waits when the machine falls far behind the speech; audio is never dropped. Leaving a loop over the events destroys the stream. A
- * failure is its `error` event and rejects the loop.
+ * If the machine falls far behind the speech, writing waits; audio is never dropped. Leaving a loop over the events destroys the stream. A
+ * failure emits `error` and rejects the loop.
  */
 export class LiveStream extends Duplex {
   readonly #options: ParsedStreamOptions
@@ -81,14 +81,14 @@ export class LiveStream extends Duplex {
     if (options.signal !== undefined) this.#obey(options.signal)
   }
 
-  /** Whether audio is decoded at this moment, or waits for its turn to be. */
+  /** Whether audio is being decoded or is waiting for its turn. */
   get decoding(): boolean {
     return this.#queue.decoding
   }
 
   /**
-   * Ends the utterance that goes on, if there is one.
-   * @returns resolves when the finals of all that was written before are there to be read
+   * Ends the current utterance, if there is one.
+   * @returns a promise that resolves once the finals of everything written before can be read
    */
   flush(): Promise<void> {
     if (this.writableEnded) return this.finish()
@@ -104,7 +104,7 @@ export class LiveStream extends Duplex {
 
   /**
    * Ends the audio.
-   * @returns resolves when the last final is there to be read; rejects with the failure of the stream
+   * @returns a promise that resolves once the last final can be read, and rejects if the stream fails
    */
   finish(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -117,7 +117,7 @@ export class LiveStream extends Duplex {
     })
   }
 
-  /** Ends everything at once: what was not decoded is dropped. */
+  /** Ends everything at once, and discards audio that was not decoded. */
   override async [Symbol.asyncDispose](): Promise<void> {
     if (this.closed) return
     await new Promise<void>((resolve) => {

@@ -4,9 +4,9 @@ import { WhisperHipError } from '../errors.ts'
 import type { TranscriptionResult } from './types.ts'
 
 /**
- * Passes only if the GPU is (or was) really used: for CI and health checks.
- * @param subject what {@link backendInfo} answered, or the result of a transcription: then every node of the encoder and
- * decoder graphs must have run on the GPU
+ * Throws unless the GPU will do, or did, all the work. For CI and health checks.
+ * @param subject what {@link backendInfo} resolved to, or the result of a transcription, for which every node of the encoder and decoder
+ *   graphs must have run on the GPU
  * @throws {@link WhisperHipError} `ERR_GPU_NOT_USED` with reason and advice
  */
 export function assertGpu(subject: BackendInfo | TranscriptionResult): void {

@@ -12,12 +12,12 @@ import { parseSpeechOptions, speechOptionNames } from './options.ts'
 import type { DetectSpeechOptions, SpeechDetection } from './types.ts'
 
 /**
- * Finds the speech in audio, with Silero VAD: on a thread of its own, without a Whisper model or a GPU, some thousand times faster than the
- * audio plays.
+ * Finds the speech in audio with Silero VAD, on its own thread and without a Whisper model or a GPU, more than a thousand times faster than
+ * real time.
  *
  * @param audio whatever {@link transcribe} takes
  * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT`, `ERR_AUDIO_DECODE`, `ERR_AUDIO_UNSUPPORTED`, `ERR_OUT_OF_MEMORY`,
- * `ERR_NATIVE_MISSING`; or `signal.reason`
+ *   `ERR_NATIVE_MISSING`; or `signal.reason`
  */
 export async function detectSpeech(
   audio: AudioInput,

@@ -1,12 +1,12 @@
 import type { Warning } from '../warnings.ts'
 
 /**
- * How speech is told from everything else. The names are those of faster-whisper, as are the defaults, which keep pauses of up to
- * two seconds within the speech. `undefined` is the same as absent.
+ * How speech is distinguished from everything else. Names and defaults are those of faster-whisper; with the defaults, pauses of up to two
+ * seconds are part of the speech. `undefined` is the same as absent.
  */
 export interface SpeechOptions {
   /**
-   * Speech begins where its probability reaches this, 0..1. Higher misses quiet speech, lower takes noise for speech.
+   * Speech begins where its probability reaches this, 0..1. Higher values miss quiet speech, lower ones take noise for speech.
    * @defaultValue `0.5`
    */
   threshold?: number
@@ -16,23 +16,24 @@ export interface SpeechOptions {
    */
   negThreshold?: number
   /**
-   * Speech that is not longer than this is dropped, in milliseconds, 0..1000000.
+   * Speech no longer than this is dropped, in milliseconds, 0..1000000.
    * @defaultValue `0`
    */
   minSpeechDurationMs?: number
   /**
-   * Longest piece of speech in seconds, with its padding, at least 1 and more than twice {@link speechPadMs}: a longer one is cut at its
-   * quietest moment, the least probable frame of its second half. `Infinity` never cuts.
+   * Maximum length of a stretch of speech in seconds, including its padding, at least 1 and more than twice {@link speechPadMs}. A longer
+   * one is cut at its quietest moment, the least probable frame of its second half. `Infinity` never cuts.
    * @defaultValue `Infinity`
    */
   maxSpeechDurationS?: number
   /**
-   * A pause that is shorter is part of the speech, in milliseconds, 0..1000000.
+   * Shorter pauses are part of the speech, in milliseconds, 0..1000000.
    * @defaultValue `2000`
    */
   minSilenceDurationMs?: number
   /**
-   * Added before and after each piece of speech, in milliseconds, 0..60000; two neighbours share a pause that is too short for both.
+   * Padding before and after each stretch of speech, in milliseconds, 0..60000. If the pause between two stretches is too short for both,
+   * they share it.
    * @defaultValue `400`
    */
   speechPadMs?: number
@@ -40,11 +41,11 @@ export interface SpeechOptions {
 
 /** Options of {@link detectSpeech}. */
 export interface DetectSpeechOptions extends SpeechOptions {
-  /** Aborts: the promise rejects with `signal.reason`. */
+  /** Aborts the detection: the promise rejects with `signal.reason`. */
   signal?: AbortSignal
 }
 
-/** A piece of speech in seconds from the start of the audio. */
+/** A stretch of speech, in seconds from the start of the audio. */
 export interface SpeechSegment {
   start: number
   end: number
@@ -54,10 +55,10 @@ export interface SpeechSegment {
 export interface SpeechDetection {
   /** Length of the audio in seconds. */
   duration: number
-  /** In order, without overlap. */
+  /** Stretches of speech, in order and without overlap. */
   segments: SpeechSegment[]
-  /** Probability of speech, 0..1, of each 32 milliseconds of the audio. */
+  /** Probability of speech, 0..1, for every 32 milliseconds of the audio. */
   probabilities: Float32Array
-  /** What makes the audio doubtful, e.g. that it is damaged: empty when all is well. */
+  /** What makes the audio doubtful, such as damage; empty if all is well. */
   warnings: Warning[]
 }

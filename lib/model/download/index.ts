@@ -49,21 +49,21 @@ export async function obtainModel(model: string | URL, options: ObtainOptions = 
   return obtainEntry(entry, options, defaultSettings)
 }
 
-/** A model that can be asked for by name. */
+/** A model that you can load by name. */
 export interface ListedModel {
   name: string
   aliases: readonly string[]
-  /** Rounded to millions. */
+  /** Number of weights, rounded to millions. */
   parameters: number
-  /** Whether it was trained for other languages than English. */
+  /** Whether it was trained for languages other than English. */
   multilingual: boolean
   /** Bytes to download from the first source. */
   bytes: number
-  /** Where it is cached, or null. */
+  /** Its path in the cache, or null. */
   path: string | null
 }
 
-/** The catalogue, smallest first within each family, with what is in the cache. Never touches the network. */
+/** Lists the catalogue, smallest first within each family, and says which models are in the cache. Never touches the network. */
 export async function listModels(): Promise<ListedModel[]> {
   return Promise.all(
     catalogue.map(async (entry) => {
