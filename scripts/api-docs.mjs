@@ -25,8 +25,6 @@ const SECTIONS = [
       'Warning',
       'WarningCode',
       'RunStats',
-      'Warning',
-      'WarningCode',
       'formatTranscription',
       'OutputFormat',
     ],
@@ -105,8 +103,8 @@ const INTRODUCTION = `# API
 <!-- Made by \`node scripts/api-docs.mjs\` from the comments in lib/. Change those, then run it again. -->
 
 Everything is a named export of \`whisper-hip\`, for \`import\` and for \`require\` alike; both give the same objects. Times are
-seconds from the start of the audio. Whatever is asynchronous takes an \`AbortSignal\` as \`signal\` and rejects with its reason.
-What the pages beside this one explain: [audio](audio.md), [live audio](streaming.md), [models](models.md), [backends](backends.md),
+seconds from the start of the audio. Every asynchronous function takes an \`AbortSignal\` as \`signal\` and rejects with its reason.
+Other pages explain [audio](audio.md), [live audio](streaming.md), [models](models.md), [backends](backends.md),
 [what happens when](lifecycle.md), [errors](troubleshooting.md).
 `
 
@@ -168,7 +166,7 @@ function describe(name, declaration) {
   if (!ts.isInterfaceDeclaration(declaration) && !ts.isClassDeclaration(declaration))
     throw new Error(`scripts/api-docs.mjs does not know how to describe ${name}`)
   const bases = (declaration.heritageClauses ?? []).map((clause) => {
-    const types = clause.types.map((type) => `\`${oneLine(type.getText())}\``).join(', ')
+    const types = clause.types.map((type) => `\`${type.getText().replace(/\s+/g, ' ')}\``).join(', ')
     return `${clause.token === ts.SyntaxKind.ExtendsKeyword ? 'Extends' : 'Implements'} ${types}.`
   })
   return [...about, ...bases, declaration.members.filter(isPublic).map(describeMember).join('\n')]
