@@ -312,6 +312,12 @@ class Job {
       if (request_.words) {
         segments = std::move(timed);
         spoken_until_ = segments.back().end;
+      } else if (sparse) {
+        // Their own times reach over what is decoded next.
+        for (size_t i = 0; i < segments.size(); ++i) {
+          segments[i].start = timed[i].start;
+          segments[i].end = timed[i].end;
+        }
       }
     }
     int reached = seek;

@@ -191,17 +191,18 @@ describe('parts of the audio', () => {
 })
 
 describe('segments', () => {
-  it('timestamps none gives one segment for each window', async () => {
+  // A window that tells of two words only, as the first one of the sonnet, is not the end of it.
+  it('timestamps none gives one segment for each window, and loses no speech', async () => {
     const [jfk, sonnet] = [
       await run('jfk.wav', { timestamps: 'none' }),
       await run('sonnet.wav', { timestamps: 'none' }),
     ]
     expect(jfk.segments.map(({ start, end }) => [start, end])).toEqual([[0, expect.closeTo(11, 1)]])
     expect(wordErrorRate(await materialText('jfk.wav'), jfk.text)).toBe(0)
-    expect(sonnet.segments.map(({ start, end }) => [start, end])).toEqual([
-      [0, 30],
-      [30, expect.closeTo(sonnet.duration, 1)],
-    ])
+    expect(wordErrorRate(await materialText('sonnet.wav'), sonnet.text)).toBeLessThan(0.3)
+    const times = sonnet.segments.flatMap(({ start, end }) => [start, end])
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+    expect(times.at(-1)).toBeCloseTo(sonnet.duration, 1)
   })
 
   it('maxSegmentLength splits between words and keeps the text', async () => {
