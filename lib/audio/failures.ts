@@ -14,5 +14,5 @@ export function undecodable(
 /** What is wrong with a file that the system would not open or read, in words. */
 export function describeSystemError(error: unknown): string {
   const code = isError(error) && 'code' in error ? String(error.code) : undefined
-  return systemReason(code) ?? messageOf(error)
+  return systemReason(code, { ENOENT: 'there is no such file' }) ?? messageOf(error)
 }
