@@ -650,7 +650,7 @@ describe('the application', () => {
   it('may have the package anywhere', async () => {
     const copy = join(folder, 'node_modules of mine', 'whisper-hip')
     const root = packageRoot()
-    for (const part of ['dist', 'package.json'])
+    for (const part of ['dist', 'package.json', 'vendor/silero-vad'])
       cpSync(join(root, part), join(copy, part), { recursive: true })
     cpSync(dirname(materials.ADDON), join(copy, 'build/Release'), { recursive: true })
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))

@@ -53,8 +53,8 @@ function copyPackage(name: string, version?: string): string {
   const copy = join(folder, name)
   const release = join(copy, 'build/Release')
   mkdirSync(release, { recursive: true })
-  cpSync(join(packageRoot(), 'dist'), join(copy, 'dist'), { recursive: true })
-  cpSync(join(packageRoot(), 'package.json'), join(copy, 'package.json'))
+  for (const part of ['dist', 'package.json', 'vendor/silero-vad'])
+    cpSync(join(packageRoot(), part), join(copy, part), { recursive: true })
   symlinkSync(join(packageRoot(), 'node_modules'), join(copy, 'node_modules'))
   cpSync(dirname(materials.ADDON), release, { recursive: true })
   const current = JSON.parse(readFileSync(join(copy, 'package.json'), 'utf8')).version
