@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "support/cancellation.h"
 #include "support/error.h"
 #include "transcribe/language.h"
 #include "transcribe/recording.h"

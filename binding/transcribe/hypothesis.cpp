@@ -4,11 +4,13 @@
 #include <chrono>
 #include <numeric>
 
+#include "support/cancellation.h"
 #include "support/error.h"
 #include "support/log.h"
 #include "transcribe/compression_ratio.h"
 #include "transcribe/language.h"
 #include "transcribe/prompt.h"
+#include "transcribe/recording.h"
 #include "transcribe/token_filter.h"
 #include "transcribe/token_times.h"
 
@@ -17,12 +19,8 @@ namespace whisper_hip {
 namespace {
 
 constexpr int kWindowFrames = 3000; // 30 s
-constexpr int kFewestTokens = 32;   // there is room for, whatever is said to come before
-
-void check(const std::atomic<bool>& cancelled) {
-  if (cancelled.load(std::memory_order_relaxed))
-    throw Error("ERR_CANCELLED", "The job was cancelled");
-}
+constexpr size_t kMostSamples = 30 * LogMel::kSampleRate;
+constexpr int kFewestTokens = 32; // there is room for, whatever is said to come before
 
 // Whether the text ends in the same few tokens again and again.
 bool ends_in_loop(const std::vector<whisper_token>& tokens) {
@@ -38,22 +36,6 @@ bool ends_in_loop(const std::vector<whisper_token>& tokens) {
   return false;
 }
 
-LogMel read_mel(LoadedModel& model, const OpenAudio& open_audio, const std::atomic<bool>& cancelled) {
-  const std::unique_ptr<AudioStream> audio = open_audio();
-  LogMel mel(mel_filters(model.context()), model.hparams().n_mels);
-  std::vector<float> block(64 * 1024);
-  const size_t most = 30 * LogMel::kSampleRate;
-  while (mel.samples() < most) {
-    check(cancelled);
-    const size_t count = audio->read(block.data(), std::min(block.size(), most - mel.samples()));
-    if (count == 0)
-      break;
-    mel.push(block.data(), count);
-  }
-  mel.finish();
-  return mel;
-}
-
 class Guess {
  public:
   Guess(LoadedModel& model, const HypothesisRequest& request, const std::atomic<bool>& cancelled)
@@ -63,7 +45,9 @@ class Guess {
 
   Hypothesis run(const OpenAudio& open_audio) {
     const auto begun = std::chrono::steady_clock::now();
-    const LogMel mel = read_mel(model_, open_audio, cancelled_);
+    Phases phases;
+    const Recording recording = read_recording(model_, *open_audio(), kMostSamples, {}, cancelled_, phases);
+    const LogMel& mel = recording.mel;
     frames_ = static_cast<int>(std::min<size_t>(mel.frames(), kWindowFrames));
     std::vector<float>& window = mel_window(lease_->state(), model_.hparams().n_mels, kWindowFrames);
     mel.window(0, kWindowFrames, mel.frames(), window.data());

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-#include "support/error.h"
+#include "support/cancellation.h"
 
 namespace whisper_hip {
 
@@ -19,11 +19,6 @@ double lap(Clock::time_point& mark) {
 }
 
 } // namespace
-
-void check(const std::atomic<bool>& cancelled) {
-  if (cancelled.load(std::memory_order_relaxed))
-    throw Error("ERR_CANCELLED", "The job was cancelled");
-}
 
 Recording read_recording(LoadedModel& model, AudioStream& audio, size_t max_samples,
                          const std::optional<SpeechRequest>& speech, const std::atomic<bool>& cancelled,

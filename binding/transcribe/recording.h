@@ -26,7 +26,4 @@ Recording read_recording(LoadedModel& model, AudioStream& audio, size_t max_samp
                          const std::optional<SpeechRequest>& speech, const std::atomic<bool>& cancelled,
                          Phases& phases);
 
-// Throws Error(ERR_CANCELLED) when it is set.
-void check(const std::atomic<bool>& cancelled);
-
 } // namespace whisper_hip

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <regex>
 
+#include "support/cancellation.h"
 #include "support/error.h"
 
 namespace whisper_hip {
@@ -37,8 +38,7 @@ void TokenFilter::suppress_matching(const whisper_context& context, const std::s
   try {
     const std::regex expression(regex, std::regex::ECMAScript | std::regex::optimize | kBounded);
     for (whisper_token token = 0; token < end_; ++token) {
-      if (cancelled.load(std::memory_order_relaxed))
-        throw Error("ERR_CANCELLED", "The job was cancelled");
+      check(cancelled);
       if (std::regex_match(token_bytes(context, token), expression))
         suppressed_.push_back(token);
     }

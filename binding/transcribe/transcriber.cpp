@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "support/cancellation.h"
 #include "support/error.h"
 #include "support/log.h"
 #include "transcribe/attempt.h"
@@ -204,7 +205,9 @@ class Job {
         for (const FrameSpan& part : voiced_.parts(lost, kLostWindow))
           decode_lost(mel, part, decoded.segments, result.warnings);
       }
-      tell(std::move(decoded.segments), std::min(result.duration, (again ? seek + step : end) / 100.0));
+      cut(decoded.segments, std::min(result.duration, (again ? seek + step : end) / 100.0));
+      if (!decoded.segments.empty())
+        events_.segments(std::move(decoded.segments));
       seek += step;
       done_frames_ += step;
       events_.progress(static_cast<double>(done_frames_) / total_frames_);
@@ -226,10 +229,7 @@ class Job {
     const auto later = std::find_if(segments.begin(), segments.end(), [&](const SegmentResult& segment) {
       return segment.start * 100 >= lost.first;
     });
-    for (SegmentResult& segment : decoded.segments) {
-      segment.end = std::min(segment.end, end / 100.0);
-      segment.start = std::min(segment.start, segment.end);
-    }
+    cut(decoded.segments, end / 100.0);
     segments.insert(later, std::make_move_iterator(decoded.segments.begin()),
                     std::make_move_iterator(decoded.segments.end()));
     for (const FrameSpan& span : decoded.lost) {
@@ -238,7 +238,8 @@ class Job {
     }
   }
 
-  void tell(std::vector<SegmentResult> segments, double limit) {
+  // Nothing lasts longer than what was decoded.
+  static void cut(std::vector<SegmentResult>& segments, double limit) {
     for (SegmentResult& segment : segments) {
       segment.end = std::min(segment.end, limit);
       segment.start = std::min(segment.start, segment.end);
@@ -247,8 +248,6 @@ class Job {
         word.start = std::min(word.start, word.end);
       }
     }
-    if (!segments.empty())
-      events_.segments(std::move(segments));
   }
 
   // What was made of a window.

@@ -1,6 +1,6 @@
 #include "vad/find_speech.h"
 
-#include "support/error.h"
+#include "support/cancellation.h"
 
 namespace whisper_hip {
 
@@ -11,8 +11,7 @@ FoundSpeech find_speech(const OpenAudio& open_audio, const SpeechRequest& reques
   std::vector<float> block(64 * 1024);
   size_t total = 0;
   for (;;) {
-    if (cancelled.load(std::memory_order_relaxed))
-      throw Error("ERR_CANCELLED", "The job was cancelled");
+    check(cancelled);
     const size_t count = audio->read(block.data(), block.size());
     if (count == 0)
       break;
