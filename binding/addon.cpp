@@ -42,6 +42,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("gpuMemory", Napi::Function::New<gpu_memory>(env, "gpuMemory"));
   exports.Set("probe", Napi::Function::New<probe>(env, "probe"));
   exports.Set("trialOperations", Napi::Function::New<trial_operations>(env, "trialOperations"));
+  exports.Set("timeOperations", Napi::Function::New<time_operations>(env, "timeOperations"));
   exports.Set("recordOperations", Napi::Function::New<record_operations>(env, "recordOperations"));
   exports.Set("setLogSink", Napi::Function::New<set_log_sink>(env, "setLogSink"));
   exports.Set("ByteStore", environment.byte_store_constructor.Value());

@@ -6,6 +6,17 @@ import type { Warning } from './warnings.ts'
  * Native failures reject with an `Error` that has a `code` of {@link ErrorCode}; a cancelled task rejects with
  * `code: 'ERR_CANCELLED'`, which never leaves this library.
  */
+/** All computations of one operation with the same shapes. */
+export interface OperationTime {
+  name: string
+  count: number
+  seconds: number
+  /** Additions and multiplications of products. */
+  operations: number
+  /** Read and written at least. */
+  bytes: number
+}
+
 export interface NativeAddon {
   /** Constants of this binary. */
   readonly build: { whisperCpp: string; ggml: string; compiler: string; napi: number }
@@ -43,6 +54,8 @@ export interface NativeAddon {
    * @returns those since it was last switched on
    */
   recordOperations(on: boolean): string[]
+  /** How long the operations on the CPU took since this was last switched on, for `bench/profile.mjs`. Computes node by node while it is on. */
+  timeOperations(on: boolean): OperationTime[]
   /** Receives the log lines of this environment's own loads and jobs (level: 1 debug, 2 info, 3 warn, 4 error). */
   setLogSink(sink: ((level: number, text: string) => void) | null): void
   ByteStore: new () => NativeByteStore

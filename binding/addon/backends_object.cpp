@@ -8,6 +8,7 @@
 #include "backend/cpu_module.h"
 #include "backend/gpu_state.h"
 #include "backend/graph_record.h"
+#include "backend/operation_times.h"
 #include "backend/hip_module.h"
 #include "backend/probe.h"
 #include "backend/probe_operations.h"
@@ -123,6 +124,22 @@ Napi::Value record_operations(const Napi::CallbackInfo& info) {
   for (const std::string& signature : recorded_signatures())
     names.Set(names.Length(), signature);
   return names;
+}
+
+Napi::Value time_operations(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  time_operations(static_cast<bool>(info[0].ToBoolean()));
+  Napi::Array all = Napi::Array::New(env);
+  for (const OperationTime& time : operation_times()) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", time.name);
+    entry.Set("count", static_cast<double>(time.count));
+    entry.Set("seconds", time.seconds);
+    entry.Set("operations", time.operations);
+    entry.Set("bytes", time.bytes);
+    all.Set(all.Length(), entry);
+  }
+  return all;
 }
 
 Napi::Value load_backends(const Napi::CallbackInfo& info) {

@@ -31,4 +31,7 @@ Napi::Value trial_operations(const Napi::CallbackInfo& info);
 // recordOperations(on) of lib/native.ts.
 Napi::Value record_operations(const Napi::CallbackInfo& info);
 
+// timeOperations(on) of lib/native.ts.
+Napi::Value time_operations(const Napi::CallbackInfo& info);
+
 } // namespace whisper_hip

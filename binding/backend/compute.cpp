@@ -14,6 +14,7 @@
 #include "backend/gpu_watch.h"
 #include "backend/graph_record.h"
 #include "backend/node_signature.h"
+#include "backend/operation_times.h"
 #include "ggml-backend-impl.h"
 #include "ggml-cpu.h"
 #include "support/error.h"
@@ -161,7 +162,8 @@ ggml_status compute_on_cpu(ggml_backend_t backend, ggml_cgraph* graph) {
   if (broken)
     throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
   try {
-    return compute_of_cpu_module.load()(backend, graph);
+    const Compute compute = compute_of_cpu_module;
+    return operations_are_timed() ? compute_timed(backend, graph, compute) : compute(backend, graph);
   } catch (const std::bad_alloc&) {
     throw; // of the working memory, before the threads began
   } catch (...) {

@@ -2,6 +2,8 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -29,6 +31,26 @@ int score_of(const std::string& path, std::string& error) {
     error = "this CPU lacks an instruction set that the module was compiled for";
   dlclose(handle);
   return result;
+}
+
+// Which of our kernels the module uses: the best, or those that WHISPER_HIP_CPU names. A module for processors
+// without any has none to choose.
+void choose_kernels(const std::string& path) {
+  const char* wanted = std::getenv("WHISPER_HIP_CPU");
+  if (wanted != nullptr && *wanted == '\0')
+    wanted = nullptr;
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  auto use = handle != nullptr
+                 ? reinterpret_cast<const char* (*)(const char*)>(dlsym(handle, "whisper_hip_use_kernels"))
+                 : nullptr;
+  const char* possible = use != nullptr ? use(wanted) : "none";
+  if (handle != nullptr)
+    dlclose(handle); // linked as one that stays
+  const bool refused = possible != nullptr && wanted != nullptr && std::strcmp(wanted, possible) != 0;
+  if (refused)
+    throw Error("ERR_INVALID_ARGUMENT", std::string("WHISPER_HIP_CPU=") + wanted +
+                                            " names no kernels that this processor and build have; possible are " +
+                                            possible);
 }
 
 std::string describe(const std::vector<ModuleFailure>& failures) {
@@ -62,6 +84,7 @@ const CpuModule& load_cpu_module(const std::vector<std::string>& paths) {
                                           " CPU modules can be used:" + describe(module->failures));
   }
 
+  choose_kernels(module->path);
   ggml_backend_reg_t registry = ggml_backend_load(module->path.c_str());
   if (registry == nullptr || ggml_backend_reg_dev_count(registry) == 0) {
     throw Error("ERR_NATIVE_MISSING", "The CPU module " + module->path + " was found but offers no device");

@@ -43,7 +43,7 @@ struct Pages {
   size_t size = 0;
 };
 static Pages pages_of(ggml_backend_buffer_t buffer) {
-  if (buffer == nullptr || ggml_backend_buffer_get_type(buffer) != ggml_backend_cpu_buffer_type())
+  if (buffer == nullptr || is_of_gpu(buffer))
     return {};
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const auto base = reinterpret_cast<uintptr_t>(ggml_backend_buffer_get_base(buffer));

@@ -21,10 +21,11 @@ template <typename Other> bool is_of_gpu(Other) {
   return false;
 }
 inline bool is_of_gpu(ggml_backend_buffer_type_t type) {
-  return !ggml_backend_buft_is_host(type);
+  ggml_backend_dev_t device = ggml_backend_buft_get_device(type);
+  return device != nullptr && ggml_backend_dev_type(device) != GGML_BACKEND_DEVICE_TYPE_CPU;
 }
 inline bool is_of_gpu(ggml_backend_buffer_t buffer) {
-  return buffer != nullptr && !ggml_backend_buffer_is_host(buffer);
+  return buffer != nullptr && is_of_gpu(ggml_backend_buffer_get_type(buffer));
 }
 inline bool is_of_gpu(const ggml_tensor* tensor) {
   return is_of_gpu(tensor->buffer);

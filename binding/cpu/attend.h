@@ -1,0 +1,173 @@
+// Attention of one head for some queries: all scores of a query, their softmax, and the weighted values.
+// Included by kernels_*.cpp.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "cpu/tiles.h"
+#include "cpu/vector_math.h"
+
+namespace whisper_hip {
+namespace {
+
+// Sixteen keys from `first` on, turned into [size, 16].
+inline void turn_keys(const Attention& head, int first, float* to) {
+  turn_rows<Half>(head.key + first * head.key_stride, head.key_stride, head.keys - first, head.size, to);
+}
+
+inline void pack_keys(const Attention& head, float* to) {
+  for (int first = 0; first < head.keys; first += kGroup)
+    turn_keys(head, first, to + static_cast<int64_t>(first) * head.size);
+}
+
+inline void pack_values(const Attention& head, float* to) {
+  for (int key = 0; key < head.keys; ++key) {
+    const auto* from = reinterpret_cast<const uint16_t*>(head.value + key * head.value_stride);
+    for (int at = 0; at < head.size; at += 16)
+      store(to + static_cast<int64_t>(key) * head.size + at, load_f16(from + at));
+  }
+}
+
+constexpr uint16_t kMinusInfinity = 0xfc00; // f16
+
+// Whether all queries ignore all keys of a tile.
+inline bool is_masked(const Attention& head, int first_query, int end_query, int first_key, int end_key) {
+  if (head.mask == nullptr)
+    return false;
+  for (int query = first_query; query < end_query; ++query) {
+    const auto* mask = reinterpret_cast<const uint16_t*>(head.mask + query * head.mask_stride);
+    for (int key = first_key; key < end_key; ++key) {
+      if (mask[key] != kMinusInfinity)
+        return false;
+    }
+  }
+  return true;
+}
+
+// Scores to weights, in place; returns 1 / their sum, or 0 if no key is attended to.
+inline float soften(const Attention& head, int query, int padded, float* scores) {
+  const Lanes scale = broadcast(head.scale);
+  if (head.mask != nullptr) {
+    const auto* mask = reinterpret_cast<const uint16_t*>(head.mask + query * head.mask_stride);
+    int key = 0;
+    for (; key + 16 <= head.keys; key += 16)
+      store(scores + key, fma(load(scores + key), scale, load_f16(mask + key)));
+    if (key < head.keys) {
+      uint16_t rest[16] = {};
+      std::memcpy(rest, mask + key, static_cast<size_t>(head.keys - key) * 2);
+      store(scores + key, fma(load(scores + key), scale, load_f16(rest)));
+    }
+  } else {
+    for (int key = 0; key < head.keys; key += 16)
+      store(scores + key, load(scores + key) * scale);
+  }
+  std::fill(scores + head.keys, scores + padded, -INFINITY);
+  Lanes most = load(scores);
+  for (int key = 16; key < padded; key += 16)
+    most = max(most, load(scores + key));
+  const float top = largest(most);
+  if (top == -INFINITY) {
+    // Only of keys that are masked or not a number.
+    bool any = false;
+    for (int key = 0; key < head.keys; ++key)
+      any = any || scores[key] != -INFINITY;
+    if (!any) {
+      std::fill(scores, scores + padded, 0.0f);
+      return 0.0f;
+    }
+  }
+  const Lanes subtract = broadcast(top);
+  Lanes sum = zero();
+  for (int key = 0; key < padded; key += 16) {
+    const Lanes weight = exponential(load(scores + key) - subtract);
+    store(scores + key, weight);
+    sum = sum + weight;
+  }
+  return 1.0f / sum_of(sum);
+}
+
+// The sum of values, each times the query's weight: [queries, size]. `column_step` lies between two keys.
+template <bool ADD, typename Weight, int GROUPS>
+inline void sum_values(int64_t queries, const float* weights, int64_t weights_stride,
+                       const typename Weight::Stored* values, int64_t column_step, int size, int64_t keys,
+                       float* output) {
+  constexpr int kRows = kFloatRows * kFloatGroups / GROUPS;
+  int at = 0;
+  for (; at + GROUPS * kGroup <= size; at += GROUPS * kGroup)
+    float_rows<GROUPS, ADD, Weight, kRows>(queries, weights, weights_stride,
+                                           {values + at, kGroup, column_step}, keys, output + at, size,
+                                           GROUPS * kGroup);
+  for (; at < size; at += kGroup)
+    float_rows<1, ADD, Weight>(queries, weights, weights_stride, {values + at, kGroup, column_step}, keys,
+                               output + at, size, kGroup);
+}
+
+// The same of values that are not packed, without the tiles that all queries ignore.
+inline void sum_halves(const Attention& head, int first_query, int end_query, const float* weights,
+                       int64_t weights_stride, float* output) {
+  std::fill_n(output, static_cast<int64_t>(end_query - first_query) * head.size, 0.0f);
+  for (int key = 0; key < head.keys;) {
+    int end = key;
+    while (end < head.keys &&
+           !is_masked(head, first_query, end_query, end, std::min(end + kKeyTile, head.keys)))
+      end = std::min(end + kKeyTile, head.keys);
+    if (end > key)
+      sum_values<true, Half, kValueGroups>(
+          end_query - first_query, weights + key, weights_stride,
+          reinterpret_cast<const uint16_t*>(head.value + key * head.value_stride),
+          static_cast<int64_t>(head.value_stride / 2), head.size, end - key, output);
+    key = end + kKeyTile;
+  }
+}
+
+inline void attend(const Attention& head, int first_query, int end_query, uint8_t* scratch) {
+  const int padded = padded_keys(head.keys);
+  auto* scores = reinterpret_cast<float*>(scratch);
+  float* tile = scores + static_cast<int64_t>(kQueryBlock) * padded;
+  float* result = tile + static_cast<int64_t>(kKeyTile) * head.size;
+  for (int first = first_query; first < end_query; first += kQueryBlock) {
+    const int end = std::min(first + kQueryBlock, end_query);
+    const int queries = end - first;
+    const auto* query = reinterpret_cast<const float*>(head.query + first * head.query_stride);
+    const auto query_stride = static_cast<int64_t>(head.query_stride / sizeof(float));
+    for (int key = 0; key < padded; key += kKeyTile) {
+      if (is_masked(head, first, end, key, std::min(key + kKeyTile, head.keys))) {
+        for (int i = 0; i < queries; ++i)
+          std::fill_n(scores + static_cast<int64_t>(i) * padded + key, kKeyTile, 0.0f); // and the mask
+        continue;
+      }
+      const float* keys = head.packed_key + static_cast<int64_t>(key) * head.size;
+      if (head.packed_key == nullptr) {
+        turn_keys(head, key, tile);
+        turn_keys(head, key + kGroup, tile + static_cast<int64_t>(kGroup) * head.size);
+        keys = tile;
+      }
+      const FloatWeights<Single> weights = {keys, static_cast<int64_t>(kGroup) * head.size, kGroup};
+      if constexpr (kFloatGroups == 2) {
+        float_rows<2, false, Single>(queries, query, query_stride, weights, head.size, scores + key, padded, kKeyTile);
+      } else {
+        for (int group = 0; group < kKeyTile / kGroup; ++group)
+          float_rows<1, false, Single>(queries, query, query_stride,
+                               {keys + group * weights.group_step, 0, kGroup}, head.size,
+                               scores + key + group * kGroup, padded, kGroup);
+      }
+    }
+    float factors[kQueryBlock];
+    for (int i = 0; i < queries; ++i)
+      factors[i] = soften(head, first + i, padded, scores + static_cast<int64_t>(i) * padded);
+    if (head.packed_value != nullptr)
+      sum_values<false, Single, kFloatGroups>(queries, scores, padded, head.packed_value, head.size, head.size,
+                                              head.keys, result);
+    else
+      sum_halves(head, first, end, scores, padded, result);
+    for (int i = 0; i < queries; ++i) {
+      float* output = head.output + (first + i) * head.output_stride;
+      for (int at = 0; at < head.size; at += 16)
+        store(output + at, load(result + static_cast<int64_t>(i) * head.size + at) * broadcast(factors[i]));
+    }
+  }
+}
+
+} // namespace
+} // namespace whisper_hip

@@ -1,0 +1,19 @@
+// All kernels of one instruction set. Included by kernels_*.cpp after their lanes.
+#pragma once
+
+#include "cpu/attend.h"
+#include "cpu/kernels.h"
+#include "cpu/multiply.h"
+#include "cpu/select.h"
+#include "cpu/vector_math.h"
+
+namespace whisper_hip {
+namespace {
+
+constexpr Kernels kernel_table(const char* name) {
+  return {name,        sizeof(Quad), kFloatRows, quantize_row, multiply,  unpack_row,  pack_keys,
+          pack_values, attend,       gelu,       normalize,    to_halves, from_halves, select};
+}
+
+} // namespace
+} // namespace whisper_hip

@@ -1,0 +1,117 @@
+// The arithmetic of the CPU, compiled once for each instruction set: see kernels_*.cpp.
+//
+// Every number of a result is summed in one lane, in the order of the columns, whatever the number of rows
+// that are computed together. So a row's numbers depend neither on their number nor on its neighbours; and as
+// integers are exact and products are rounded once, they are the same on each instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "cpu/packed_layout.h"
+
+namespace whisper_hip {
+
+// Activations of a product with quantised weights: rows of blocks of 32, each of signed bytes and a scale.
+struct QuantizedRows {
+  void* quads;   // [rows, columns / 4] of the kernels' own form
+  float* scales; // [rows, columns / 32]
+  // [rows, columns / span]: of types without minima -zero * (sum of the bytes), as int32_t; of those with
+  // minima scale * (sum of the bytes), as float
+  void* starts;
+};
+
+// Weights [rows / 16 groups] times activations, for some rows and groups of the result.
+struct Product {
+  const PackedType* type;
+  const uint8_t* weights; // of group 0
+  size_t row_bytes;       // 0 = packed, else between rows of f16 or f32 weights as ggml has them
+  int64_t columns;        // of the weights and the activations
+  int64_t channels;       // rows of the weights
+  const float* input;     // [rows, columns], of float weights
+  QuantizedRows rows;     // of quantised weights
+  float* output;          // [rows, channels]
+};
+
+// Attention of one head: softmax(scale * Q K^T + mask) V.
+struct Attention {
+  int size; // of a head, a multiple of 16
+  int keys;
+  float scale;           // above 0
+  const uint8_t* query;  // f32, `queries` rows
+  size_t query_stride;   // bytes between rows
+  const uint8_t* key;    // f16, `keys` rows
+  size_t key_stride;     // bytes
+  const uint8_t* value;  // f16, `keys` rows
+  size_t value_stride;   // bytes
+  const uint8_t* mask;   // f16, [queries, keys], or null
+  size_t mask_stride;    // bytes
+  float* output;         // f32, `queries` rows
+  size_t output_stride;  // floats
+  const float* packed_key;   // of pack_keys(), or null
+  const float* packed_value; // of pack_values(), or null
+};
+
+struct Kernels {
+  const char* name;
+  size_t quad_size; // bytes of four activations
+  int row_tile;     // rows that are best computed together
+
+  // One row of activations.
+  void (*quantize_row)(const PackedType& type, const float* from, int64_t columns, void* quads, float* scales,
+                       void* starts);
+  // Rows first_row to end_row of the groups first_group to end_group; `scratch` of product_scratch() bytes.
+  void (*multiply)(const Product& product, int64_t first_row, int64_t end_row, int64_t first_group,
+                   int64_t end_group, uint8_t* scratch);
+  // The values of one row of packed weights.
+  void (*unpack_row)(const PackedType& type, const uint8_t* weights, int64_t columns, int64_t row, float* to,
+                     uint8_t* scratch);
+
+  // Keys [padded_keys() / 16, size, 16] and values [keys, size] of a head as f32, for many queries.
+  void (*pack_keys)(const Attention& head, float* to);
+  void (*pack_values)(const Attention& head, float* to);
+  // Some queries of a head; `scratch` of attention_scratch() bytes.
+  void (*attend)(const Attention& head, int first_query, int end_query, uint8_t* scratch);
+
+  void (*gelu)(const float* from, float* to, int64_t count);
+  // (x - mean) / sqrt(variance + epsilon); `count` is a multiple of 16.
+  void (*normalize)(const float* from, float* to, int64_t count, float epsilon);
+  void (*to_halves)(const float* from, uint16_t* to, int64_t count);
+  void (*from_halves)(const uint16_t* from, float* to, int64_t count);
+
+  // The `wanted` tokens (64 at most) with the largest logits, best first, of equal ones the lower; and
+  // log(sum(exp(logits))). A logit of -infinity is that of a token that is not allowed. Returns the number
+  // of tokens found, or -1 if a logit is no number or infinity.
+  int (*select)(const float* logits, int count, int wanted, int32_t* tokens, float* log_sum);
+};
+
+// Queries that attend() takes at a time.
+constexpr int kQueryBlock = 24;
+constexpr int kKeyTile = 32;
+
+constexpr int padded_keys(int keys) {
+  return (keys + kKeyTile - 1) / kKeyTile * kKeyTile;
+}
+inline size_t attention_scratch(int keys, int size) {
+  return sizeof(float) * (static_cast<size_t>(kQueryBlock) * padded_keys(keys) +
+                          static_cast<size_t>(kKeyTile) * size + static_cast<size_t>(kQueryBlock) * size);
+}
+// Two groups of weights, unpacked: bytes or floats, and scales and minima of spans of 16.
+inline size_t product_scratch(int64_t columns) {
+  return static_cast<size_t>(columns) * 2 * kGroup * sizeof(float) + 64;
+}
+
+// Those that this processor can run, the slowest first.
+std::vector<const Kernels*> usable_kernels();
+
+// Those that are used; null for none. Chosen once, by whisper_hip_use_kernels().
+const Kernels* chosen_kernels();
+
+// A module has those of the processors that it is for.
+__attribute__((weak)) const Kernels& avx2_kernels();
+__attribute__((weak)) const Kernels& avx_vnni_kernels();
+__attribute__((weak)) const Kernels& avx512_kernels();
+__attribute__((weak)) const Kernels& avx512_vnni_kernels();
+
+} // namespace whisper_hip

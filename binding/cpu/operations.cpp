@@ -1,0 +1,372 @@
+#include "cpu/operations.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "ggml-cpu-impl.h"
+
+namespace whisper_hip {
+
+namespace {
+
+// Hands out pieces of the working memory, each aligned to a cache line.
+class Memory {
+ public:
+  explicit Memory(uint8_t* base) : start_(base), next_(aligned(base)) {}
+
+  template <typename Value = uint8_t> Value* take(size_t count) {
+    uint8_t* piece = next_;
+    next_ = aligned(piece + count * sizeof(Value));
+    return reinterpret_cast<Value*>(piece);
+  }
+  size_t used() const { return static_cast<size_t>(next_ - start_) + 64; }
+
+ private:
+  static uint8_t* aligned(uint8_t* place) {
+    return reinterpret_cast<uint8_t*>((reinterpret_cast<uintptr_t>(place) + 63) / 64 * 64);
+  }
+  uint8_t* start_;
+  uint8_t* next_;
+};
+
+// Work in equal pieces, taken by whoever is free.
+template <typename Piece> void share(const Team& team, int64_t pieces, Piece piece) {
+  for (int64_t next = team.index; next < pieces; next = ggml_threadpool_chunk_add(team.pool, 1))
+    piece(next);
+}
+// Before share(), by all threads; also waits until all have come here.
+void gather(const Team& team) {
+  if (team.index == 0)
+    ggml_threadpool_chunk_set(team.pool, team.size);
+  ggml_barrier(team.pool);
+}
+
+int64_t divided_up(int64_t count, int64_t by) {
+  return (count + by - 1) / by;
+}
+
+struct ProductMemory {
+  QuantizedRows rows = {};
+  float* widened = nullptr;   // activations of f16
+  uint8_t* scratch = nullptr; // of this thread
+
+  ProductMemory(const Kernels& kernels, const ggml_tensor& node, const Team& team, Memory& memory) {
+    const PackedType& type = *packed_type(node.src[0]->type);
+    const int64_t columns = node.src[0]->ne[0], count = ggml_nrows(node.src[1]);
+    if (!type.is_float()) {
+      rows.quads = memory.take(count * columns / 4 * kernels.quad_size);
+      rows.scales = memory.take<float>(count * columns / kStrip);
+      rows.starts = memory.take<float>(count * columns / type.span);
+    }
+    if (node.src[1]->type == GGML_TYPE_F16)
+      widened = memory.take<float>(count * columns);
+    for (int i = 0; i < team.size; ++i) {
+      uint8_t* piece = memory.take(product_scratch(columns));
+      if (i == team.index)
+        scratch = piece;
+    }
+  }
+};
+
+void multiply(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
+  const PackedType& type = *packed_type(node.src[0]->type);
+  const int64_t columns = node.src[0]->ne[0], channels = node.src[0]->ne[1], rows = ggml_nrows(node.src[1]);
+  const ProductMemory parts(kernels, node, team, memory);
+  const int64_t first = rows * team.index / team.size, end = rows * (team.index + 1) / team.size;
+  const auto* input = static_cast<const float*>(node.src[1]->data);
+  if (parts.widened != nullptr) {
+    input = parts.widened;
+    kernels.from_halves(static_cast<const uint16_t*>(node.src[1]->data) + first * columns,
+                        parts.widened + first * columns, (end - first) * columns);
+  }
+  if (!type.is_float()) {
+    for (int64_t row = first; row < end; ++row)
+      kernels.quantize_row(type, input + row * columns, columns,
+                           static_cast<uint8_t*>(parts.rows.quads) + row * columns / 4 * kernels.quad_size,
+                           parts.rows.scales + row * columns / kStrip,
+                           static_cast<float*>(parts.rows.starts) + row * columns / type.span);
+  }
+  gather(team);
+
+  const Product product = {&type,
+                           static_cast<const uint8_t*>(node.src[0]->data),
+                           is_packed(*node.src[0]) ? 0 : node.src[0]->nb[1],
+                           columns,
+                           channels,
+                           input,
+                           parts.rows,
+                           static_cast<float*>(node.data)};
+  // Rows whose activations stay in the second cache while the weights go by, and as many pieces of the
+  // weights as keep all threads busy to the end.
+  constexpr int64_t kCached = 512 << 10;
+  const int64_t row_bytes = columns * (type.is_float() ? 4 : static_cast<int64_t>(kernels.quad_size) / 4);
+  const int64_t at_once = std::clamp<int64_t>(kCached / row_bytes / kernels.row_tile, 4, 32) * kernels.row_tile;
+  const int64_t row_blocks = divided_up(rows, at_once);
+  const int64_t block = divided_up(divided_up(rows, row_blocks), kernels.row_tile) * kernels.row_tile;
+  const int64_t pairs = divided_up(channels, 2 * kGroup);
+  const int64_t parts_of_weights = std::min(pairs, divided_up(8 * team.size, row_blocks));
+  const int64_t groups = divided_up(channels, kGroup);
+  share(team, row_blocks * parts_of_weights, [&](int64_t piece) {
+    const int64_t part = piece % parts_of_weights, first_row = piece / parts_of_weights * block;
+    kernels.multiply(product, first_row, std::min(first_row + block, rows),
+                     pairs * part / parts_of_weights * 2,
+                     std::min(pairs * (part + 1) / parts_of_weights * 2, groups), parts.scratch);
+  });
+}
+
+void get_rows(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
+  const ggml_tensor& weights = *node.src[0];
+  const PackedType& type = *packed_type(weights.type);
+  uint8_t* scratch = nullptr;
+  for (int i = 0; i <= team.index; ++i)
+    scratch = memory.take(product_scratch(weights.ne[0]));
+  const auto* wanted = static_cast<const int32_t*>(node.src[1]->data);
+  for (int64_t i = team.index; i < node.src[1]->ne[0]; i += team.size) {
+    GGML_ASSERT(wanted[i] >= 0 && wanted[i] < weights.ne[1]);
+    kernels.unpack_row(type, static_cast<const uint8_t*>(weights.data), weights.ne[0], wanted[i],
+                       static_cast<float*>(node.data) + i * weights.ne[0], scratch);
+  }
+}
+
+float parameter(const ggml_tensor& node, int index) {
+  float value;
+  std::memcpy(&value, node.op_params + index, sizeof value);
+  return value;
+}
+
+// The kernels' view of one head of GGML_OP_FLASH_ATTN_EXT.
+Attention head_of(const ggml_tensor& node, int64_t head) {
+  const ggml_tensor *query = node.src[0], *key = node.src[1], *value = node.src[2], *mask = node.src[3];
+  const auto bytes = [](const ggml_tensor* tensor, int64_t index) {
+    return static_cast<const uint8_t*>(tensor->data) + index * tensor->nb[2];
+  };
+  Attention view = {};
+  view.size = static_cast<int>(query->ne[0]);
+  view.keys = static_cast<int>(key->ne[1]);
+  view.scale = parameter(node, 0);
+  view.query = bytes(query, head);
+  view.query_stride = query->nb[1];
+  view.key = bytes(key, head);
+  view.key_stride = key->nb[1];
+  view.value = bytes(value, head);
+  view.value_stride = value->nb[1];
+  view.mask = mask != nullptr ? static_cast<const uint8_t*>(mask->data) : nullptr;
+  view.mask_stride = mask != nullptr ? mask->nb[1] : 0;
+  // The result is [size, heads, queries].
+  view.output = static_cast<float*>(node.data) + head * node.ne[0];
+  view.output_stride = static_cast<size_t>(node.ne[0] * node.ne[1]);
+  return view;
+}
+
+// Keys and values are widened once where many queries share them.
+bool packs_keys(const ggml_tensor& node) {
+  return node.src[0]->ne[1] > 2 * kQueryBlock;
+}
+
+struct AttentionMemory {
+  float* keys = nullptr;
+  float* values = nullptr;
+  size_t keys_size, values_size; // of a head
+  uint8_t* scratch = nullptr;    // of this thread
+
+  AttentionMemory(const ggml_tensor& node, const Team& team, Memory& memory) {
+    const int64_t size = node.src[0]->ne[0], heads = node.src[0]->ne[2];
+    const int count = static_cast<int>(node.src[1]->ne[1]);
+    keys_size = static_cast<size_t>(padded_keys(count)) * size;
+    values_size = static_cast<size_t>(count) * size;
+    if (packs_keys(node)) {
+      keys = memory.take<float>(keys_size * heads);
+      values = memory.take<float>(values_size * heads);
+    }
+    for (int i = 0; i < team.size; ++i) {
+      uint8_t* piece = memory.take(attention_scratch(count, static_cast<int>(size)));
+      if (i == team.index)
+        scratch = piece;
+    }
+  }
+};
+
+void attend(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
+  const AttentionMemory parts(node, team, memory);
+  const int64_t heads = node.src[0]->ne[2];
+  const int queries = static_cast<int>(node.src[0]->ne[1]);
+  const auto packed = [&](int64_t head) {
+    Attention view = head_of(node, head);
+    view.packed_key = parts.keys + head * parts.keys_size;
+    view.packed_value = parts.values + head * parts.values_size;
+    return view;
+  };
+  if (!packs_keys(node)) {
+    for (int64_t head = team.index; head < heads; head += team.size)
+      kernels.attend(head_of(node, head), 0, queries, parts.scratch);
+    return;
+  }
+  gather(team);
+  share(team, heads, [&](int64_t head) {
+    kernels.pack_keys(head_of(node, head), parts.keys + head * parts.keys_size);
+    kernels.pack_values(head_of(node, head), parts.values + head * parts.values_size);
+  });
+  ggml_barrier(team.pool);
+  gather(team);
+  constexpr int kAtOnce = 4 * kQueryBlock;
+  const int64_t blocks = divided_up(queries, kAtOnce);
+  share(team, heads * blocks, [&](int64_t piece) {
+    const int first = static_cast<int>(piece % blocks) * kAtOnce;
+    kernels.attend(packed(piece / blocks), first, std::min(first + kAtOnce, queries), parts.scratch);
+  });
+}
+
+void gelu(const Kernels& kernels, ggml_tensor& node, const Team& team) {
+  const int64_t count = ggml_nelements(&node);
+  const int64_t first = count * team.index / team.size / 16 * 16;
+  const int64_t end = team.index + 1 == team.size ? count : count * (team.index + 1) / team.size / 16 * 16;
+  kernels.gelu(static_cast<const float*>(node.src[0]->data) + first, static_cast<float*>(node.data) + first,
+               end - first);
+}
+
+void normalize(const Kernels& kernels, ggml_tensor& node, const Team& team) {
+  const int64_t columns = node.ne[0], rows = ggml_nrows(&node);
+  for (int64_t row = team.index; row < rows; row += team.size)
+    kernels.normalize(static_cast<const float*>(node.src[0]->data) + row * columns,
+                      static_cast<float*>(node.data) + row * columns, columns, parameter(node, 0));
+}
+
+// The input of a convolution of three taps: [inputs * 3, outputs] of f16, where column 3 * input + tap of
+// output t is the input at t * stride + tap - 1.
+constexpr int kTaps = 3;
+
+// A channel as f16, with a zero before it and some behind it.
+int64_t padded_length(const ggml_tensor& node) {
+  return node.src[1]->ne[0] + 8;
+}
+
+void take_columns(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
+  const ggml_tensor& input = *node.src[1];
+  const int64_t length = input.ne[0], channels = input.ne[1], outputs = node.ne[1], width = node.ne[0];
+  const int64_t stride = node.op_params[0], padded = padded_length(node);
+  auto* halves = memory.take<uint16_t>(static_cast<size_t>(padded * channels));
+  for (int64_t channel = team.index; channel < channels; channel += team.size) {
+    uint16_t* row = halves + channel * padded;
+    row[0] = 0;
+    kernels.to_halves(static_cast<const float*>(input.data) + channel * length, row + 1, length);
+    std::memset(row + 1 + length, 0, static_cast<size_t>(padded - 1 - length) * sizeof(uint16_t));
+  }
+  gather(team);
+  constexpr int64_t kAtOnce = 16; // outputs whose inputs share cache lines
+  share(team, divided_up(outputs, kAtOnce), [&](int64_t piece) {
+    const int64_t first = piece * kAtOnce, end = std::min(first + kAtOnce, outputs);
+    for (int64_t channel = 0; channel < channels; ++channel) {
+      const uint16_t* from = halves + channel * padded;
+      auto* to = static_cast<uint16_t*>(node.data) + channel * kTaps;
+      // Four halves are moved at once: the next channel overwrites the last of them.
+      const size_t bytes = (channel + 1 < channels ? 4 : kTaps) * sizeof(uint16_t);
+      if (bytes == 8) {
+        for (int64_t output = first; output < end; ++output)
+          std::memcpy(to + output * width, from + output * stride, 8);
+      } else {
+        for (int64_t output = first; output < end; ++output)
+          std::memcpy(to + output * width, from + output * stride, kTaps * sizeof(uint16_t));
+      }
+    }
+  });
+}
+
+bool is_plain(const ggml_tensor* tensor, ggml_type type) {
+  return tensor->type == type && ggml_is_contiguous(tensor);
+}
+
+// The weights of a product that are not packed: where many rows make it worth to turn them.
+bool can_turn(const ggml_tensor* weights, const ggml_tensor* rows) {
+  return (is_plain(weights, GGML_TYPE_F16) || is_plain(weights, GGML_TYPE_F32)) && weights->ne[2] == 1 &&
+         weights->ne[3] == 1 && weights->ne[0] % 16 == 0 && ggml_n_dims(rows) == 2 && rows->ne[1] >= 64;
+}
+
+bool can_multiply(const ggml_tensor& node) {
+  const ggml_tensor *weights = node.src[0], *rows = node.src[1];
+  if (!is_plain(&node, GGML_TYPE_F32))
+    return false;
+  if (is_packed(*weights))
+    return is_plain(rows, GGML_TYPE_F32);
+  return can_turn(weights, rows) && (is_plain(rows, GGML_TYPE_F32) || is_plain(rows, GGML_TYPE_F16));
+}
+
+bool can_take_columns(const ggml_tensor& node) {
+  const int32_t* parameters = node.op_params;
+  const bool shape = parameters[2] == 1 && parameters[4] == 1 && parameters[6] == 0 &&
+                     (parameters[0] == 1 || parameters[0] == 2);
+  return shape && node.src[0]->ne[0] == kTaps && is_plain(node.src[1], GGML_TYPE_F32) &&
+         ggml_n_dims(node.src[1]) == 2 && is_plain(&node, GGML_TYPE_F16);
+}
+
+bool can_attend(const ggml_tensor& node) {
+  const ggml_tensor *query = node.src[0], *key = node.src[1], *value = node.src[2], *mask = node.src[3];
+  const int64_t size = query->ne[0];
+  const bool types = query->type == GGML_TYPE_F32 && key->type == GGML_TYPE_F16 &&
+                     value->type == GGML_TYPE_F16 && query->nb[0] == 4 && key->nb[0] == 2 &&
+                     value->nb[0] == 2 && query->nb[1] % 4 == 0;
+  const bool shapes = size % 16 == 0 && value->ne[0] == size && key->ne[2] == query->ne[2] &&
+                      value->ne[2] == query->ne[2] && query->ne[3] == 1 && key->ne[3] == 1 &&
+                      key->ne[1] < 1 << 20;
+  const bool masks = mask == nullptr || (mask->type == GGML_TYPE_F16 && mask->nb[0] == 2 &&
+                                         mask->ne[2] == 1 && mask->ne[3] == 1);
+  return types && shapes && masks && node.src[4] == nullptr && parameter(node, 0) > 0 &&
+         parameter(node, 1) == 0 && parameter(node, 2) == 0;
+}
+
+} // namespace
+
+bool can_compute(const ggml_tensor& node) {
+  switch (node.op) {
+  case GGML_OP_MUL_MAT:
+    return can_multiply(node);
+  case GGML_OP_GET_ROWS:
+    return is_packed(*node.src[0]) && is_plain(node.src[1], GGML_TYPE_I32) && ggml_n_dims(node.src[1]) == 1 &&
+           is_plain(&node, GGML_TYPE_F32);
+  case GGML_OP_FLASH_ATTN_EXT:
+    return can_attend(node);
+  case GGML_OP_UNARY:
+    return ggml_get_unary_op(&node) == GGML_UNARY_OP_GELU && is_plain(node.src[0], GGML_TYPE_F32) &&
+           is_plain(&node, GGML_TYPE_F32);
+  case GGML_OP_NORM:
+    return is_plain(node.src[0], GGML_TYPE_F32) && is_plain(&node, GGML_TYPE_F32) && node.ne[0] % 16 == 0;
+  case GGML_OP_IM2COL:
+    return can_take_columns(node);
+  default:
+    return false;
+  }
+}
+
+size_t working_memory(const Kernels& kernels, const ggml_tensor& node, int threads) {
+  // As the last thread divides it, from an address that is not aligned.
+  Memory memory(reinterpret_cast<uint8_t*>(uintptr_t{1}));
+  const Team last = {threads - 1, threads, nullptr};
+  if (node.op == GGML_OP_MUL_MAT) {
+    (void)ProductMemory(kernels, node, last, memory);
+  } else if (node.op == GGML_OP_GET_ROWS) {
+    memory.take(threads * (product_scratch(node.src[0]->ne[0]) + 64));
+  } else if (node.op == GGML_OP_FLASH_ATTN_EXT) {
+    (void)AttentionMemory(node, last, memory);
+  } else if (node.op == GGML_OP_IM2COL) {
+    memory.take<uint16_t>(static_cast<size_t>(padded_length(node) * node.src[1]->ne[1]));
+  }
+  return memory.used();
+}
+
+void compute(const Kernels& kernels, ggml_tensor& node, const Team& team, uint8_t* memory) {
+  switch (node.op) {
+  case GGML_OP_MUL_MAT:
+    return multiply(kernels, node, team, Memory(memory));
+  case GGML_OP_GET_ROWS:
+    return get_rows(kernels, node, team, Memory(memory));
+  case GGML_OP_FLASH_ATTN_EXT:
+    return attend(kernels, node, team, Memory(memory));
+  case GGML_OP_NORM:
+    return normalize(kernels, node, team);
+  case GGML_OP_IM2COL:
+    return take_columns(kernels, node, team, Memory(memory));
+  default:
+    return gelu(kernels, node, team);
+  }
+}
+
+} // namespace whisper_hip

@@ -1,0 +1,34 @@
+// ggml's operations, computed by the kernels with all threads of a graph.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "cpu/kernels.h"
+#include "ggml.h"
+
+struct ggml_threadpool;
+
+namespace whisper_hip {
+
+// The threads that compute a node together, and which of them this is.
+struct Team {
+  int index;
+  int size;
+  ggml_threadpool* pool;
+};
+
+// Whether the weights lie in packed_weights.cpp's buffers.
+bool is_packed(const ggml_tensor& weights);
+
+// Products, rows of packed weights, attention, GELU, norms, the input of convolutions: whether the kernels
+// have what this node needs.
+bool can_compute(const ggml_tensor& node);
+
+// Bytes that compute() uses of the graph's working memory.
+size_t working_memory(const Kernels& kernels, const ggml_tensor& node, int threads);
+
+// To be called by each thread of the team.
+void compute(const Kernels& kernels, ggml_tensor& node, const Team& team, uint8_t* memory);
+
+} // namespace whisper_hip

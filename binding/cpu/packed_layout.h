@@ -1,0 +1,54 @@
+// How packed weights lie in memory: sixteen rows (output channels) side by side, so that a register holds the
+// same place of sixteen channels and each channel's sum is made in one lane, in the order of the columns.
+//
+// A group of sixteen rows of quantised weights, K columns:
+//   low    K/32 strips of low_bits * 64 bytes
+//   high   K/32 strips of high_bits * 64 bytes
+//   scales one for each span of 16 or 32 columns, and channel
+//   mins   likewise, where the type has them
+//   super  f16 that scales (and mins) of K-quants are multiplied with, one for each 256 columns and channel
+// A strip is 32 columns: eight steps of four columns for each of the sixteen channels, 64 values, of which
+// the planes hold some bits of several: see unpack.h.
+// A group of float weights: K times sixteen values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ggml.h"
+
+namespace whisper_hip {
+
+constexpr int kGroup = 16; // rows that lie side by side
+constexpr int kStrip = 32; // columns of a strip, and of a block of activations
+
+struct PackedType {
+  ggml_type type;
+  int low_bits; // of a value; 0 for float weights
+  int high_bits;
+  int zero;           // what stands for 0; of types without minima
+  int span;           // columns that share a scale
+  bool has_mins;      // value * scale + min instead of (value - zero) * scale
+  bool is_super;      // scales and minima are bytes, multiplied with an f16 of their 256 columns
+  bool signed_scales; // whether these bytes are signed
+
+  bool is_float() const { return low_bits == 0; }
+};
+
+// Null for a type that is not packed.
+const PackedType* packed_type(ggml_type type);
+
+// Where the parts of a group begin, in bytes.
+struct GroupLayout {
+  size_t high, scales, mins, super, super_mins;
+  size_t size; // a multiple of 64
+};
+GroupLayout group_layout(const PackedType& type, int64_t columns);
+
+// Bytes of a packed matrix.
+size_t packed_size(const PackedType& type, int64_t columns, int64_t rows);
+
+// Packs `rows` rows of ggml's blocks. Missing rows of the last group are zero.
+void pack(const PackedType& type, const void* from, int64_t columns, int64_t rows, uint8_t* to);
+
+} // namespace whisper_hip

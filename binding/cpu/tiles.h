@@ -1,0 +1,180 @@
+// Products of a few rows of activations and one or two groups of weights, in registers. Included by
+// kernels_*.cpp after their lanes.
+#pragma once
+
+#include "cpu/kernels.h"
+#include "cpu/unpack.h"
+
+namespace whisper_hip {
+namespace {
+
+inline void store_channels(float* to, Lanes x, int64_t count) {
+  if (count >= kGroup)
+    return store(to, x);
+  float lanes[kGroup];
+  store(lanes, x);
+  for (int64_t i = 0; i < count; ++i)
+    to[i] = lanes[i];
+}
+
+// How the weights of a float tile are stored.
+struct Single {
+  static constexpr bool kFromMemory = false; // else they come from the caches
+  using Stored = float;
+  static Lanes read(const float* from) { return load(from); }
+};
+struct Half {
+  static constexpr bool kFromMemory = true;
+  using Stored = uint16_t;
+  static Lanes read(const uint16_t* from) { return load_f16(from); }
+};
+struct Brain {
+  static constexpr bool kFromMemory = true;
+  using Stored = uint16_t;
+  static Lanes read(const uint16_t* from) { return load_bf16(from); }
+};
+
+// Up to sixteen rows that lie one after the other, turned into [columns, 16]; those that do not exist are
+// zero. `columns` is a multiple of 16.
+template <typename Weight>
+inline void turn_rows(const uint8_t* rows, size_t stride, int64_t count, int64_t columns, float* to) {
+  for (int64_t at = 0; at < columns; at += 16) {
+    Lanes block[16];
+    for (int i = 0; i < 16; ++i)
+      __builtin_prefetch(rows + (16 + i) * stride + at * sizeof(typename Weight::Stored));
+    for (int i = 0; i < 16; ++i)
+      block[i] = i < count
+                     ? Weight::read(reinterpret_cast<const typename Weight::Stored*>(rows + i * stride) + at)
+                     : zero();
+    transpose(block);
+    for (int i = 0; i < 16; ++i)
+      store(to + (at + i) * kGroup, block[i]);
+  }
+}
+
+// Where they lie: of group g and column k at first + g * group_step + k * column_step.
+template <typename Weight> struct FloatWeights {
+  const typename Weight::Stored* first;
+  int64_t group_step;
+  int64_t column_step;
+};
+
+constexpr int kAhead = 16; // columns that are fetched ahead
+
+// output[row, channel] (+)= sum over k of input[row, k] * weights[k, channel], for ROWS rows and GROUPS
+// groups, of which `channels` channels are stored.
+template <int ROWS, int GROUPS, bool ADD, typename Weight>
+inline void float_tile(const float* input, int64_t input_stride, FloatWeights<Weight> weights, int64_t columns,
+                       float* output, int64_t output_stride, int64_t channels) {
+  Lanes sums[ROWS][GROUPS];
+  for (int row = 0; row < ROWS; ++row)
+    for (int group = 0; group < GROUPS; ++group)
+      sums[row][group] = ADD ? load(output + row * output_stride + group * kGroup) : zero();
+  const typename Weight::Stored* weight = weights.first;
+  for (int64_t k = 0; k < columns; ++k, weight += weights.column_step) {
+    if constexpr (Weight::kFromMemory)
+      __builtin_prefetch(weight + kAhead * weights.column_step);
+    Lanes of_groups[GROUPS];
+    for (int group = 0; group < GROUPS; ++group)
+      of_groups[group] = Weight::read(weight + group * weights.group_step);
+#pragma GCC unroll 16
+    for (int row = 0; row < ROWS; ++row) {
+      const Lanes activation = broadcast(input[row * input_stride + k]);
+#pragma GCC unroll 4
+      for (int group = 0; group < GROUPS; ++group)
+        sums[row][group] = fma(activation, of_groups[group], sums[row][group]);
+    }
+  }
+  for (int row = 0; row < ROWS; ++row)
+    for (int group = 0; group < GROUPS; ++group)
+      store_channels(output + row * output_stride + group * kGroup, sums[row][group],
+                     channels - group * kGroup);
+}
+
+template <int GROUPS, bool ADD, typename Weight, int ROWS = kFloatRows>
+inline void float_rows(int64_t rows, const float* input, int64_t input_stride, FloatWeights<Weight> weights,
+                       int64_t columns, float* output, int64_t output_stride, int64_t channels) {
+  while (rows >= ROWS) {
+    float_tile<ROWS, GROUPS, ADD, Weight>(input, input_stride, weights, columns, output, output_stride, channels);
+    input += ROWS * input_stride;
+    output += ROWS * output_stride;
+    rows -= ROWS;
+  }
+  if constexpr (ROWS > 1) {
+    if (rows > 0)
+      float_rows<GROUPS, ADD, Weight, (ROWS > 6 ? 6 : ROWS - 1)>(rows, input, input_stride, weights, columns, output, output_stride,
+                                        channels);
+  }
+}
+
+template <int ROWS, int GROUPS, int SPAN, bool MINS>
+inline void int_tile(const QuantizedRows& rows, int64_t row_of_first, const IntGroup* groups, int64_t columns,
+                     float* output, int64_t output_stride, int64_t channels) {
+  const int64_t strips = columns / kStrip;
+  const Quad* quads = static_cast<const Quad*>(rows.quads) + row_of_first * (columns / 4);
+  const float* scales = rows.scales + row_of_first * strips;
+  const auto* starts = static_cast<const int32_t*>(rows.starts) + row_of_first * (columns / SPAN);
+  const auto* sums = static_cast<const float*>(rows.starts) + row_of_first * (columns / SPAN);
+  constexpr int kSpans = kStrip / SPAN;
+  Lanes totals[ROWS][GROUPS];
+  for (int row = 0; row < ROWS; ++row)
+    for (int group = 0; group < GROUPS; ++group)
+      totals[row][group] = zero();
+  for (int64_t span = 0; span < strips * kSpans; ++span) {
+    Ints dots[ROWS][GROUPS];
+    for (int row = 0; row < ROWS; ++row) {
+      const Ints start = broadcast(MINS ? 0 : starts[row * strips * kSpans + span]);
+      for (int group = 0; group < GROUPS; ++group)
+        dots[row][group] = start;
+    }
+#pragma GCC unroll 8
+    for (int step = 0; step < SPAN / 4; ++step) {
+      Weights weights[GROUPS];
+      for (int group = 0; group < GROUPS; ++group)
+        weights[group] = prepare(load_bytes(groups[group].values + (span * (SPAN / 4) + step) * 64));
+#pragma GCC unroll 16
+      for (int row = 0; row < ROWS; ++row) {
+        const Quad* activations = quads + row * (columns / 4) + span * (SPAN / 4) + step;
+#pragma GCC unroll 4
+        for (int group = 0; group < GROUPS; ++group)
+          dots[row][group] = dot(dots[row][group], weights[group], activations);
+      }
+    }
+#pragma GCC unroll 4
+    for (int group = 0; group < GROUPS; ++group) {
+      const Lanes scale = load(groups[group].scales + span * kGroup);
+#pragma GCC unroll 16
+      for (int row = 0; row < ROWS; ++row) {
+        Lanes& total = totals[row][group];
+        total =
+            fma(to_floats(dots[row][group]) * scale, broadcast(scales[row * strips + span / kSpans]), total);
+        if constexpr (MINS)
+          total = fma(load(groups[group].mins + span * kGroup), broadcast(sums[row * strips * kSpans + span]),
+                      total);
+      }
+    }
+  }
+  for (int row = 0; row < ROWS; ++row)
+    for (int group = 0; group < GROUPS; ++group)
+      store_channels(output + row * output_stride + group * kGroup, totals[row][group],
+                     channels - group * kGroup);
+}
+
+template <int GROUPS, int SPAN, bool MINS, int ROWS = kIntRows>
+inline void int_rows(int64_t count, const QuantizedRows& rows, int64_t first, const IntGroup* groups,
+                     int64_t columns, float* output, int64_t output_stride, int64_t channels) {
+  while (count >= ROWS) {
+    int_tile<ROWS, GROUPS, SPAN, MINS>(rows, first, groups, columns, output, output_stride, channels);
+    first += ROWS;
+    output += ROWS * output_stride;
+    count -= ROWS;
+  }
+  if constexpr (ROWS > 1) {
+    if (count > 0)
+      int_rows<GROUPS, SPAN, MINS, ROWS - 1>(count, rows, first, groups, columns, output, output_stride,
+                                             channels);
+  }
+}
+
+} // namespace
+} // namespace whisper_hip

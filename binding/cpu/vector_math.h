@@ -1,0 +1,100 @@
+// Functions of sixteen numbers. Included by kernels_*.cpp after their lanes.
+#pragma once
+
+#include <cmath>
+#include <cstring>
+
+namespace whisper_hip {
+namespace {
+
+// e^x with an error under 1.5 units in the last place; 0 below -87, infinity not reached (x is taken as 88 at
+// most), NaN of NaN, exactly 1 of 0. Cody and Waite's reduction by multiples of ln 2, and a polynomial with
+// the coefficients of Cephes' expf.
+inline Lanes exponential(Lanes x) {
+  const Lanes bounded = min(broadcast(88.0f), max(broadcast(-88.0f), x));
+  const Ints power = round_to_ints(bounded * broadcast(1.44269504f));
+  const Lanes n = to_floats(power);
+  const Lanes r = fma(n, broadcast(2.12194440e-4f), fma(n, broadcast(-0.693359375f), bounded));
+  Lanes p = broadcast(1.9875691500e-4f);
+  p = fma(p, r, broadcast(1.3981999507e-3f));
+  p = fma(p, r, broadcast(8.3334519073e-3f));
+  p = fma(p, r, broadcast(4.1665795894e-2f));
+  p = fma(p, r, broadcast(1.6666665459e-1f));
+  p = fma(p, r, broadcast(5.0000001201e-1f));
+  p = fma(p, r * r, r + broadcast(1.0f));
+  return where_less(x, broadcast(-87.0f), zero(), times_power_of_2(p, power));
+}
+
+// x / (1 + e^(-2u)) with u = sqrt(2/pi) (x + 0.044715 x^3): GELU by tanh, as whisper.cpp computes it.
+inline Lanes gelu_of(Lanes x) {
+  const Lanes cubic = fma(x * x, broadcast(0.044715f), broadcast(1.0f));
+  const Lanes exponent = broadcast(-2.0f * 0.79788456080286535587989f) * x * cubic;
+  return x / (broadcast(1.0f) + exponential(exponent));
+}
+
+inline void gelu(const float* from, float* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    store(to + i, gelu_of(load(from + i)));
+  if (i < count) {
+    float rest[16] = {};
+    for (int64_t j = i; j < count; ++j)
+      rest[j - i] = from[j];
+    store(rest, gelu_of(load(rest)));
+    for (int64_t j = i; j < count; ++j)
+      to[j] = rest[j - i];
+  }
+}
+
+// Lane 0 and 8, 1 and 9, …, and so on, on each instruction set.
+inline float sum_of(Lanes x) {
+  float lanes[16];
+  store(lanes, x);
+  for (int step = 8; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i)
+      lanes[i] += lanes[i + step];
+  return lanes[0];
+}
+
+inline void normalize(const float* from, float* to, int64_t count, float epsilon) {
+  Lanes sum = zero(), squares = zero();
+  for (int64_t i = 0; i < count; i += 16)
+    sum = sum + load(from + i);
+  const Lanes mean = broadcast(sum_of(sum) / static_cast<float>(count));
+  for (int64_t i = 0; i < count; i += 16) {
+    const Lanes apart = load(from + i) - mean;
+    squares = fma(apart, apart, squares);
+  }
+  const Lanes scale = broadcast(1.0f / std::sqrt(sum_of(squares) / static_cast<float>(count) + epsilon));
+  for (int64_t i = 0; i < count; i += 16)
+    store(to + i, (load(from + i) - mean) * scale);
+}
+
+inline void to_halves(const float* from, uint16_t* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    store_f16(to + i, load(from + i));
+  if (i < count) {
+    float rest[16] = {};
+    uint16_t halves[16];
+    std::memcpy(rest, from + i, static_cast<size_t>(count - i) * sizeof(float));
+    store_f16(halves, load(rest));
+    std::memcpy(to + i, halves, static_cast<size_t>(count - i) * sizeof(uint16_t));
+  }
+}
+
+inline void from_halves(const uint16_t* from, float* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    store(to + i, load_f16(from + i));
+  if (i < count) {
+    uint16_t halves[16] = {};
+    float rest[16];
+    std::memcpy(halves, from + i, static_cast<size_t>(count - i) * sizeof(uint16_t));
+    store(rest, load_f16(halves));
+    std::memcpy(to + i, rest, static_cast<size_t>(count - i) * sizeof(float));
+  }
+}
+
+} // namespace
+} // namespace whisper_hip
