@@ -11,8 +11,10 @@
 #include <new>
 #include <thread>
 
+#include "backend/cpu_module.h"
 #include "backend/gpu_watch.h"
 #include "backend/graph_record.h"
+#include "backend/join_nodes.h"
 #include "backend/node_signature.h"
 #include "backend/operation_times.h"
 #include "ggml-backend-impl.h"
@@ -162,6 +164,8 @@ ggml_status compute_on_cpu(ggml_backend_t backend, ggml_cgraph* graph) {
   if (broken)
     throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
   try {
+    if (cpu_kernels_are_used())
+      join_nodes(graph);
     const Compute compute = compute_of_cpu_module;
     return operations_are_timed() ? compute_timed(backend, graph, compute) : compute(backend, graph);
   } catch (const std::bad_alloc&) {

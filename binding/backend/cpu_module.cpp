@@ -33,24 +33,24 @@ int score_of(const std::string& path, std::string& error) {
   return result;
 }
 
-// Which of our kernels the module uses: the best, or those that WHISPER_HIP_CPU names. A module for processors
-// without any has none to choose.
-void choose_kernels(const std::string& path) {
+// Chooses our kernels that the module uses, the best or those that WHISPER_HIP_CPU names, and returns their
+// name. Modules for other processors than x86-64 have none.
+std::string choose_kernels(const std::string& path) {
   const char* wanted = std::getenv("WHISPER_HIP_CPU");
   if (wanted != nullptr && *wanted == '\0')
     wanted = nullptr;
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  auto use = handle != nullptr
-                 ? reinterpret_cast<const char* (*)(const char*)>(dlsym(handle, "whisper_hip_use_kernels"))
-                 : nullptr;
-  const char* possible = use != nullptr ? use(wanted) : "none";
-  if (handle != nullptr)
-    dlclose(handle); // linked as one that stays
-  const bool refused = possible != nullptr && wanted != nullptr && std::strcmp(wanted, possible) != 0;
-  if (refused)
+  auto use = handle != nullptr ? reinterpret_cast<bool (*)(const char*, const char**)>(
+                                     dlsym(handle, "whisper_hip_use_kernels"))
+                               : nullptr;
+  const char* answer = "none";
+  const bool usable = use != nullptr ? use(wanted, &answer)
+                                     : wanted == nullptr || std::strcmp(wanted, "none") == 0;
+  if (!usable)
     throw Error("ERR_INVALID_ARGUMENT", std::string("WHISPER_HIP_CPU=") + wanted +
                                             " names no kernels that this processor and build have; possible are " +
-                                            possible);
+                                            answer);
+  return answer; // the module stays loaded: it is linked so, and ggml's registry holds it
 }
 
 std::string describe(const std::vector<ModuleFailure>& failures) {
@@ -84,7 +84,7 @@ const CpuModule& load_cpu_module(const std::vector<std::string>& paths) {
                                           " CPU modules can be used:" + describe(module->failures));
   }
 
-  choose_kernels(module->path);
+  module->kernels = choose_kernels(module->path);
   ggml_backend_reg_t registry = ggml_backend_load(module->path.c_str());
   if (registry == nullptr || ggml_backend_reg_dev_count(registry) == 0) {
     throw Error("ERR_NATIVE_MISSING", "The CPU module " + module->path + " was found but offers no device");
@@ -92,6 +92,11 @@ const CpuModule& load_cpu_module(const std::vector<std::string>& paths) {
   module->name = ggml_backend_dev_description(ggml_backend_reg_dev_get(registry, 0));
   loaded = std::move(module);
   return *loaded;
+}
+
+bool cpu_kernels_are_used() {
+  std::lock_guard<std::mutex> lock(load_mutex);
+  return loaded && loaded->kernels != "none";
 }
 
 } // namespace whisper_hip

@@ -14,12 +14,16 @@ struct ModuleFailure {
 struct CpuModule {
   std::string path;
   std::string name; // as the backend calls its device, e.g. "AMD EPYC"
+  std::string kernels; // ours that it uses, e.g. "avx512-vnni"; "none" for those of ggml
   std::vector<ModuleFailure> failures;
 };
 
 // Loads the module with the highest score by absolute path and registers it with ggml. The first call
 // decides; later calls return the same module. Throws Error(ERR_NATIVE_MISSING) that lists why each one
-// failed.
+// failed, or Error(ERR_INVALID_ARGUMENT) for a WHISPER_HIP_CPU that names no kernels.
 const CpuModule& load_cpu_module(const std::vector<std::string>& paths);
+
+// Whether a module is loaded that uses kernels of ours.
+bool cpu_kernels_are_used();
 
 } // namespace whisper_hip

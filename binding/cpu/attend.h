@@ -96,11 +96,11 @@ inline void sum_values(int64_t queries, const float* weights, int64_t weights_st
   int at = 0;
   for (; at + GROUPS * kGroup <= size; at += GROUPS * kGroup)
     float_rows<GROUPS, ADD, Weight, kRows>(queries, weights, weights_stride,
-                                           {values + at, kGroup, column_step}, keys, output + at, size,
+                                           {values + at, kGroup, column_step}, keys, {output + at, size},
                                            GROUPS * kGroup);
   for (; at < size; at += kGroup)
     float_rows<1, ADD, Weight>(queries, weights, weights_stride, {values + at, kGroup, column_step}, keys,
-                               output + at, size, kGroup);
+                               {output + at, size}, kGroup);
 }
 
 // The same of values that are not packed, without the tiles that all queries ignore.
@@ -145,12 +145,13 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
       }
       const FloatWeights<Single> weights = {keys, static_cast<int64_t>(kGroup) * head.size, kGroup};
       if constexpr (kFloatGroups == 2) {
-        float_rows<2, false, Single>(queries, query, query_stride, weights, head.size, scores + key, padded, kKeyTile);
+        float_rows<2, false, Single>(queries, query, query_stride, weights, head.size,
+                                     {scores + key, padded}, kKeyTile);
       } else {
         for (int group = 0; group < kKeyTile / kGroup; ++group)
           float_rows<1, false, Single>(queries, query, query_stride,
                                {keys + group * weights.group_step, 0, kGroup}, head.size,
-                               scores + key + group * kGroup, padded, kGroup);
+                               {scores + key + group * kGroup, padded}, kGroup);
       }
     }
     float factors[kQueryBlock];

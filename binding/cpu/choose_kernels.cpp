@@ -44,25 +44,21 @@ const Kernels* chosen_kernels() {
 } // namespace whisper_hip
 
 // Called by the addon before anything else of the module: `name` as in Kernels, "none" for those of ggml, or
-// null for the best. Returns null, or the names that are possible if `name` is not among them.
-extern "C" __attribute__((visibility("default"))) const char* whisper_hip_use_kernels(const char* name) {
+// null for the best. `answer` becomes the name of those that are used, or, where the result is false, the names
+// that are possible.
+extern "C" __attribute__((visibility("default"))) bool whisper_hip_use_kernels(const char* name,
+                                                                               const char** answer) {
   using namespace whisper_hip;
   static std::string possible;
   const std::vector<const Kernels*> usable = usable_kernels();
-  chosen = nullptr;
-  if (name == nullptr) {
-    chosen = usable.empty() ? nullptr : usable.back();
-    return nullptr;
-  }
-  if (std::strcmp(name, "none") == 0)
-    return nullptr;
+  chosen = name == nullptr && !usable.empty() ? usable.back() : nullptr;
   possible = "none";
   for (const Kernels* kernels : usable) {
-    if (std::strcmp(name, kernels->name) == 0) {
+    if (name != nullptr && std::strcmp(name, kernels->name) == 0)
       chosen = kernels;
-      return nullptr;
-    }
     possible += std::string(", ") + kernels->name;
   }
-  return possible.c_str();
+  const bool refused = name != nullptr && chosen == nullptr && std::strcmp(name, "none") != 0;
+  *answer = refused ? possible.c_str() : chosen != nullptr ? chosen->name : "none";
+  return !refused;
 }

@@ -32,6 +32,10 @@ struct Product {
   const float* input;     // [rows, columns], of float weights
   QuantizedRows rows;     // of quantised weights
   float* output;          // [rows, channels]
+  // What is done to a result before it is stored, in this order.
+  const float* bias;     // [channels] to add, or null
+  bool gelu;             // or not
+  const float* residual; // [rows, channels] to add, or null; may be the output itself
 };
 
 // Attention of one head: softmax(scale * Q K^T + mask) V.
@@ -76,7 +80,9 @@ struct Kernels {
 
   void (*gelu)(const float* from, float* to, int64_t count);
   // (x - mean) / sqrt(variance + epsilon); `count` is a multiple of 16.
-  void (*normalize)(const float* from, float* to, int64_t count, float epsilon);
+  // Times `weight` plus `bias` of the same length, where they are not null.
+  void (*normalize)(const float* from, float* to, int64_t count, float epsilon, const float* weight,
+                    const float* bias);
   void (*to_halves)(const float* from, uint16_t* to, int64_t count);
   void (*from_halves)(const uint16_t* from, float* to, int64_t count);
 

@@ -41,50 +41,49 @@ inline void quantize_row(const PackedType& type, const float* from, int64_t colu
 
 template <int GROUPS>
 inline void multiply_quantized(const Product& product, int64_t first_row, int64_t end_row,
-                               const IntGroup* groups, float* output, int64_t channels) {
+                               const IntGroup* groups, const Output& output, int64_t channels) {
   const int64_t count = end_row - first_row;
   const PackedType& type = *product.type;
   if (type.span == 32 && !type.has_mins)
     int_rows<GROUPS, 32, false>(count, product.rows, first_row, groups, product.columns, output,
-                                product.channels, channels);
+                           channels);
   else if (type.span == 32)
     int_rows<GROUPS, 32, true>(count, product.rows, first_row, groups, product.columns, output,
-                               product.channels, channels);
+                           channels);
   else if (!type.has_mins)
     int_rows<GROUPS, 16, false>(count, product.rows, first_row, groups, product.columns, output,
-                                product.channels, channels);
+                           channels);
   else
     int_rows<GROUPS, 16, true>(count, product.rows, first_row, groups, product.columns, output,
-                               product.channels, channels);
+                           channels);
 }
 
 template <int GROUPS, typename Weight>
 inline void multiply_floats(const Product& product, const GroupLayout& layout, int64_t first_row,
-                            int64_t end_row, const uint8_t* weights, float* output, int64_t channels) {
+                            int64_t end_row, const uint8_t* weights, const Output& output, int64_t channels) {
   using Stored = typename Weight::Stored;
   float_rows<GROUPS, false, Weight>(end_row - first_row, product.input + first_row * product.columns,
                                     product.columns,
                                     {reinterpret_cast<const Stored*>(weights),
                                      static_cast<int64_t>(layout.size / sizeof(Stored)), kGroup},
-                                    product.columns, output, product.channels, channels);
+                                    product.columns, output, channels);
 }
 
 template <int GROUPS>
 inline void multiply_widened(const Product& product, const GroupLayout& layout, int64_t first_row,
-                             int64_t end_row, const uint8_t* weights, float* output, int64_t channels,
+                             int64_t end_row, const uint8_t* weights, const Output& output, int64_t channels,
                              float* scratch) {
   const int64_t size = product.columns * kGroup;
   for (int group = 0; group < GROUPS; ++group)
     unpack_floats(*product.type, weights + group * layout.size, product.columns, scratch + group * size);
   float_rows<GROUPS, false, Single>(end_row - first_row, product.input + first_row * product.columns,
-                                    product.columns, {scratch, size, kGroup}, product.columns, output,
-                                    product.channels, channels);
+                                    product.columns, {scratch, size, kGroup}, product.columns, output, channels);
 }
 
 // Weights that are not packed.
 template <int GROUPS>
 inline void multiply_turned(const Product& product, int64_t first_row, int64_t end_row, int64_t group,
-                            float* output, int64_t channels, float* scratch) {
+                            const Output& output, int64_t channels, float* scratch) {
   const int64_t size = product.columns * kGroup;
   for (int i = 0; i < GROUPS; ++i) {
     const uint8_t* rows = product.weights + (group + i) * kGroup * product.row_bytes;
@@ -95,15 +94,15 @@ inline void multiply_turned(const Product& product, int64_t first_row, int64_t e
       turn_rows<Single>(rows, product.row_bytes, count, product.columns, scratch + i * size);
   }
   float_rows<GROUPS, false, Single>(end_row - first_row, product.input + first_row * product.columns,
-                                    product.columns, {scratch, size, kGroup}, product.columns, output,
-                                    product.channels, channels);
+                                    product.columns, {scratch, size, kGroup}, product.columns, output, channels);
 }
 
 template <int GROUPS>
 inline void multiply_groups(const Product& product, const GroupLayout& layout, int64_t first_row,
                             int64_t end_row, int64_t group, uint8_t* scratch) {
   const int64_t channels = std::min<int64_t>(GROUPS * kGroup, product.channels - group * kGroup);
-  float* output = product.output + first_row * product.channels + group * kGroup;
+  const Output whole = {product.output, product.channels, product.bias, product.residual, product.gelu};
+  const Output output = whole.at(first_row, group * kGroup);
   if (product.row_bytes > 0) {
     multiply_turned<GROUPS>(product, first_row, end_row, group, output, channels,
                             reinterpret_cast<float*>(scratch));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cpu/joined_operands.h"
 #include "ggml-cpu-impl.h"
 
 namespace whisper_hip {
@@ -43,6 +44,10 @@ void gather(const Team& team) {
 
 int64_t divided_up(int64_t count, int64_t by) {
   return (count + by - 1) / by;
+}
+
+const float* data_of(const ggml_tensor* tensor) {
+  return tensor != nullptr ? static_cast<const float*>(tensor->data) : nullptr;
 }
 
 struct ProductMemory {
@@ -95,7 +100,10 @@ void multiply(const Kernels& kernels, ggml_tensor& node, const Team& team, Memor
                            channels,
                            input,
                            parts.rows,
-                           static_cast<float*>(node.data)};
+                           static_cast<float*>(node.data),
+                           data_of(node.src[kBias]),
+                           node.op_params[kGelu] != 0,
+                           data_of(node.src[kResidual])};
   // Rows whose activations stay in the second cache while the weights go by, and as many pieces of the
   // weights as keep all threads busy to the end.
   constexpr int64_t kCached = 512 << 10;
@@ -228,7 +236,8 @@ void normalize(const Kernels& kernels, ggml_tensor& node, const Team& team) {
   const int64_t columns = node.ne[0], rows = ggml_nrows(&node);
   for (int64_t row = team.index; row < rows; row += team.size)
     kernels.normalize(static_cast<const float*>(node.src[0]->data) + row * columns,
-                      static_cast<float*>(node.data) + row * columns, columns, parameter(node, 0));
+                      static_cast<float*>(node.data) + row * columns, columns, parameter(node, 0),
+                      data_of(node.src[kNormWeight]), data_of(node.src[kNormBias]));
 }
 
 // The input of a convolution of three taps: [inputs * 3, outputs] of f16, where column 3 * input + tap of

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "cpu/joined_operands.h"
 #include "cpu/kernels.h"
 #include "cpu/operations.h"
 #include "ggml-backend-impl.h"
@@ -57,7 +58,7 @@ void set_weights(ggml_backend_buffer_t, ggml_tensor* tensor, const void* data, s
 }
 
 const char* name_of(ggml_backend_buffer_type_t) {
-  return "CPU_PACKED";
+  return kPackedName;
 }
 
 ggml_backend_buffer_t allocate(ggml_backend_buffer_type_t type, size_t size) {

@@ -4,17 +4,54 @@
 
 #include "cpu/kernels.h"
 #include "cpu/unpack.h"
+#include "cpu/vector_math.h"
 
 namespace whisper_hip {
 namespace {
 
-inline void store_channels(float* to, Lanes x, int64_t count) {
+// Where a tile of results begins, and what is done to them before they are stored: see Product.
+struct Output {
+  float* first;
+  int64_t stride; // between rows
+  const float* bias = nullptr;
+  const float* residual = nullptr; // with the same stride
+  bool gelu = false;
+
+  // The same for rows or channels further on.
+  Output at(int64_t row, int64_t channel) const {
+    Output moved = *this;
+    moved.first += row * stride + channel;
+    if (bias != nullptr)
+      moved.bias += channel;
+    if (residual != nullptr)
+      moved.residual += row * stride + channel;
+    return moved;
+  }
+};
+
+inline Lanes load_channels(const float* from, int64_t count) {
   if (count >= kGroup)
-    return store(to, x);
+    return load(from);
+  float lanes[kGroup] = {};
+  for (int64_t i = 0; i < count; ++i)
+    lanes[i] = from[i];
+  return load(lanes);
+}
+
+// Of one row and group: `offset` from the first result, `channel` from the first channel.
+inline void store_result(const Output& output, int64_t offset, int64_t channel, Lanes x, int64_t count) {
+  if (output.bias != nullptr)
+    x = x + load_channels(output.bias + channel, count);
+  if (output.gelu)
+    x = gelu_of(x);
+  if (output.residual != nullptr)
+    x = x + load_channels(output.residual + offset, count);
+  if (count >= kGroup)
+    return store(output.first + offset, x);
   float lanes[kGroup];
   store(lanes, x);
   for (int64_t i = 0; i < count; ++i)
-    to[i] = lanes[i];
+    output.first[offset + i] = lanes[i];
 }
 
 // How the weights of a float tile are stored.
@@ -65,11 +102,11 @@ constexpr int kAhead = 16; // columns that are fetched ahead
 // groups, of which `channels` channels are stored.
 template <int ROWS, int GROUPS, bool ADD, typename Weight>
 inline void float_tile(const float* input, int64_t input_stride, FloatWeights<Weight> weights, int64_t columns,
-                       float* output, int64_t output_stride, int64_t channels) {
+                       const Output& output, int64_t channels) {
   Lanes sums[ROWS][GROUPS];
   for (int row = 0; row < ROWS; ++row)
     for (int group = 0; group < GROUPS; ++group)
-      sums[row][group] = ADD ? load(output + row * output_stride + group * kGroup) : zero();
+      sums[row][group] = ADD ? load(output.first + row * output.stride + group * kGroup) : zero();
   const typename Weight::Stored* weight = weights.first;
   for (int64_t k = 0; k < columns; ++k, weight += weights.column_step) {
     if constexpr (Weight::kFromMemory)
@@ -87,29 +124,28 @@ inline void float_tile(const float* input, int64_t input_stride, FloatWeights<We
   }
   for (int row = 0; row < ROWS; ++row)
     for (int group = 0; group < GROUPS; ++group)
-      store_channels(output + row * output_stride + group * kGroup, sums[row][group],
-                     channels - group * kGroup);
+      store_result(output, row * output.stride + group * kGroup, group * kGroup, sums[row][group],
+                   channels - group * kGroup);
 }
 
 template <int GROUPS, bool ADD, typename Weight, int ROWS = kFloatRows>
 inline void float_rows(int64_t rows, const float* input, int64_t input_stride, FloatWeights<Weight> weights,
-                       int64_t columns, float* output, int64_t output_stride, int64_t channels) {
+                       int64_t columns, Output output, int64_t channels) {
   while (rows >= ROWS) {
-    float_tile<ROWS, GROUPS, ADD, Weight>(input, input_stride, weights, columns, output, output_stride, channels);
+    float_tile<ROWS, GROUPS, ADD, Weight>(input, input_stride, weights, columns, output, channels);
     input += ROWS * input_stride;
-    output += ROWS * output_stride;
+    output = output.at(ROWS, 0);
     rows -= ROWS;
   }
   if constexpr (ROWS > 1) {
     if (rows > 0)
-      float_rows<GROUPS, ADD, Weight, (ROWS > 6 ? 6 : ROWS - 1)>(rows, input, input_stride, weights, columns, output, output_stride,
-                                        channels);
+      float_rows<GROUPS, ADD, Weight, (ROWS > 6 ? 6 : ROWS - 1)>(rows, input, input_stride, weights, columns, output, channels);
   }
 }
 
 template <int ROWS, int GROUPS, int SPAN, bool MINS>
 inline void int_tile(const QuantizedRows& rows, int64_t row_of_first, const IntGroup* groups, int64_t columns,
-                     float* output, int64_t output_stride, int64_t channels) {
+                     const Output& output, int64_t channels) {
   const int64_t strips = columns / kStrip;
   const Quad* quads = static_cast<const Quad*>(rows.quads) + row_of_first * (columns / 4);
   const float* scales = rows.scales + row_of_first * strips;
@@ -156,23 +192,22 @@ inline void int_tile(const QuantizedRows& rows, int64_t row_of_first, const IntG
   }
   for (int row = 0; row < ROWS; ++row)
     for (int group = 0; group < GROUPS; ++group)
-      store_channels(output + row * output_stride + group * kGroup, totals[row][group],
-                     channels - group * kGroup);
+      store_result(output, row * output.stride + group * kGroup, group * kGroup, totals[row][group],
+                   channels - group * kGroup);
 }
 
 template <int GROUPS, int SPAN, bool MINS, int ROWS = kIntRows>
 inline void int_rows(int64_t count, const QuantizedRows& rows, int64_t first, const IntGroup* groups,
-                     int64_t columns, float* output, int64_t output_stride, int64_t channels) {
+                     int64_t columns, Output output, int64_t channels) {
   while (count >= ROWS) {
-    int_tile<ROWS, GROUPS, SPAN, MINS>(rows, first, groups, columns, output, output_stride, channels);
+    int_tile<ROWS, GROUPS, SPAN, MINS>(rows, first, groups, columns, output, channels);
     first += ROWS;
-    output += ROWS * output_stride;
+    output = output.at(ROWS, 0);
     count -= ROWS;
   }
   if constexpr (ROWS > 1) {
     if (count > 0)
-      int_rows<GROUPS, SPAN, MINS, ROWS - 1>(count, rows, first, groups, columns, output, output_stride,
-                                             channels);
+      int_rows<GROUPS, SPAN, MINS, ROWS - 1>(count, rows, first, groups, columns, output, channels);
   }
 }
 

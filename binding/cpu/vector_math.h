@@ -56,7 +56,8 @@ inline float sum_of(Lanes x) {
   return lanes[0];
 }
 
-inline void normalize(const float* from, float* to, int64_t count, float epsilon) {
+inline void normalize(const float* from, float* to, int64_t count, float epsilon, const float* weight,
+                      const float* bias) {
   Lanes sum = zero(), squares = zero();
   for (int64_t i = 0; i < count; i += 16)
     sum = sum + load(from + i);
@@ -66,8 +67,14 @@ inline void normalize(const float* from, float* to, int64_t count, float epsilon
     squares = fma(apart, apart, squares);
   }
   const Lanes scale = broadcast(1.0f / std::sqrt(sum_of(squares) / static_cast<float>(count) + epsilon));
-  for (int64_t i = 0; i < count; i += 16)
-    store(to + i, (load(from + i) - mean) * scale);
+  for (int64_t i = 0; i < count; i += 16) {
+    Lanes x = (load(from + i) - mean) * scale;
+    if (weight != nullptr)
+      x = x * load(weight + i);
+    if (bias != nullptr)
+      x = x + load(bias + i);
+    store(to + i, x);
+  }
 }
 
 inline void to_halves(const float* from, uint16_t* to, int64_t count) {

@@ -99,7 +99,10 @@ std::vector<float> multiply(const Kernels& kernels, const Matrix& weights, const
                            weights.channels,
                            input.data(),
                            {quads.data(), scales.data(), starts.data()},
-                           output.data()};
+                           output.data(),
+                           nullptr,
+                           false,
+                           nullptr};
   kernels.multiply(product, 0, rows, 0, (weights.channels + kGroup - 1) / kGroup, scratch.data());
   return output;
 }

@@ -40,6 +40,20 @@ describe('an ordinary program', () => {
   })
 })
 
+describe.runIf(process.arch === 'x64')('WHISPER_HIP_CPU', () => {
+  it.each(['', 'none', 'avx2'])('%j names kernels that speak as all others do', async (WHISPER_HIP_CPU) => {
+    const ended = await runChild('plain.cjs', [], { env: { WHISPER_HIP_CPU } })
+    expect(ended).toMatchObject({ code: 0, stdout: `${text}\n`, stderr: '' })
+  })
+
+  it('names what is possible where it names nothing', async () => {
+    const ended = await runChild('plain.cjs', [], { env: { WHISPER_HIP_CPU: 'avx9' } })
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain('WHISPER_HIP_CPU=avx9 names no kernels')
+    expect(ended.stderr).toContain('possible are none, avx2')
+  })
+})
+
 describe('require and import', () => {
   it('give one library with one state', async () => {
     const ended = await runChild('both-worlds.mjs')

@@ -1,0 +1,82 @@
+#include "backend/join_nodes.h"
+
+#include <cstring>
+
+#include "cpu/joined_operands.h"
+#include "ggml-backend.h"
+
+namespace whisper_hip {
+
+namespace {
+
+// Walks over the nodes that follow one, as long as they work on its memory.
+class Followers {
+ public:
+  Followers(ggml_cgraph* graph, int index)
+      : graph_(graph), next_(index + 1), last_(ggml_graph_node(graph, index)) {}
+
+  // The other operand if the next node is `op` of the last one and of what `fits`; null otherwise.
+  template <typename Fits> ggml_tensor* take(ggml_op op, Fits fits) {
+    ggml_tensor* node = next_ < ggml_graph_n_nodes(graph_) ? ggml_graph_node(graph_, next_) : nullptr;
+    // In its memory: then nobody else reads the last one.
+    if (node == nullptr || node->op != op || node->data != last_->data || !ggml_are_same_shape(node, last_))
+      return nullptr;
+    ggml_tensor* other = node->src[0] == last_ ? node->src[1] : node->src[1] == last_ ? node->src[0] : nullptr;
+    if (other == nullptr || other == last_ || other->type != GGML_TYPE_F32 || !ggml_is_contiguous(other) ||
+        !fits(other))
+      return nullptr;
+    join(node);
+    return other;
+  }
+
+  bool take_gelu() {
+    ggml_tensor* node = next_ < ggml_graph_n_nodes(graph_) ? ggml_graph_node(graph_, next_) : nullptr;
+    if (node == nullptr || node->op != GGML_OP_UNARY || ggml_get_unary_op(node) != GGML_UNARY_OP_GELU ||
+        node->src[0] != last_ || node->data != last_->data)
+      return false;
+    join(node);
+    return true;
+  }
+
+ private:
+  void join(ggml_tensor* node) {
+    node->op = GGML_OP_NONE;
+    last_ = node;
+    next_++;
+  }
+  ggml_cgraph* graph_;
+  int next_;
+  ggml_tensor* last_;
+};
+
+bool has_packed_weights(const ggml_tensor* product) {
+  const ggml_tensor* weights = product->src[0];
+  return weights->buffer != nullptr && std::strcmp(ggml_backend_buffer_name(weights->buffer), kPackedName) == 0;
+}
+
+} // namespace
+
+void join_nodes(ggml_cgraph* graph) {
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    ggml_tensor* node = ggml_graph_node(graph, i);
+    if (node->type != GGML_TYPE_F32 || !ggml_is_contiguous(node))
+      continue;
+    const auto is_row = [node](const ggml_tensor* other) {
+      return other->ne[0] == node->ne[0] && ggml_nrows(other) == 1;
+    };
+    const auto is_equal = [node](const ggml_tensor* other) { return ggml_are_same_shape(other, node); };
+    Followers followers(graph, i);
+    if (node->op == GGML_OP_MUL_MAT && has_packed_weights(node)) {
+      node->src[kBias] = followers.take(GGML_OP_ADD, is_row);
+      node->op_params[kGelu] = followers.take_gelu();
+      if (node->op_params[kGelu] == 0)
+        node->src[kResidual] = followers.take(GGML_OP_ADD, is_equal);
+    } else if (node->op == GGML_OP_NORM && node->ne[0] % 16 == 0) {
+      node->src[kNormWeight] = followers.take(GGML_OP_MUL, is_row);
+      if (node->src[kNormWeight] != nullptr)
+        node->src[kNormBias] = followers.take(GGML_OP_ADD, is_row);
+    }
+  }
+}
+
+} // namespace whisper_hip
