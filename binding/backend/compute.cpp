@@ -164,7 +164,7 @@ ggml_status compute_on_cpu(ggml_backend_t backend, ggml_cgraph* graph) {
   if (broken)
     throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
   try {
-    if (cpu_kernels_are_used())
+    if (cpu_kernels() != nullptr)
       join_nodes(graph);
     const Compute compute = compute_of_cpu_module;
     return operations_are_timed() ? compute_timed(backend, graph, compute) : compute(backend, graph);

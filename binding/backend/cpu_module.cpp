@@ -33,24 +33,28 @@ int score_of(const std::string& path, std::string& error) {
   return result;
 }
 
-// Chooses our kernels that the module uses, the best or those that WHISPER_HIP_CPU names, and returns their
-// name. Modules for other processors than x86-64 have none.
-std::string choose_kernels(const std::string& path) {
+// Chooses our kernels that the module uses: the best, or those that WHISPER_HIP_CPU names. Modules for other
+// processors than x86-64 have none.
+const Kernels* choose_kernels(const std::string& path) {
   const char* wanted = std::getenv("WHISPER_HIP_CPU");
   if (wanted != nullptr && *wanted == '\0')
     wanted = nullptr;
+  // The module stays loaded: it is linked so, and ggml's registry holds it.
   void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  auto use = handle != nullptr ? reinterpret_cast<bool (*)(const char*, const char**)>(
+  auto use = handle != nullptr ? reinterpret_cast<const char* (*)(const char*, const Kernels**)>(
                                      dlsym(handle, "whisper_hip_use_kernels"))
                                : nullptr;
-  const char* answer = "none";
-  const bool usable = use != nullptr ? use(wanted, &answer)
-                                     : wanted == nullptr || std::strcmp(wanted, "none") == 0;
-  if (!usable)
+  const Kernels* kernels = nullptr;
+  const char* possible = nullptr;
+  if (use != nullptr)
+    possible = use(wanted, &kernels);
+  else if (wanted != nullptr && std::strcmp(wanted, "none") != 0)
+    possible = "none";
+  if (possible != nullptr)
     throw Error("ERR_INVALID_ARGUMENT", std::string("WHISPER_HIP_CPU=") + wanted +
                                             " names no kernels that this processor and build have; possible are " +
-                                            answer);
-  return answer; // the module stays loaded: it is linked so, and ggml's registry holds it
+                                            possible);
+  return kernels;
 }
 
 std::string describe(const std::vector<ModuleFailure>& failures) {
@@ -94,9 +98,9 @@ const CpuModule& load_cpu_module(const std::vector<std::string>& paths) {
   return *loaded;
 }
 
-bool cpu_kernels_are_used() {
+const Kernels* cpu_kernels() {
   std::lock_guard<std::mutex> lock(load_mutex);
-  return loaded && loaded->kernels != "none";
+  return loaded ? loaded->kernels : nullptr;
 }
 
 } // namespace whisper_hip

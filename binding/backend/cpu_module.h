@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "cpu/kernels.h"
+
 namespace whisper_hip {
 
 struct ModuleFailure {
@@ -14,7 +16,7 @@ struct ModuleFailure {
 struct CpuModule {
   std::string path;
   std::string name; // as the backend calls its device, e.g. "AMD EPYC"
-  std::string kernels; // ours that it uses, e.g. "avx512-vnni"; "none" for those of ggml
+  const Kernels* kernels; // ours that it uses; null for none
   std::vector<ModuleFailure> failures;
 };
 
@@ -23,7 +25,7 @@ struct CpuModule {
 // failed, or Error(ERR_INVALID_ARGUMENT) for a WHISPER_HIP_CPU that names no kernels.
 const CpuModule& load_cpu_module(const std::vector<std::string>& paths);
 
-// Whether a module is loaded that uses kernels of ours.
-bool cpu_kernels_are_used();
+// The kernels of the module that is loaded; null without any.
+const Kernels* cpu_kernels();
 
 } // namespace whisper_hip

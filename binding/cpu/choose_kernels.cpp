@@ -44,10 +44,10 @@ const Kernels* chosen_kernels() {
 } // namespace whisper_hip
 
 // Called by the addon before anything else of the module: `name` as in Kernels, "none" for those of ggml, or
-// null for the best. `answer` becomes the name of those that are used, or, where the result is false, the names
+// null for the best. `used` becomes null for "none". Returns null, or where there are none of this name, those
 // that are possible.
-extern "C" __attribute__((visibility("default"))) bool whisper_hip_use_kernels(const char* name,
-                                                                               const char** answer) {
+extern "C" __attribute__((visibility("default"))) const char*
+whisper_hip_use_kernels(const char* name, const whisper_hip::Kernels** used) {
   using namespace whisper_hip;
   static std::string possible;
   const std::vector<const Kernels*> usable = usable_kernels();
@@ -59,6 +59,6 @@ extern "C" __attribute__((visibility("default"))) bool whisper_hip_use_kernels(c
     possible += std::string(", ") + kernels->name;
   }
   const bool refused = name != nullptr && chosen == nullptr && std::strcmp(name, "none") != 0;
-  *answer = refused ? possible.c_str() : chosen != nullptr ? chosen->name : "none";
-  return !refused;
+  *used = chosen;
+  return refused ? possible.c_str() : nullptr;
 }

@@ -11,8 +11,21 @@ namespace whisper_hip {
 namespace {
 
 constexpr Kernels kernel_table(const char* name) {
-  return {name,        sizeof(Quad), kFloatRows, quantize_row, multiply,  unpack_row,  pack_keys,
-          pack_values, attend,       gelu,       normalize,    to_halves, from_halves, select};
+  return {name,
+          sizeof(Quad),
+          kFloatRows,
+          quantize_row,
+          multiply,
+          unpack_row,
+          pack_keys,
+          pack_values,
+          attend,
+          for_each<gelu_of>,
+          for_each<exponential>,
+          normalize,
+          to_halves,
+          from_halves,
+          select};
 }
 
 } // namespace

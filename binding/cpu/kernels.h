@@ -79,6 +79,8 @@ struct Kernels {
   void (*attend)(const Attention& head, int first_query, int end_query, uint8_t* scratch);
 
   void (*gelu)(const float* from, float* to, int64_t count);
+  // e^x of each.
+  void (*exponentials)(const float* from, float* to, int64_t count);
   // (x - mean) / sqrt(variance + epsilon); `count` is a multiple of 16.
   // Times `weight` plus `bias` of the same length, where they are not null.
   void (*normalize)(const float* from, float* to, int64_t count, float epsilon, const float* weight,

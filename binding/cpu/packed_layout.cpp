@@ -31,10 +31,6 @@ struct Block {
   uint16_t scale, min; // f16
 };
 
-int high_bit(const uint8_t* bits, int i) {
-  return bits[i / 8] >> (i % 8) & 1;
-}
-
 template <typename Source> void nibbles(Block& block, const Source& from) {
   for (int i = 0; i < 16; ++i) {
     block.values[i] = from.qs[i] & 15;
@@ -43,15 +39,11 @@ template <typename Source> void nibbles(Block& block, const Source& from) {
 }
 
 template <typename Source> void fifth_bits(Block& block, const Source& from) {
-  for (int i = 0; i < 32; ++i)
-    block.values[i] |= high_bit(from.qh, i) << 4;
+  for (int byte = 0; byte < 4; ++byte)
+    for (int bit = 0; bit < 8; ++bit)
+      block.values[byte * 8 + bit] |= static_cast<uint8_t>((from.qh[byte] >> bit & 1) << 4);
 }
 
-void read(Block& block, const block_q8_0& from) {
-  for (int i = 0; i < 32; ++i)
-    block.values[i] = static_cast<uint8_t>(from.qs[i] + 128);
-  block.scale = from.d;
-}
 void read(Block& block, const block_q4_0& from) {
   nibbles(block, from);
   block.scale = from.d;
@@ -148,8 +140,6 @@ template <typename Source> void read_as(Block& block, const void* from) {
 
 void read(Block& block, ggml_type type, const void* from) {
   switch (type) {
-  case GGML_TYPE_Q8_0:
-    return read_as<block_q8_0>(block, from);
   case GGML_TYPE_Q4_0:
     return read_as<block_q4_0>(block, from);
   case GGML_TYPE_Q4_1:
@@ -168,6 +158,24 @@ void read(Block& block, ggml_type type, const void* from) {
     return read_as<block_q5_K>(block, from);
   default:
     return read_as<block_q6_K>(block, from);
+  }
+}
+
+// The commonest type, whose plane is the values themselves.
+void pack_q8_0(const GroupLayout& layout, const uint8_t* rows, size_t row_bytes, int count, int64_t columns,
+               uint8_t* group) {
+  auto* scales = reinterpret_cast<uint16_t*>(group + layout.scales);
+  for (int64_t strip = 0; strip < columns / kStrip; ++strip) {
+    for (int channel = 0; channel < count; ++channel) {
+      const uint8_t* block = rows + channel * row_bytes + strip * sizeof(block_q8_0);
+      std::memcpy(&scales[strip * kGroup + channel], block + offsetof(block_q8_0, d), 2);
+      for (int step = 0; step < 8; ++step) {
+        uint32_t four;
+        std::memcpy(&four, block + offsetof(block_q8_0, qs) + step * 4, 4);
+        four ^= 0x80808080u; // adds 128 to each
+        std::memcpy(group + (strip * 8 + step) * 64 + channel * 4, &four, 4);
+      }
+    }
   }
 }
 
@@ -207,9 +215,11 @@ void write_scales(const PackedType& type, const GroupLayout& layout, const Block
 void pack_blocks(const PackedType& type, const GroupLayout& layout, const uint8_t* blocks, size_t row_bytes,
                  int rows, int64_t first_column, uint8_t* group) {
   const int columns = static_cast<int>(ggml_blck_size(type.type));
-  uint8_t strips[kSuper * kGroup] = {}; // [columns / 4, 16 channels, 4]
+  uint8_t strips[kSuper * kGroup]; // [columns / 4, 16 channels, 4]
+  if (rows < kGroup)
+    std::memset(strips, 0, sizeof strips);
   for (int channel = 0; channel < rows; ++channel) {
-    Block block = {};
+    Block block;
     read(block, type.type, blocks + channel * row_bytes);
     for (int i = 0; i < columns; i += 4)
       std::memcpy(strips + (i * kGroup + channel * 4), block.values + i, 4);
@@ -280,7 +290,12 @@ void pack(const PackedType& type, const void* from, int64_t columns, int64_t row
     } else if (type.is_float()) {
       pack_floats<uint16_t>(group_rows, columns, count, row_bytes, to);
     } else {
-      std::memset(to, 0, layout.size);
+      if (count < kGroup)
+        std::memset(to, 0, layout.size);
+      if (type.type == GGML_TYPE_Q8_0) {
+        pack_q8_0(layout, group_rows, row_bytes, count, columns, to);
+        continue;
+      }
       const int64_t block_columns = ggml_blck_size(type.type);
       for (int64_t column = 0; column < columns; column += block_columns)
         pack_blocks(type, layout, group_rows + ggml_row_size(type.type, column), row_bytes, count, column, to);

@@ -19,7 +19,7 @@ struct Best {
   float logits[kBest];
   int32_t tokens[kBest];
 
-  float bar() const { return count < wanted ? -INFINITY : logits[count - 1]; }
+  float bar() const { return wanted == 0 ? INFINITY : count < wanted ? -INFINITY : logits[count - 1]; }
 
   void offer(float logit, int32_t token) {
     if (!(logit > bar()))
@@ -76,7 +76,8 @@ inline int select(const float* logits, int count, int wanted, int32_t* tokens, f
   }
   if (std::isnan(sum_of(check)) || top == INFINITY)
     return -1;
-  std::memcpy(tokens, best.tokens, static_cast<size_t>(best.count) * sizeof(int32_t));
+  for (int i = 0; i < best.count; ++i)
+    tokens[i] = best.tokens[i];
   *log_sum = top + std::log(sum_of(sum));
   return best.count;
 }

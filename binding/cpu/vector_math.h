@@ -32,17 +32,15 @@ inline Lanes gelu_of(Lanes x) {
   return x / (broadcast(1.0f) + exponential(exponent));
 }
 
-inline void gelu(const float* from, float* to, int64_t count) {
+template <Lanes (*FUNCTION)(Lanes)> inline void for_each(const float* from, float* to, int64_t count) {
   int64_t i = 0;
   for (; i + 16 <= count; i += 16)
-    store(to + i, gelu_of(load(from + i)));
+    store(to + i, FUNCTION(load(from + i)));
   if (i < count) {
     float rest[16] = {};
-    for (int64_t j = i; j < count; ++j)
-      rest[j - i] = from[j];
-    store(rest, gelu_of(load(rest)));
-    for (int64_t j = i; j < count; ++j)
-      to[j] = rest[j - i];
+    std::memcpy(rest, from + i, static_cast<size_t>(count - i) * sizeof(float));
+    store(rest, FUNCTION(load(rest)));
+    std::memcpy(to + i, rest, static_cast<size_t>(count - i) * sizeof(float));
   }
 }
 

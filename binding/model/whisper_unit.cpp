@@ -4,6 +4,7 @@
 #include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "ggml-backend.h"
+#include "model/log_probabilities.h"
 #include "model/sampling.h"
 #include "model/vocabulary_maps.h"
 #include "model/whisper_hooks.h"

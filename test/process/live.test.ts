@@ -52,7 +52,8 @@ describe('memory', () => {
       stats: 1,
     })
     expect(told.partial).toBeLessThanOrEqual(told.final)
-    expect(told.grown).toBeLessThan(20 * MB)
+    // The allocator keeps some; the audio of these minutes would be 90 MB.
+    expect(told.grown).toBeLessThan(32 * MB)
   })
 
   it('of 50 streams that were opened and dropped comes back', async () => {

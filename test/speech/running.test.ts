@@ -146,7 +146,7 @@ describe('stats', () => {
     expect(stats.realTimeFactor).toBeCloseTo(duration / stats.wallSeconds)
     const { decode, mel, vad, encode, prompt, sample } = stats.phases
     for (const seconds of [decode, mel, encode, sample]) expect(seconds).toBeGreaterThan(0)
-    expect(vad).toBe(0)
+    expect(vad).toBeGreaterThan(0)
     const sum = decode + mel + vad + encode + prompt + sample
     expect(sum).toBeLessThanOrEqual(1.01 * stats.wallSeconds)
     expect(sum).toBeGreaterThan(0.8 * stats.wallSeconds)
