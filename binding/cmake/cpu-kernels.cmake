@@ -17,12 +17,13 @@ function(add_cpu_objects name sources)
   target_compile_options(${name} PRIVATE ${OWN_WARNINGS} ${ARGN})
 endfunction()
 
-# Products and sums are not joined behind our back, so that numbers are the same on each instruction set. Registers that
+# Products and sums are not joined behind our back, so that numbers are the same on each instruction set, and sums of
+# integers are not put off until all registers are full of terms. Registers that
 # intrinsics of GCC leave undefined on purpose are none that we forgot.
 function(add_cpu_kernels name)
   string(TOLOWER "${name}" file)
   add_cpu_objects(cpu_kernels_${name} "${cpu_sources_dir}/kernels_${file}.cpp"
-    -O3 -ffp-contract=off -mavx2 -mfma -mf16c ${ARGN} -Wno-uninitialized -Wno-maybe-uninitialized -Wno-unknown-pragmas)
+    -O3 -ffp-contract=off -fno-tree-reassoc -mavx2 -mfma -mf16c ${ARGN} -Wno-uninitialized -Wno-maybe-uninitialized -Wno-unknown-pragmas)
 endfunction()
 
 set(avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl)

@@ -45,22 +45,26 @@ inline bool is_masked(const Attention& head, int first_query, int end_query, int
   return true;
 }
 
+// The scores of a query times the scale, plus the mask.
+inline void apply_mask(const Attention& head, int query, float* scores) {
+  const Lanes scale = broadcast(head.scale);
+  const auto* mask = reinterpret_cast<const uint16_t*>(head.mask + query * head.mask_stride);
+  int key = 0;
+  for (; key + 16 <= head.keys; key += 16)
+    store(scores + key, fma(load(scores + key), scale, load_f16(mask + key)));
+  if (key < head.keys) {
+    uint16_t rest[16] = {};
+    std::memcpy(rest, mask + key, static_cast<size_t>(head.keys - key) * 2);
+    store(scores + key, fma(load(scores + key), scale, load_f16(rest)));
+  }
+}
+
 // Scores to weights, in place; returns 1 / their sum, or 0 if no key is attended to.
 inline float soften(const Attention& head, int query, int padded, float* scores) {
-  const Lanes scale = broadcast(head.scale);
+  float scale = head.scale;
   if (head.mask != nullptr) {
-    const auto* mask = reinterpret_cast<const uint16_t*>(head.mask + query * head.mask_stride);
-    int key = 0;
-    for (; key + 16 <= head.keys; key += 16)
-      store(scores + key, fma(load(scores + key), scale, load_f16(mask + key)));
-    if (key < head.keys) {
-      uint16_t rest[16] = {};
-      std::memcpy(rest, mask + key, static_cast<size_t>(head.keys - key) * 2);
-      store(scores + key, fma(load(scores + key), scale, load_f16(rest)));
-    }
-  } else {
-    for (int key = 0; key < head.keys; key += 16)
-      store(scores + key, load(scores + key) * scale);
+    apply_mask(head, query, scores);
+    scale = 1.0f;
   }
   std::fill(scores + head.keys, scores + padded, -INFINITY);
   Lanes most = load(scores);
@@ -77,10 +81,11 @@ inline float soften(const Attention& head, int query, int padded, float* scores)
       return 0.0f;
     }
   }
-  const Lanes subtract = broadcast(top);
+  constexpr float kLog2E = 1.44269504f;
+  const Lanes subtract = broadcast(top), factor = broadcast(scale * kLog2E);
   Lanes sum = zero();
   for (int key = 0; key < padded; key += 16) {
-    const Lanes weight = exponential(load(scores + key) - subtract);
+    const Lanes weight = power_of_2((load(scores + key) - subtract) * factor);
     store(scores + key, weight);
     sum = sum + weight;
   }

@@ -10,10 +10,12 @@
 namespace whisper_hip {
 namespace {
 
+static_assert(kRowTile % kFloatRows == 0 && kRowTile % kIntRows == 0, "tiles begin where pieces of work do");
+
 constexpr Kernels kernel_table(const char* name) {
   return {name,
           sizeof(Quad),
-          kFloatRows,
+          kIntRows,
           quantize_row,
           multiply,
           unpack_row,

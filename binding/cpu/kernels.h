@@ -13,12 +13,13 @@
 
 namespace whisper_hip {
 
-// Activations of a product with quantised weights: rows of blocks of 32, each of signed bytes and a scale.
+// Activations of a product with quantised weights: blocks of 32, each of signed bytes and a scale. Some rows,
+// as many as a tile has, form a panel, in which the same block of all rows lies together.
 struct QuantizedRows {
-  void* quads;   // [rows, columns / 4] of the kernels' own form
-  float* scales; // [rows, columns / 32]
-  // [rows, columns / span]: of types without minima -zero * (sum of the bytes), as int32_t; of those with
-  // minima scale * (sum of the bytes), as float
+  void* quads;   // four bytes of each row of a panel in the kernels' own form: [panels, columns / 4, rows]
+  float* scales; // [panels, columns / 32, rows]
+  // Of types without minima -zero * (sum of the bytes), as int32_t; of those with minima
+  // scale * (sum of the bytes), as float: [panels, columns / span, rows]
   void* starts;
 };
 
@@ -60,12 +61,12 @@ struct Attention {
 struct Kernels {
   const char* name;
   size_t quad_size; // bytes of four activations
-  int row_tile;     // rows that are best computed together
+  int panel_rows;
 
   // One row of activations.
-  void (*quantize_row)(const PackedType& type, const float* from, int64_t columns, void* quads, float* scales,
-                       void* starts);
-  // Rows first_row to end_row of the groups first_group to end_group; `scratch` of product_scratch() bytes.
+  void (*quantize_row)(const PackedType& type, const float* from, int64_t columns, int64_t row,
+                       const QuantizedRows& to);
+  // Rows first_row, a multiple of kRowTile, to end_row of the groups first_group to end_group; `scratch` of product_scratch() bytes.
   void (*multiply)(const Product& product, int64_t first_row, int64_t end_row, int64_t first_group,
                    int64_t end_group, uint8_t* scratch);
   // The values of one row of packed weights.
@@ -94,6 +95,8 @@ struct Kernels {
   int (*select)(const float* logits, int count, int wanted, int32_t* tokens, float* log_sum);
 };
 
+// Rows that are best computed together.
+constexpr int kRowTile = 12;
 // Queries that attend() takes at a time.
 constexpr int kQueryBlock = 24;
 constexpr int kKeyTile = 32;

@@ -140,25 +140,21 @@ inline void transpose(Lanes* rows) {
   }
 }
 
+inline Ints bits_of(Lanes x) {
+  return {_mm256_castps_si256(x.a), _mm256_castps_si256(x.b)};
+}
+inline Lanes of_bits(Ints x) {
+  return {_mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b)};
+}
+inline Ints max(Ints x, Ints y) {
+  return {_mm256_max_epi32(x.a, y.a), _mm256_max_epi32(x.b, y.b)};
+}
 inline float largest(Lanes x) {
   const __m256 eight = _mm256_max_ps(x.a, x.b);
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }
-inline bool all_finite(Lanes x) {
-  const Lanes size = magnitude(x);
-  const __m256 most = _mm256_set1_ps(3.40282347e38f);
-  return _mm256_movemask_ps(_mm256_and_ps(_mm256_cmp_ps(size.a, most, _CMP_LE_OQ),
-                                          _mm256_cmp_ps(size.b, most, _CMP_LE_OQ))) == 0xff;
-}
-inline int32_t sum_of(Ints x) {
-  const __m256i eight = _mm256_add_epi32(x.a, x.b);
-  const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
-  const __m128i two = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
-  return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32(two, 0xb1)));
-}
-
 inline Ints broadcast(int32_t x) {
   const __m256i all = _mm256_set1_epi32(x);
   return {all, all};
@@ -205,6 +201,7 @@ inline void store_quads(Quad* to, Ints x) {
                    _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
 using Weights = Bytes;
+constexpr int kStepsUnrolled = 8;
 inline Weights prepare(Bytes bytes) {
   return bytes;
 }
@@ -223,6 +220,8 @@ inline void store_quads(Quad* to, Ints x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
                       _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(to_words(x), kOrder), kOrder));
 }
+// More, and GCC keeps products in memory instead of adding them up.
+constexpr int kStepsUnrolled = 1;
 struct Weights {
   __m256i even_a, even_b, odd_a, odd_b;
 };

@@ -118,16 +118,18 @@ inline void transpose(Lanes* rows) {
   }
 }
 
+inline Ints bits_of(Lanes x) {
+  return {_mm512_castps_si512(x.v)};
+}
+inline Lanes of_bits(Ints x) {
+  return {_mm512_castsi512_ps(x.v)};
+}
+inline Ints max(Ints a, Ints b) {
+  return {_mm512_max_epi32(a.v, b.v)};
+}
 inline float largest(Lanes x) {
   return _mm512_reduce_max_ps(x.v);
 }
-inline bool all_finite(Lanes x) {
-  return _mm512_cmp_ps_mask(_mm512_abs_ps(x.v), _mm512_set1_ps(3.40282347e38f), _CMP_LE_OQ) == 0xffff;
-}
-inline int32_t sum_of(Ints x) {
-  return _mm512_reduce_add_epi32(x.v);
-}
-
 inline Ints broadcast(int32_t x) {
   return {_mm512_set1_epi32(x)};
 }
@@ -162,6 +164,7 @@ inline void store_quads(Quad* to, Ints x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(x.v));
 }
 using Weights = Bytes;
+constexpr int kStepsUnrolled = 8;
 inline Weights prepare(Bytes bytes) {
   return bytes;
 }
@@ -179,6 +182,8 @@ inline void store_quads(Quad* to, Ints x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
                       _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(words, kOrder), kOrder));
 }
+// More, and GCC keeps products in memory instead of adding them up.
+constexpr int kStepsUnrolled = 1;
 struct Weights {
   __m512i even, odd;
 };

@@ -9,33 +9,83 @@
 namespace whisper_hip {
 namespace {
 
-// Blocks of 32 to signed bytes: the largest magnitude becomes 127. A block with a value that is not finite
-// gets a scale that is no number, and with it all results.
-inline void quantize_row(const PackedType& type, const float* from, int64_t columns, void* quads,
-                         float* scales, void* starts) {
-  auto* quad_of = static_cast<Quad*>(quads);
+// The sum or maximum of the lanes of each of sixteen vectors.
+template <typename Join> inline Ints reduce_each(Ints* vectors, Join join) {
+  Lanes turned[16];
+  for (int i = 0; i < 16; ++i)
+    turned[i] = of_bits(vectors[i]);
+  transpose(turned);
+  Ints all = bits_of(turned[0]);
+  for (int i = 1; i < 16; ++i)
+    all = join(all, bits_of(turned[i]));
+  return all;
+}
+
+// Up to sixteen blocks of 32 to signed bytes: the largest magnitude becomes 127. A block with a value that is
+// not finite gets a scale that is no number, and with it all results.
+inline void quantize_blocks(const PackedType& type, const float* from, int count, Quad* quads, float* scales,
+                            void* starts) {
+  // As bits, infinities and what is not a number are larger than all magnitudes.
+  Ints most[16];
+  for (int i = 0; i < 16; ++i)
+    most[i] = i < count ? max(bits_of(magnitude(load(from + i * kStrip))),
+                              bits_of(magnitude(load(from + i * kStrip + 16))))
+                        : broadcast(0);
+  const Lanes top = of_bits(reduce_each(most, [](Ints a, Ints b) { return max(a, b); }));
+  const Lanes limit = broadcast(INFINITY), least = broadcast(1e-35f);
+  // Comparisons with NaN are false.
+  const Lanes finite = where_less(top, limit, top, broadcast(NAN));
+  float inverses[16], scale_of[16];
+  store(inverses, where_less(least, finite, broadcast(127.0f) / top, zero()));
+  store(scale_of, where_less(finite, least, zero(), finite / broadcast(127.0f)));
+
   const int spans = kStrip / type.span;
-  for (int64_t strip = 0; strip < columns / kStrip; ++strip, from += kStrip) {
-    const Lanes a = load(from), b = load(from + 16);
-    const float most = largest(max(magnitude(a), magnitude(b)));
-    const bool finite = all_finite(a) && all_finite(b);
-    const bool usable = finite && most > 1e-35f;
-    const Lanes inverse = broadcast(usable ? 127.0f / most : 0.0f);
-    const Ints low = round_to_ints(usable ? a * inverse : zero());
-    const Ints high = round_to_ints(usable ? b * inverse : zero());
-    store_quads(quad_of, low);
-    store_quads(quad_of + 4, high);
-    quad_of += 8;
-    scales[strip] = !finite ? NAN : usable ? most / 127.0f : 0.0f;
-    int32_t sums[2] = {sum_of(low), sum_of(high)};
-    if (spans == 1)
-      sums[0] += sums[1];
-    for (int span = 0; span < spans; ++span) {
-      if (type.has_mins)
-        static_cast<float*>(starts)[strip * spans + span] = scales[strip] * static_cast<float>(sums[span]);
-      else
-        static_cast<int32_t*>(starts)[strip * spans + span] = -type.zero * sums[span];
+  Ints low_sums[16], high_sums[16];
+  for (int i = 0; i < 16; ++i) {
+    if (i >= count) {
+      low_sums[i] = high_sums[i] = broadcast(0);
+      continue;
     }
+    const Lanes inverse = broadcast(inverses[i]);
+    // 0 times what is not finite is not a number, which would not become 0.
+    const bool usable = inverses[i] != 0;
+    const Ints low = usable ? round_to_ints(load(from + i * kStrip) * inverse) : broadcast(0);
+    const Ints high = usable ? round_to_ints(load(from + i * kStrip + 16) * inverse) : broadcast(0);
+    Quad eight[8];
+    store_quads(eight, low);
+    store_quads(eight + 4, high);
+    for (int j = 0; j < 8; ++j)
+      quads[(i * 8 + j) * kIntRows] = eight[j];
+    low_sums[i] = spans == 1 ? low + high : low;
+    high_sums[i] = high;
+    scales[i * kIntRows] = scale_of[i];
+  }
+  const auto add = [](Ints a, Ints b) { return a + b; };
+  for (int half = 0; half < spans; ++half) {
+    const Lanes sums = to_floats(reduce_each(half == 0 ? low_sums : high_sums, add));
+    float values[16];
+    store(values, type.has_mins ? sums * load(scale_of) : sums * broadcast(static_cast<float>(-type.zero)));
+    for (int i = 0; i < count; ++i) {
+      const int64_t place = static_cast<int64_t>(i * spans + half) * kIntRows;
+      if (type.has_mins)
+        static_cast<float*>(starts)[place] = values[i];
+      else
+        static_cast<int32_t*>(starts)[place] = static_cast<int32_t>(values[i]); // below 2^24, so exact
+    }
+  }
+}
+
+inline void quantize_row(const PackedType& type, const float* from, int64_t columns, int64_t row,
+                         const QuantizedRows& to) {
+  const int64_t panel = row / kIntRows, place = row % kIntRows;
+  auto* quads = static_cast<Quad*>(to.quads) + panel * kIntRows * (columns / 4) + place;
+  float* scales = to.scales + panel * kIntRows * (columns / kStrip) + place;
+  auto* starts = static_cast<int32_t*>(to.starts) + panel * kIntRows * (columns / type.span) + place;
+  const int64_t blocks = columns / kStrip;
+  for (int64_t block = 0; block < blocks; block += 16) {
+    const int count = static_cast<int>(blocks - block < 16 ? blocks - block : 16);
+    quantize_blocks(type, from + block * kStrip, count, quads + block * 8 * kIntRows,
+                    scales + block * kIntRows, starts + block * (kStrip / type.span) * kIntRows);
   }
 }
 
@@ -45,16 +95,16 @@ inline void multiply_quantized(const Product& product, int64_t first_row, int64_
   const int64_t count = end_row - first_row;
   const PackedType& type = *product.type;
   if (type.span == 32 && !type.has_mins)
-    int_rows<GROUPS, 32, false>(count, product.rows, first_row, groups, product.columns, output,
+    int_rows<GROUPS, 32, false>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
                            channels);
   else if (type.span == 32)
-    int_rows<GROUPS, 32, true>(count, product.rows, first_row, groups, product.columns, output,
+    int_rows<GROUPS, 32, true>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
                            channels);
   else if (!type.has_mins)
-    int_rows<GROUPS, 16, false>(count, product.rows, first_row, groups, product.columns, output,
+    int_rows<GROUPS, 16, false>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
                            channels);
   else
-    int_rows<GROUPS, 16, true>(count, product.rows, first_row, groups, product.columns, output,
+    int_rows<GROUPS, 16, true>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
                            channels);
 }
 

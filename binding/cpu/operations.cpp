@@ -59,9 +59,10 @@ struct ProductMemory {
     const PackedType& type = *packed_type(node.src[0]->type);
     const int64_t columns = node.src[0]->ne[0], count = ggml_nrows(node.src[1]);
     if (!type.is_float()) {
-      rows.quads = memory.take(count * columns / 4 * kernels.quad_size);
-      rows.scales = memory.take<float>(count * columns / kStrip);
-      rows.starts = memory.take<float>(count * columns / type.span);
+      const int64_t padded = divided_up(count, kernels.panel_rows) * kernels.panel_rows;
+      rows.quads = memory.take(padded * columns / 4 * kernels.quad_size);
+      rows.scales = memory.take<float>(padded * columns / kStrip);
+      rows.starts = memory.take<float>(padded * columns / type.span);
     }
     if (node.src[1]->type == GGML_TYPE_F16)
       widened = memory.take<float>(count * columns);
@@ -86,10 +87,7 @@ void multiply(const Kernels& kernels, ggml_tensor& node, const Team& team, Memor
   }
   if (!type.is_float()) {
     for (int64_t row = first; row < end; ++row)
-      kernels.quantize_row(type, input + row * columns, columns,
-                           static_cast<uint8_t*>(parts.rows.quads) + row * columns / 4 * kernels.quad_size,
-                           parts.rows.scales + row * columns / kStrip,
-                           static_cast<float*>(parts.rows.starts) + row * columns / type.span);
+      kernels.quantize_row(type, input + row * columns, columns, row, parts.rows);
   }
   gather(team);
 
@@ -108,9 +106,9 @@ void multiply(const Kernels& kernels, ggml_tensor& node, const Team& team, Memor
   // weights as keep all threads busy to the end.
   constexpr int64_t kCached = 512 << 10;
   const int64_t row_bytes = columns * (type.is_float() ? 4 : static_cast<int64_t>(kernels.quad_size) / 4);
-  const int64_t at_once = std::clamp<int64_t>(kCached / row_bytes / kernels.row_tile, 4, 32) * kernels.row_tile;
+  const int64_t at_once = std::clamp<int64_t>(kCached / row_bytes / kRowTile, 4, 32) * kRowTile;
   const int64_t row_blocks = divided_up(rows, at_once);
-  const int64_t block = divided_up(divided_up(rows, row_blocks), kernels.row_tile) * kernels.row_tile;
+  const int64_t block = divided_up(divided_up(rows, row_blocks), kRowTile) * kRowTile;
   const int64_t pairs = divided_up(channels, 2 * kGroup);
   const int64_t parts_of_weights = std::min(pairs, divided_up(8 * team.size, row_blocks));
   const int64_t groups = divided_up(channels, kGroup);

@@ -54,6 +54,22 @@ inline void store_result(const Output& output, int64_t offset, int64_t channel, 
     output.first[offset + i] = lanes[i];
 }
 
+template <int ROWS, int GROUPS>
+inline void store_results(const Output& output, const Lanes (&results)[ROWS][GROUPS], int64_t channels) {
+  const bool as_they_are = output.bias == nullptr && output.residual == nullptr && !output.gelu;
+  if (as_they_are && channels >= GROUPS * kGroup) {
+#pragma GCC unroll 16
+    for (int row = 0; row < ROWS; ++row)
+      for (int group = 0; group < GROUPS; ++group)
+        store(output.first + row * output.stride + group * kGroup, results[row][group]);
+    return;
+  }
+  for (int row = 0; row < ROWS; ++row)
+    for (int group = 0; group < GROUPS; ++group)
+      store_result(output, row * output.stride + group * kGroup, group * kGroup, results[row][group],
+                   channels - group * kGroup);
+}
+
 // How the weights of a float tile are stored.
 struct Single {
   static constexpr bool kFromMemory = false; // else they come from the caches
@@ -122,10 +138,7 @@ inline void float_tile(const float* input, int64_t input_stride, FloatWeights<We
         sums[row][group] = fma(activation, of_groups[group], sums[row][group]);
     }
   }
-  for (int row = 0; row < ROWS; ++row)
-    for (int group = 0; group < GROUPS; ++group)
-      store_result(output, row * output.stride + group * kGroup, group * kGroup, sums[row][group],
-                   channels - group * kGroup);
+  store_results<ROWS, GROUPS>(output, sums, channels);
 }
 
 template <int GROUPS, bool ADD, typename Weight, int ROWS = kFloatRows>
@@ -143,38 +156,38 @@ inline void float_rows(int64_t rows, const float* input, int64_t input_stride, F
   }
 }
 
+// The rows of one panel and one or two groups.
 template <int ROWS, int GROUPS, int SPAN, bool MINS>
-inline void int_tile(const QuantizedRows& rows, int64_t row_of_first, const IntGroup* groups, int64_t columns,
+inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* groups, int64_t columns,
                      const Output& output, int64_t channels) {
-  const int64_t strips = columns / kStrip;
-  const Quad* quads = static_cast<const Quad*>(rows.quads) + row_of_first * (columns / 4);
-  const float* scales = rows.scales + row_of_first * strips;
-  const auto* starts = static_cast<const int32_t*>(rows.starts) + row_of_first * (columns / SPAN);
-  const auto* sums = static_cast<const float*>(rows.starts) + row_of_first * (columns / SPAN);
-  constexpr int kSpans = kStrip / SPAN;
+  const int64_t spans = columns / SPAN;
+  constexpr int kSpans = kStrip / SPAN; // of a strip
+  const Quad* quads = static_cast<const Quad*>(rows.quads) + panel * kIntRows * (columns / 4);
+  const float* scales = rows.scales + panel * kIntRows * (columns / kStrip);
+  const auto* starts = static_cast<const int32_t*>(rows.starts) + panel * kIntRows * spans;
+  const auto* sums = static_cast<const float*>(rows.starts) + panel * kIntRows * spans;
   Lanes totals[ROWS][GROUPS];
   for (int row = 0; row < ROWS; ++row)
     for (int group = 0; group < GROUPS; ++group)
       totals[row][group] = zero();
-  for (int64_t span = 0; span < strips * kSpans; ++span) {
+  for (int64_t span = 0; span < spans; ++span) {
     Ints dots[ROWS][GROUPS];
     for (int row = 0; row < ROWS; ++row) {
-      const Ints start = broadcast(MINS ? 0 : starts[row * strips * kSpans + span]);
+      const Ints start = broadcast(MINS ? 0 : starts[span * kIntRows + row]);
       for (int group = 0; group < GROUPS; ++group)
         dots[row][group] = start;
     }
-#pragma GCC unroll 8
+    const Quad* activations = quads + span * (SPAN / 4) * kIntRows;
+#pragma GCC unroll kStepsUnrolled
     for (int step = 0; step < SPAN / 4; ++step) {
       Weights weights[GROUPS];
       for (int group = 0; group < GROUPS; ++group)
         weights[group] = prepare(load_bytes(groups[group].values + (span * (SPAN / 4) + step) * 64));
 #pragma GCC unroll 16
-      for (int row = 0; row < ROWS; ++row) {
-        const Quad* activations = quads + row * (columns / 4) + span * (SPAN / 4) + step;
+      for (int row = 0; row < ROWS; ++row)
 #pragma GCC unroll 4
         for (int group = 0; group < GROUPS; ++group)
-          dots[row][group] = dot(dots[row][group], weights[group], activations);
-      }
+          dots[row][group] = dot(dots[row][group], weights[group], activations + step * kIntRows + row);
     }
 #pragma GCC unroll 4
     for (int group = 0; group < GROUPS; ++group) {
@@ -182,32 +195,26 @@ inline void int_tile(const QuantizedRows& rows, int64_t row_of_first, const IntG
 #pragma GCC unroll 16
       for (int row = 0; row < ROWS; ++row) {
         Lanes& total = totals[row][group];
-        total =
-            fma(to_floats(dots[row][group]) * scale, broadcast(scales[row * strips + span / kSpans]), total);
+        total = fma(to_floats(dots[row][group]) * scale,
+                    broadcast(scales[span / kSpans * kIntRows + row]), total);
         if constexpr (MINS)
-          total = fma(load(groups[group].mins + span * kGroup), broadcast(sums[row * strips * kSpans + span]),
-                      total);
+          total = fma(load(groups[group].mins + span * kGroup), broadcast(sums[span * kIntRows + row]), total);
       }
     }
   }
-  for (int row = 0; row < ROWS; ++row)
-    for (int group = 0; group < GROUPS; ++group)
-      store_result(output, row * output.stride + group * kGroup, group * kGroup, totals[row][group],
-                   channels - group * kGroup);
+  store_results<ROWS, GROUPS>(output, totals, channels);
 }
 
 template <int GROUPS, int SPAN, bool MINS, int ROWS = kIntRows>
-inline void int_rows(int64_t count, const QuantizedRows& rows, int64_t first, const IntGroup* groups,
+inline void int_rows(int64_t count, const QuantizedRows& rows, int64_t panel, const IntGroup* groups,
                      int64_t columns, Output output, int64_t channels) {
-  while (count >= ROWS) {
-    int_tile<ROWS, GROUPS, SPAN, MINS>(rows, first, groups, columns, output, channels);
-    first += ROWS;
+  for (; count >= ROWS; count -= ROWS, ++panel) {
+    int_tile<ROWS, GROUPS, SPAN, MINS>(rows, panel, groups, columns, output, channels);
     output = output.at(ROWS, 0);
-    count -= ROWS;
   }
   if constexpr (ROWS > 1) {
-    if (count > 0)
-      int_rows<GROUPS, SPAN, MINS, ROWS - 1>(count, rows, first, groups, columns, output, channels);
+    if (count > 0) // of the last panel
+      int_rows<GROUPS, SPAN, MINS, ROWS - 1>(count, rows, panel, groups, columns, output, channels);
   }
 }
 

@@ -25,6 +25,21 @@ inline Lanes exponential(Lanes x) {
   return where_less(x, broadcast(-87.0f), zero(), times_power_of_2(p, power));
 }
 
+// 2^x for x up to 0, with an error under 1.5 units in the last place; 0 below -125, NaN of NaN, exactly 1 of 0.
+// The coefficients are those of Taylor, which end where they no longer count between -1/2 and 1/2.
+inline Lanes power_of_2(Lanes x) {
+  const Ints power = round_to_ints(x);
+  const Lanes r = x - to_floats(power);
+  Lanes p = broadcast(1.5403530e-4f);
+  p = fma(p, r, broadcast(1.3333558e-3f));
+  p = fma(p, r, broadcast(9.6181291e-3f));
+  p = fma(p, r, broadcast(5.5504109e-2f));
+  p = fma(p, r, broadcast(2.4022651e-1f));
+  p = fma(p, r, broadcast(6.9314718e-1f));
+  p = fma(p, r, broadcast(1.0f));
+  return where_less(x, broadcast(-125.0f), zero(), times_power_of_2(p, power));
+}
+
 // x / (1 + e^(-2u)) with u = sqrt(2/pi) (x + 0.044715 x^3): GELU by tanh, as whisper.cpp computes it.
 inline Lanes gelu_of(Lanes x) {
   const Lanes cubic = fma(x * x, broadcast(0.044715f), broadcast(1.0f));

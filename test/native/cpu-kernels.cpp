@@ -84,21 +84,21 @@ std::vector<float> multiply(const Kernels& kernels, const Matrix& weights, const
   const PackedType& type = *weights.type;
   const int64_t columns = weights.columns;
   std::vector<float> output(rows * weights.channels, -1.0f);
-  std::vector<uint8_t> quads(rows * columns / 4 * kernels.quad_size + 1);
-  std::vector<float> scales(rows * columns / kStrip + 1);
-  std::vector<uint32_t> starts(type.is_float() ? 1 : rows * columns / type.span);
+  const int64_t padded = (rows + kernels.panel_rows - 1) / kernels.panel_rows * kernels.panel_rows;
+  std::vector<uint8_t> quads(padded * columns / 4 * kernels.quad_size + 1);
+  std::vector<float> scales(padded * columns / kStrip + 1);
+  std::vector<uint32_t> starts(type.is_float() ? 1 : padded * columns / type.span);
   std::vector<uint8_t> scratch(product_scratch(columns));
+  const QuantizedRows quantized = {quads.data(), scales.data(), starts.data()};
   for (int64_t row = 0; row < rows && !type.is_float(); ++row)
-    kernels.quantize_row(type, input.data() + row * columns, columns,
-                         quads.data() + row * columns / 4 * kernels.quad_size,
-                         scales.data() + row * columns / kStrip, starts.data() + row * columns / type.span);
+    kernels.quantize_row(type, input.data() + row * columns, columns, row, quantized);
   const Product product = {&type,
                            weights.packed.data(),
                            0,
                            columns,
                            weights.channels,
                            input.data(),
-                           {quads.data(), scales.data(), starts.data()},
+                           quantized,
                            output.data(),
                            nullptr,
                            false,
