@@ -16,6 +16,7 @@ constexpr Kernels kernel_table(const char* name) {
   return {name,
           sizeof(Quad),
           kIntRows,
+          kMostActivation,
           quantize_row,
           multiply,
           unpack_row,

@@ -13,7 +13,7 @@
 
 namespace whisper_hip {
 
-// Activations of a product with quantised weights: blocks of 32, each of signed bytes and a scale. Some rows,
+// Activations of a product with quantised weights: blocks of 32, each of bytes and a scale. Some rows,
 // as many as a tile has, form a panel, in which the same block of all rows lies together.
 struct QuantizedRows {
   void* quads;   // four bytes of each row of a panel in the kernels' own form: [panels, columns / 4, rows]
@@ -62,6 +62,7 @@ struct Kernels {
   const char* name;
   size_t quad_size; // bytes of four activations
   int panel_rows;
+  int most_activation; // what the largest magnitude of a block of activations becomes
 
   // One row of activations.
   void (*quantize_row)(const PackedType& type, const float* from, int64_t columns, int64_t row,

@@ -159,6 +159,9 @@ inline Ints broadcast(int32_t x) {
   const __m256i all = _mm256_set1_epi32(x);
   return {all, all};
 }
+inline Ints operator*(Ints x, Ints y) {
+  return {_mm256_mullo_epi32(x.a, y.a), _mm256_mullo_epi32(x.b, y.b)};
+}
 inline Ints operator+(Ints x, Ints y) {
   return {_mm256_add_epi32(x.a, y.a), _mm256_add_epi32(x.b, y.b)};
 }
@@ -192,51 +195,56 @@ inline __m256i to_words(Ints x) {
   return _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xd8);
 }
 
-#ifdef __AVXVNNI__
-// Four activations of a row, as one dword of signed bytes.
+inline void store(int32_t* to, Ints x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), x.a);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + 1, x.b);
+}
+inline Ints load_ints(const int32_t* from) {
+  const auto* halves = reinterpret_cast<const __m256i*>(from);
+  return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
+}
+// Each less 128, from unsigned to signed.
+inline Bytes less_128(Bytes x) {
+  const __m256i sign = _mm256_set1_epi8(-128);
+  return {_mm256_xor_si256(x.a, sign), _mm256_xor_si256(x.b, sign)};
+}
+
+// Four activations of a row.
 using Quad = int32_t;
+
+#ifdef __AVXVNNI__
+// Activations are signed bytes.
+constexpr int kMostActivation = 127, kActivationOffset = 0;
+constexpr bool kSignedWeights = false;
 inline void store_quads(Quad* to, Ints x) {
   const __m256i words = to_words(x);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                    _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
 using Weights = Bytes;
-constexpr int kStepsUnrolled = 8;
-inline Weights prepare(Bytes bytes) {
-  return bytes;
-}
 inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
   const __m256i all = _mm256_set1_epi32(*activations);
   return {_mm256_dpbusd_avx_epi32(sum.a, weights.a, all), _mm256_dpbusd_avx_epi32(sum.b, weights.b, all)};
 }
 #else
-// Four activations of a row, as two pairs of words: the first and third, the second and fourth. (The
-// instruction that multiplies bytes adds two products in 16 bits, which is too little.)
-struct Quad {
-  int32_t even, odd;
-};
+// The instruction that multiplies bytes adds two products in 16 bits. So activations have seven bits, as
+// unsigned bytes with an offset, and weights are signed.
+constexpr int kMostActivation = 63, kActivationOffset = 64;
+constexpr bool kSignedWeights = true;
 inline void store_quads(Quad* to, Ints x) {
-  constexpr int kOrder = 0xd8; // 0, 2, 1, 3
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
-                      _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(to_words(x), kOrder), kOrder));
+  const Ints offset = broadcast(kActivationOffset);
+  const __m256i words = to_words(x + offset);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                   _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
-// More, and GCC keeps products in memory instead of adding them up.
-constexpr int kStepsUnrolled = 1;
-struct Weights {
-  __m256i even_a, even_b, odd_a, odd_b;
-};
-inline Weights prepare(Bytes bytes) {
-  const __m256i low = _mm256_set1_epi16(0xff);
-  return {_mm256_and_si256(bytes.a, low), _mm256_and_si256(bytes.b, low), _mm256_srli_epi16(bytes.a, 8),
-          _mm256_srli_epi16(bytes.b, 8)};
-}
+using Weights = Bytes;
 inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
-  const __m256i even = _mm256_set1_epi32(activations->even);
-  const __m256i odd = _mm256_set1_epi32(activations->odd);
-  const __m256i a = _mm256_add_epi32(sum.a, _mm256_madd_epi16(weights.even_a, even));
-  const __m256i b = _mm256_add_epi32(sum.b, _mm256_madd_epi16(weights.even_b, even));
-  return {_mm256_add_epi32(a, _mm256_madd_epi16(weights.odd_a, odd)),
-          _mm256_add_epi32(b, _mm256_madd_epi16(weights.odd_b, odd))};
+  const __m256i all = _mm256_set1_epi32(*activations), one = _mm256_set1_epi16(1);
+  const __m256i a = _mm256_madd_epi16(_mm256_maddubs_epi16(all, weights.a), one);
+  const __m256i b = _mm256_madd_epi16(_mm256_maddubs_epi16(all, weights.b), one);
+  sum = {_mm256_add_epi32(sum.a, a), _mm256_add_epi32(sum.b, b)};
+  __asm__("" : "+x"(sum.a), "+x"(sum.b)); // else GCC keeps many products in memory before it adds them up
+  return sum;
 }
 #endif
 

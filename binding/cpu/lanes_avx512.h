@@ -133,6 +133,9 @@ inline float largest(Lanes x) {
 inline Ints broadcast(int32_t x) {
   return {_mm512_set1_epi32(x)};
 }
+inline Ints operator*(Ints a, Ints b) {
+  return {_mm512_mullo_epi32(a.v, b.v)};
+}
 inline Ints operator+(Ints a, Ints b) {
   return {_mm512_add_epi32(a.v, b.v)};
 }
@@ -157,43 +160,47 @@ inline Bytes joined(Bytes x, Bytes y, int count) {
   return {_mm512_or_si512(x.v, _mm512_sll_epi16(y.v, _mm_cvtsi32_si128(count)))};
 }
 
-#ifdef __AVX512VNNI__
-// Four activations of a row, as one dword of signed bytes.
+inline void store(int32_t* to, Ints x) {
+  _mm512_storeu_si512(to, x.v);
+}
+inline Ints load_ints(const int32_t* from) {
+  return {_mm512_loadu_si512(from)};
+}
+// Each less 128, from unsigned to signed.
+inline Bytes less_128(Bytes x) {
+  const __m512i sign = _mm512_set1_epi8(-128);
+  return {_mm512_xor_si512(x.v, sign)};
+}
+
+// Four activations of a row.
 using Quad = int32_t;
+
+#ifdef __AVX512VNNI__
+// Activations are signed bytes.
+constexpr int kMostActivation = 127, kActivationOffset = 0;
+constexpr bool kSignedWeights = false;
 inline void store_quads(Quad* to, Ints x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(x.v));
 }
 using Weights = Bytes;
-constexpr int kStepsUnrolled = 8;
-inline Weights prepare(Bytes bytes) {
-  return bytes;
-}
 inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
   return {_mm512_dpbusd_epi32(sum.v, weights.v, _mm512_set1_epi32(*activations))};
 }
 #else
-// Four activations of a row, as two pairs of words: the first and third, the second and fourth.
-struct Quad {
-  int32_t even, odd;
-};
+// The instruction that multiplies bytes adds two products in 16 bits. So activations have seven bits, as
+// unsigned bytes with an offset, and weights are signed.
+constexpr int kMostActivation = 63, kActivationOffset = 64;
+constexpr bool kSignedWeights = true;
 inline void store_quads(Quad* to, Ints x) {
-  constexpr int kOrder = 0xd8; // 0, 2, 1, 3
-  const __m256i words = _mm512_cvtepi32_epi16(x.v);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
-                      _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(words, kOrder), kOrder));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
+                   _mm512_cvtepi32_epi8(_mm512_add_epi32(x.v, _mm512_set1_epi32(kActivationOffset))));
 }
-// More, and GCC keeps products in memory instead of adding them up.
-constexpr int kStepsUnrolled = 1;
-struct Weights {
-  __m512i even, odd;
-};
-inline Weights prepare(Bytes bytes) {
-  return {_mm512_and_si512(bytes.v, _mm512_set1_epi16(0xff)), _mm512_srli_epi16(bytes.v, 8)};
-}
+using Weights = Bytes;
 inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
-  const __m512i even = _mm512_madd_epi16(weights.even, _mm512_set1_epi32(activations->even));
-  const __m512i odd = _mm512_madd_epi16(weights.odd, _mm512_set1_epi32(activations->odd));
-  return {_mm512_add_epi32(sum.v, _mm512_add_epi32(even, odd))};
+  const __m512i pairs = _mm512_maddubs_epi16(_mm512_set1_epi32(*activations), weights.v);
+  sum.v = _mm512_add_epi32(sum.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+  __asm__("" : "+v"(sum.v)); // else GCC keeps many products in memory before it adds them up
+  return sum;
 }
 #endif
 

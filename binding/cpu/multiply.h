@@ -21,10 +21,13 @@ template <typename Join> inline Ints reduce_each(Ints* vectors, Join join) {
   return all;
 }
 
-// Up to sixteen blocks of 32 to signed bytes: the largest magnitude becomes 127. A block with a value that is
+// Up to sixteen blocks of 32 to bytes: the largest magnitude becomes kMostActivation. A block with a value that is
 // not finite gets a scale that is no number, and with it all results.
 inline void quantize_blocks(const PackedType& type, const float* from, int count, Quad* quads, float* scales,
                             void* starts) {
+  constexpr float kMost = kMostActivation;
+  // Weights that are taken as signed have no zero point.
+  const int zero_point = kSignedWeights && type.low_bits == 8 ? 0 : type.zero;
   // As bits, infinities and what is not a number are larger than all magnitudes.
   Ints most[16];
   for (int i = 0; i < 16; ++i)
@@ -36,8 +39,8 @@ inline void quantize_blocks(const PackedType& type, const float* from, int count
   // Comparisons with NaN are false.
   const Lanes finite = where_less(top, limit, top, broadcast(NAN));
   float inverses[16], scale_of[16];
-  store(inverses, where_less(least, finite, broadcast(127.0f) / top, zero()));
-  store(scale_of, where_less(finite, least, zero(), finite / broadcast(127.0f)));
+  store(inverses, where_less(least, finite, broadcast(kMost) / top, zero()));
+  store(scale_of, where_less(finite, least, zero(), finite / broadcast(kMost)));
 
   const int spans = kStrip / type.span;
   Ints low_sums[16], high_sums[16];
@@ -64,7 +67,7 @@ inline void quantize_blocks(const PackedType& type, const float* from, int count
   for (int half = 0; half < spans; ++half) {
     const Lanes sums = to_floats(reduce_each(half == 0 ? low_sums : high_sums, add));
     float values[16];
-    store(values, type.has_mins ? sums * load(scale_of) : sums * broadcast(static_cast<float>(-type.zero)));
+    store(values, type.has_mins ? sums * load(scale_of) : sums * broadcast(static_cast<float>(-zero_point)));
     for (int i = 0; i < count; ++i) {
       const int64_t place = static_cast<int64_t>(i * spans + half) * kIntRows;
       if (type.has_mins)

@@ -174,15 +174,18 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
     Ints dots[ROWS][GROUPS];
     for (int row = 0; row < ROWS; ++row) {
       const Ints start = broadcast(MINS ? 0 : starts[span * kIntRows + row]);
-      for (int group = 0; group < GROUPS; ++group)
+      for (int group = 0; group < GROUPS; ++group) {
         dots[row][group] = start;
+        if constexpr (kActivationOffset != 0)
+          dots[row][group] = start + load_ints(groups[group].starts + span * kGroup);
+      }
     }
     const Quad* activations = quads + span * (SPAN / 4) * kIntRows;
-#pragma GCC unroll kStepsUnrolled
+#pragma GCC unroll 8
     for (int step = 0; step < SPAN / 4; ++step) {
       Weights weights[GROUPS];
       for (int group = 0; group < GROUPS; ++group)
-        weights[group] = prepare(load_bytes(groups[group].values + (span * (SPAN / 4) + step) * 64));
+        weights[group] = weights_at(groups[group], span * (SPAN / 4) + step);
 #pragma GCC unroll 16
       for (int row = 0; row < ROWS; ++row)
 #pragma GCC unroll 4

@@ -13,6 +13,9 @@ struct IntGroup {
   const uint8_t* values; // [K / 4, 16 channels, 4]
   const float* scales;   // [K / span, 16]
   const float* mins;     // likewise, or null
+  // What the sum of a span begins with, as activations have an offset: [K / span, 16], or null.
+  const int32_t* starts;
+  bool less_128; // whether the values are taken as signed
 };
 
 // One step of a strip from a plane of BITS bits.
@@ -54,18 +57,37 @@ inline void unpack_scales(const PackedType& type, const uint8_t* group, size_t s
   }
 }
 
+inline Bytes weights_at(const IntGroup& group, int64_t step) {
+  const Bytes bytes = load_bytes(group.values + step * 64);
+  return group.less_128 ? less_128(bytes) : bytes;
+}
+
+// The sums of the weights of each span, times the offset that the activations have too much.
+inline void sum_weights(const IntGroup& group, int64_t columns, int span, int32_t* starts) {
+  constexpr Quad kOnes = 0x01010101;
+  const Ints none = broadcast(0);
+  for (int64_t at = 0; at < columns / span; ++at) {
+    Ints sum = none;
+    for (int step = 0; step < span / 4; ++step)
+      sum = dot(sum, weights_at(group, at * (span / 4) + step), &kOnes);
+    store(starts + at * kGroup, sum * broadcast(-kActivationOffset));
+  }
+}
+
 // Unpacks what is packed: into `scratch`, of which columns * 16 * 3 bytes are used.
 inline IntGroup unpack_group(const PackedType& type, const GroupLayout& layout, const uint8_t* group,
                              int64_t columns, uint8_t* scratch) {
   const int64_t strips = columns / kStrip;
   auto* scales = reinterpret_cast<float*>(scratch);
   float* mins = scales + columns / type.span * kGroup;
-  auto* values = reinterpret_cast<uint8_t*>(mins + (type.has_mins ? columns / type.span * kGroup : 0));
+  auto* starts = reinterpret_cast<int32_t*>(mins + (type.has_mins ? columns / type.span * kGroup : 0));
+  auto* values = reinterpret_cast<uint8_t*>(starts + (kActivationOffset != 0 ? columns / type.span * kGroup : 0));
   unpack_scales(type, group, layout.scales, layout.super, 1.0f, columns, scales);
   // The minima of K-quants are subtracted.
   if (type.has_mins)
     unpack_scales(type, group, layout.mins, layout.super_mins, type.is_super ? -1.0f : 1.0f, columns, mins);
-  IntGroup unpacked = {values, scales, type.has_mins ? mins : nullptr};
+  IntGroup unpacked = {values, scales, type.has_mins ? mins : nullptr, nullptr,
+                       kSignedWeights && type.low_bits == 8};
   switch (type.low_bits * 10 + type.high_bits) {
   case 80:
     unpacked.values = group;
@@ -85,6 +107,10 @@ inline IntGroup unpack_group(const PackedType& type, const GroupLayout& layout, 
   default:
     unpack_values<2, 1>(group, layout, strips, values);
     break;
+  }
+  if constexpr (kActivationOffset != 0) {
+    sum_weights(unpacked, columns, type.span, starts);
+    unpacked.starts = starts;
   }
   return unpacked;
 }
