@@ -10,7 +10,18 @@ import { packageRoot } from './support/package.mjs'
 import { BuildError, isMain, run } from './support/script.mjs'
 
 /** From the left to the right, as CONTRIBUTING.md lists them from above. */
-const ROOMS = ['cpu', 'support', 'audio', 'vad', 'backend', 'kernels', 'model', 'transcribe', 'stream', 'addon']
+const ROOMS = [
+  'cpu',
+  'support',
+  'audio',
+  'vad',
+  'backend',
+  'kernels',
+  'model',
+  'transcribe',
+  'stream',
+  'addon',
+]
 /** The room of Node's interface; binding/addon.cpp, which stands outside, is its table of contents. */
 const ADDON = 'addon'
 const ADDON_TABLE = 'addon.cpp'

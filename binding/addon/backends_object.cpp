@@ -8,8 +8,8 @@
 #include "backend/cpu_module.h"
 #include "backend/gpu_state.h"
 #include "backend/graph_record.h"
-#include "backend/operation_times.h"
 #include "backend/hip_module.h"
+#include "backend/operation_times.h"
 #include "backend/probe.h"
 #include "backend/probe_operations.h"
 

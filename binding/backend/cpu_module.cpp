@@ -51,9 +51,9 @@ const Kernels* choose_kernels(const std::string& path) {
   else if (wanted != nullptr && std::strcmp(wanted, "none") != 0)
     possible = "none";
   if (possible != nullptr)
-    throw Error("ERR_INVALID_ARGUMENT", std::string("WHISPER_HIP_CPU=") + wanted +
-                                            " names no kernels that this processor and build have; possible are " +
-                                            possible);
+    throw Error("ERR_INVALID_ARGUMENT",
+                std::string("WHISPER_HIP_CPU=") + wanted +
+                    " names no kernels that this processor and build have; possible are " + possible);
   return kernels;
 }
 

@@ -15,7 +15,7 @@ struct ModuleFailure {
 
 struct CpuModule {
   std::string path;
-  std::string name; // as the backend calls its device, e.g. "AMD EPYC"
+  std::string name;       // as the backend calls its device, e.g. "AMD EPYC"
   const Kernels* kernels; // ours that it uses; null for none
   std::vector<ModuleFailure> failures;
 };

@@ -150,21 +150,21 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
       }
       const FloatWeights<Single> weights = {keys, static_cast<int64_t>(kGroup) * head.size, kGroup};
       if constexpr (kFloatGroups == 2) {
-        float_rows<2, false, Single>(queries, query, query_stride, weights, head.size,
-                                     {scores + key, padded}, kKeyTile);
+        float_rows<2, false, Single>(queries, query, query_stride, weights, head.size, {scores + key, padded},
+                                     kKeyTile);
       } else {
         for (int group = 0; group < kKeyTile / kGroup; ++group)
           float_rows<1, false, Single>(queries, query, query_stride,
-                               {keys + group * weights.group_step, 0, kGroup}, head.size,
-                               {scores + key + group * kGroup, padded}, kGroup);
+                                       {keys + group * weights.group_step, 0, kGroup}, head.size,
+                                       {scores + key + group * kGroup, padded}, kGroup);
       }
     }
     float factors[kQueryBlock];
     for (int i = 0; i < queries; ++i)
       factors[i] = soften(head, first + i, padded, scores + static_cast<int64_t>(i) * padded);
     if (head.packed_value != nullptr)
-      sum_values<false, Single, kFloatGroups>(queries, scores, padded, head.packed_value, head.size, head.size,
-                                              head.keys, result);
+      sum_values<false, Single, kFloatGroups>(queries, scores, padded, head.packed_value, head.size,
+                                              head.size, head.keys, result);
     else
       sum_halves(head, first, end, scores, padded, result);
     for (int i = 0; i < queries; ++i) {

@@ -22,8 +22,8 @@ bool has_avx_vnni() {
 std::vector<const Kernels*> usable_kernels() {
   std::vector<const Kernels*> usable;
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                    __builtin_cpu_supports("f16c");
+  const bool avx2 =
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   if (avx2 && avx2_kernels != nullptr)
@@ -44,8 +44,8 @@ const Kernels* chosen_kernels() {
 } // namespace whisper_hip
 
 // Called by the addon before anything else of the module: `name` as in Kernels, "none" for those of ggml, or
-// null for the best. `used` becomes null for "none". Returns null, or where there are none of this name, those
-// that are possible.
+// null for the best. `used` becomes null for "none". Returns null, or where there are none of this name,
+// those that are possible.
 extern "C" __attribute__((visibility("default"))) const char*
 whisper_hip_use_kernels(const char* name, const whisper_hip::Kernels** used) {
   using namespace whisper_hip;

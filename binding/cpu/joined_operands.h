@@ -8,6 +8,10 @@ constexpr int kBias = 2, kResidual = 3, kGelu = 8;
 // Of a norm.
 constexpr int kNormWeight = 1, kNormBias = 2;
 
+// Of both, among the parameters: the type of the weights of the products that alone read the results, plus 1,
+// where they are written as activations of these products. And of these products: that they read such.
+constexpr int kWritesQuantized = 9, kReadsQuantized = 10;
+
 // Name of the buffers with packed weights.
 constexpr const char* kPackedName = "CPU_PACKED";
 

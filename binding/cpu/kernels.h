@@ -16,8 +16,8 @@ namespace whisper_hip {
 // Activations of a product with quantised weights: blocks of 32, each of bytes and a scale. Some rows,
 // as many as a tile has, form a panel, in which the same block of all rows lies together.
 struct QuantizedRows {
-  void* quads;   // four bytes of each row of a panel in the kernels' own form: [panels, columns / 4, rows]
-  float* scales; // [panels, columns / 32, rows]
+  int32_t* quads; // four bytes of each row of a panel: [panels, columns / 4, rows]
+  float* scales;  // [panels, columns / 32, rows]
   // Of types without minima -zero * (sum of the bytes), as int32_t; of those with minima
   // scale * (sum of the bytes), as float: [panels, columns / span, rows]
   void* starts;
@@ -37,37 +37,41 @@ struct Product {
   const float* bias;     // [channels] to add, or null
   bool gelu;             // or not
   const float* residual; // [rows, channels] to add, or null; may be the output itself
+  // Where results go instead if the only thing that reads them is a product with weights of this type; or
+  // null. Then `channels` is a multiple of 32.
+  const PackedType* next_type;
+  QuantizedRows next;
 };
 
 // Attention of one head: softmax(scale * Q K^T + mask) V.
 struct Attention {
   int size; // of a head, a multiple of 16
   int keys;
-  float scale;           // above 0
-  const uint8_t* query;  // f32, `queries` rows
-  size_t query_stride;   // bytes between rows
-  const uint8_t* key;    // f16, `keys` rows
-  size_t key_stride;     // bytes
-  const uint8_t* value;  // f16, `keys` rows
-  size_t value_stride;   // bytes
-  const uint8_t* mask;   // f16, [queries, keys], or null
-  size_t mask_stride;    // bytes
-  float* output;         // f32, `queries` rows
-  size_t output_stride;  // floats
+  float scale;               // above 0
+  const uint8_t* query;      // f32, `queries` rows
+  size_t query_stride;       // bytes between rows
+  const uint8_t* key;        // f16, `keys` rows
+  size_t key_stride;         // bytes
+  const uint8_t* value;      // f16, `keys` rows
+  size_t value_stride;       // bytes
+  const uint8_t* mask;       // f16, [queries, keys], or null
+  size_t mask_stride;        // bytes
+  float* output;             // f32, `queries` rows
+  size_t output_stride;      // floats
   const float* packed_key;   // of pack_keys(), or null
   const float* packed_value; // of pack_values(), or null
 };
 
 struct Kernels {
   const char* name;
-  size_t quad_size; // bytes of four activations
   int panel_rows;
   int most_activation; // what the largest magnitude of a block of activations becomes
 
   // One row of activations.
   void (*quantize_row)(const PackedType& type, const float* from, int64_t columns, int64_t row,
                        const QuantizedRows& to);
-  // Rows first_row, a multiple of kRowTile, to end_row of the groups first_group to end_group; `scratch` of product_scratch() bytes.
+  // Rows first_row, a multiple of kRowTile, to end_row of the groups first_group to end_group; `scratch` of
+  // product_scratch() bytes.
   void (*multiply)(const Product& product, int64_t first_row, int64_t end_row, int64_t first_group,
                    int64_t end_group, uint8_t* scratch);
   // The values of one row of packed weights.
@@ -109,9 +113,24 @@ inline size_t attention_scratch(int keys, int size) {
   return sizeof(float) * (static_cast<size_t>(kQueryBlock) * padded_keys(keys) +
                           static_cast<size_t>(kKeyTile) * size + static_cast<size_t>(kQueryBlock) * size);
 }
-// Two groups of weights, unpacked: bytes or floats, and scales and minima of spans of 16.
+// Most rows of one call of multiply().
+constexpr int kMostRows = 32 * kRowTile;
+// Two groups of weights, unpacked: bytes or floats, and scales and minima of spans of 16; and results of two
+// groups.
 inline size_t product_scratch(int64_t columns) {
-  return static_cast<size_t>(columns) * 2 * kGroup * sizeof(float) + 64;
+  return (static_cast<size_t>(columns) + kMostRows) * 2 * kGroup * sizeof(float) + 64;
+}
+
+// Bytes of the panels of some rows, and where their parts lie in memory from `base` on.
+inline size_t quantized_size(const Kernels& kernels, const PackedType& type, int64_t columns, int64_t rows) {
+  const int64_t padded = (rows + kernels.panel_rows - 1) / kernels.panel_rows * kernels.panel_rows;
+  return static_cast<size_t>(padded) * (columns + columns / kStrip * 4 + columns / type.span * 4);
+}
+inline QuantizedRows quantized_at(const Kernels& kernels, int64_t columns, int64_t rows, void* base) {
+  const int64_t padded = (rows + kernels.panel_rows - 1) / kernels.panel_rows * kernels.panel_rows;
+  auto* quads = static_cast<int32_t*>(base);
+  auto* scales = reinterpret_cast<float*>(quads + padded * (columns / 4));
+  return {quads, scales, scales + padded * (columns / kStrip)};
 }
 
 // Those that this processor can run, the slowest first.

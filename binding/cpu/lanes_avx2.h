@@ -99,8 +99,7 @@ inline Lanes where_less(Lanes x, Lanes y, Lanes yes, Lanes no) {
 // x * 2^n for normal results.
 inline Lanes times_power_of_2(Lanes x, Ints n) {
   const auto scaled = [](__m256 value, __m256i exponent) {
-    return _mm256_castsi256_ps(
-        _mm256_add_epi32(_mm256_castps_si256(value), _mm256_slli_epi32(exponent, 23)));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(value), _mm256_slli_epi32(exponent, 23)));
   };
   return {scaled(x.a, n.a), scaled(x.b, n.b)};
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "cpu/tiles.h"
 
@@ -21,18 +22,35 @@ template <typename Join> inline Ints reduce_each(Ints* vectors, Join join) {
   return all;
 }
 
-// Up to sixteen blocks of 32 to bytes: the largest magnitude becomes kMostActivation. A block with a value that is
-// not finite gets a scale that is no number, and with it all results.
-inline void quantize_blocks(const PackedType& type, const float* from, int count, Quad* quads, float* scales,
-                            void* starts) {
+// Where a block of one row goes in panels of `columns` columns.
+struct BlockPlace {
+  Quad* quads;
+  float* scale;
+  int32_t* starts;
+
+  BlockPlace() = default;
+  BlockPlace(const QuantizedRows& rows, const PackedType& type, int64_t columns, int64_t row, int64_t block) {
+    const int64_t panel = row / kIntRows, place = row % kIntRows;
+    const auto at = [&](int64_t count, int64_t index) { return (panel * count + index) * kIntRows + place; };
+    quads = rows.quads + at(columns / 4, block * 8);
+    scale = rows.scales + at(columns / kStrip, block);
+    starts = static_cast<int32_t*>(rows.starts) + at(columns / type.span, block * (kStrip / type.span));
+  }
+};
+
+// Up to sixteen blocks of 32, which begin at from + i * step, to bytes: the largest magnitude becomes
+// kMostActivation. A block with a value that is not finite gets a scale that is no number, and with it all
+// results.
+inline void quantize_blocks(const PackedType& type, const float* from, int64_t step, int count,
+                            const BlockPlace* to) {
   constexpr float kMost = kMostActivation;
   // Weights that are taken as signed have no zero point.
   const int zero_point = kSignedWeights && type.low_bits == 8 ? 0 : type.zero;
   // As bits, infinities and what is not a number are larger than all magnitudes.
   Ints most[16];
   for (int i = 0; i < 16; ++i)
-    most[i] = i < count ? max(bits_of(magnitude(load(from + i * kStrip))),
-                              bits_of(magnitude(load(from + i * kStrip + 16))))
+    most[i] = i < count ? max(bits_of(magnitude(load(from + i * step))),
+                              bits_of(magnitude(load(from + i * step + 16))))
                         : broadcast(0);
   const Lanes top = of_bits(reduce_each(most, [](Ints a, Ints b) { return max(a, b); }));
   const Lanes limit = broadcast(INFINITY), least = broadcast(1e-35f);
@@ -52,16 +70,16 @@ inline void quantize_blocks(const PackedType& type, const float* from, int count
     const Lanes inverse = broadcast(inverses[i]);
     // 0 times what is not finite is not a number, which would not become 0.
     const bool usable = inverses[i] != 0;
-    const Ints low = usable ? round_to_ints(load(from + i * kStrip) * inverse) : broadcast(0);
-    const Ints high = usable ? round_to_ints(load(from + i * kStrip + 16) * inverse) : broadcast(0);
+    const Ints low = usable ? round_to_ints(load(from + i * step) * inverse) : broadcast(0);
+    const Ints high = usable ? round_to_ints(load(from + i * step + 16) * inverse) : broadcast(0);
     Quad eight[8];
     store_quads(eight, low);
     store_quads(eight + 4, high);
     for (int j = 0; j < 8; ++j)
-      quads[(i * 8 + j) * kIntRows] = eight[j];
+      to[i].quads[j * kIntRows] = eight[j];
     low_sums[i] = spans == 1 ? low + high : low;
     high_sums[i] = high;
-    scales[i * kIntRows] = scale_of[i];
+    *to[i].scale = scale_of[i];
   }
   const auto add = [](Ints a, Ints b) { return a + b; };
   for (int half = 0; half < spans; ++half) {
@@ -69,26 +87,34 @@ inline void quantize_blocks(const PackedType& type, const float* from, int count
     float values[16];
     store(values, type.has_mins ? sums * load(scale_of) : sums * broadcast(static_cast<float>(-zero_point)));
     for (int i = 0; i < count; ++i) {
-      const int64_t place = static_cast<int64_t>(i * spans + half) * kIntRows;
-      if (type.has_mins)
-        static_cast<float*>(starts)[place] = values[i];
-      else
-        static_cast<int32_t*>(starts)[place] = static_cast<int32_t>(values[i]); // below 2^24, so exact
+      // Integers are below 2^24, so exact.
+      const auto start = static_cast<int32_t>(type.has_mins ? 0.0f : values[i]);
+      std::memcpy(to[i].starts + half * kIntRows,
+                  type.has_mins ? static_cast<const void*>(&values[i]) : static_cast<const void*>(&start), 4);
     }
   }
 }
 
 inline void quantize_row(const PackedType& type, const float* from, int64_t columns, int64_t row,
                          const QuantizedRows& to) {
-  const int64_t panel = row / kIntRows, place = row % kIntRows;
-  auto* quads = static_cast<Quad*>(to.quads) + panel * kIntRows * (columns / 4) + place;
-  float* scales = to.scales + panel * kIntRows * (columns / kStrip) + place;
-  auto* starts = static_cast<int32_t*>(to.starts) + panel * kIntRows * (columns / type.span) + place;
-  const int64_t blocks = columns / kStrip;
-  for (int64_t block = 0; block < blocks; block += 16) {
-    const int count = static_cast<int>(blocks - block < 16 ? blocks - block : 16);
-    quantize_blocks(type, from + block * kStrip, count, quads + block * 8 * kIntRows,
-                    scales + block * kIntRows, starts + block * (kStrip / type.span) * kIntRows);
+  for (int64_t first = 0; first < columns / kStrip; first += 16) {
+    const auto count = static_cast<int>(std::min<int64_t>(columns / kStrip - first, 16));
+    BlockPlace places[16];
+    for (int i = 0; i < count; ++i)
+      places[i] = BlockPlace(to, type, columns, row, first + i);
+    quantize_blocks(type, from + first * kStrip, kStrip, count, places);
+  }
+}
+
+// Results of two groups, [rows, 32], as block `block` of the activations of the next product.
+inline void quantize_results(const Product& product, const float* results, int64_t first_row, int64_t end_row,
+                             int64_t block) {
+  for (int64_t row = first_row; row < end_row; row += 16) {
+    const auto count = static_cast<int>(std::min<int64_t>(end_row - row, 16));
+    BlockPlace places[16];
+    for (int i = 0; i < count; ++i)
+      places[i] = BlockPlace(product.next, *product.next_type, product.channels, row + i, block);
+    quantize_blocks(*product.next_type, results + (row - first_row) * kStrip, kStrip, count, places);
   }
 }
 
@@ -99,27 +125,26 @@ inline void multiply_quantized(const Product& product, int64_t first_row, int64_
   const PackedType& type = *product.type;
   if (type.span == 32 && !type.has_mins)
     int_rows<GROUPS, 32, false>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                           channels);
+                                channels);
   else if (type.span == 32)
     int_rows<GROUPS, 32, true>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                           channels);
+                               channels);
   else if (!type.has_mins)
     int_rows<GROUPS, 16, false>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                           channels);
+                                channels);
   else
     int_rows<GROUPS, 16, true>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                           channels);
+                               channels);
 }
 
 template <int GROUPS, typename Weight>
 inline void multiply_floats(const Product& product, const GroupLayout& layout, int64_t first_row,
                             int64_t end_row, const uint8_t* weights, const Output& output, int64_t channels) {
   using Stored = typename Weight::Stored;
-  float_rows<GROUPS, false, Weight>(end_row - first_row, product.input + first_row * product.columns,
-                                    product.columns,
-                                    {reinterpret_cast<const Stored*>(weights),
-                                     static_cast<int64_t>(layout.size / sizeof(Stored)), kGroup},
-                                    product.columns, output, channels);
+  float_rows<GROUPS, false, Weight>(
+      end_row - first_row, product.input + first_row * product.columns, product.columns,
+      {reinterpret_cast<const Stored*>(weights), static_cast<int64_t>(layout.size / sizeof(Stored)), kGroup},
+      product.columns, output, channels);
 }
 
 template <int GROUPS>
@@ -130,7 +155,8 @@ inline void multiply_widened(const Product& product, const GroupLayout& layout, 
   for (int group = 0; group < GROUPS; ++group)
     unpack_floats(*product.type, weights + group * layout.size, product.columns, scratch + group * size);
   float_rows<GROUPS, false, Single>(end_row - first_row, product.input + first_row * product.columns,
-                                    product.columns, {scratch, size, kGroup}, product.columns, output, channels);
+                                    product.columns, {scratch, size, kGroup}, product.columns, output,
+                                    channels);
 }
 
 // Weights that are not packed.
@@ -147,15 +173,14 @@ inline void multiply_turned(const Product& product, int64_t first_row, int64_t e
       turn_rows<Single>(rows, product.row_bytes, count, product.columns, scratch + i * size);
   }
   float_rows<GROUPS, false, Single>(end_row - first_row, product.input + first_row * product.columns,
-                                    product.columns, {scratch, size, kGroup}, product.columns, output, channels);
+                                    product.columns, {scratch, size, kGroup}, product.columns, output,
+                                    channels);
 }
 
 template <int GROUPS>
 inline void multiply_groups(const Product& product, const GroupLayout& layout, int64_t first_row,
-                            int64_t end_row, int64_t group, uint8_t* scratch) {
+                            int64_t end_row, int64_t group, const Output& output, uint8_t* scratch) {
   const int64_t channels = std::min<int64_t>(GROUPS * kGroup, product.channels - group * kGroup);
-  const Output whole = {product.output, product.channels, product.bias, product.residual, product.gelu};
-  const Output output = whole.at(first_row, group * kGroup);
   if (product.row_bytes > 0) {
     multiply_turned<GROUPS>(product, first_row, end_row, group, output, channels,
                             reinterpret_cast<float*>(scratch));
@@ -185,14 +210,28 @@ inline void multiply_groups(const Product& product, const GroupLayout& layout, i
 
 inline void multiply(const Product& product, int64_t first_row, int64_t end_row, int64_t first_group,
                      int64_t end_group, uint8_t* scratch) {
-  const GroupLayout layout = group_layout(*product.type, product.columns);
-  constexpr int kGroups = kIntGroups;
   static_assert(kIntGroups == kFloatGroups, "one walk over the groups serves both");
-  int64_t group = first_group;
-  for (; group + kGroups <= end_group; group += kGroups)
-    multiply_groups<kGroups>(product, layout, first_row, end_row, group, scratch);
-  for (; group < end_group; ++group)
-    multiply_groups<1>(product, layout, first_row, end_row, group, scratch);
+  const GroupLayout layout = group_layout(*product.type, product.columns);
+  const auto take = [&](int64_t group, int64_t count, const Output& output) {
+    int64_t done = 0;
+    for (; done + kIntGroups <= count; done += kIntGroups)
+      multiply_groups<kIntGroups>(product, layout, first_row, end_row, group + done,
+                                  output.at(0, done * kGroup), scratch);
+    for (; done < count; ++done)
+      multiply_groups<1>(product, layout, first_row, end_row, group + done, output.at(0, done * kGroup),
+                         scratch);
+  };
+  if (product.next_type == nullptr) {
+    const Output whole = {product.output, product.channels, product.bias, product.residual, product.gelu};
+    return take(first_group, end_group - first_group, whole.at(first_row, first_group * kGroup));
+  }
+  auto* results = reinterpret_cast<float*>(scratch);
+  scratch += static_cast<size_t>(kMostRows) * 2 * kGroup * sizeof(float);
+  for (int64_t group = first_group; group < end_group; group += 2) {
+    const float* bias = product.bias != nullptr ? product.bias + group * kGroup : nullptr;
+    take(group, 2, {results, 2 * kGroup, bias, nullptr, product.gelu});
+    quantize_results(product, results, first_row, end_row, group / 2);
+  }
 }
 
 inline void unpack_row(const PackedType& type, const uint8_t* weights, int64_t columns, int64_t row,

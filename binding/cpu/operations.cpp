@@ -50,6 +50,15 @@ const float* data_of(const ggml_tensor* tensor) {
   return tensor != nullptr ? static_cast<const float*>(tensor->data) : nullptr;
 }
 
+const PackedType* next_type_of(const ggml_tensor& node) {
+  const int32_t type = node.op_params[kWritesQuantized];
+  return type != 0 ? packed_type(static_cast<ggml_type>(type - 1)) : nullptr;
+}
+QuantizedRows next_of(const Kernels& kernels, const ggml_tensor& node) {
+  const PackedType* type = next_type_of(node);
+  return type != nullptr ? quantized_at(kernels, node.ne[0], ggml_nrows(&node), node.data) : QuantizedRows{};
+}
+
 struct ProductMemory {
   QuantizedRows rows = {};
   float* widened = nullptr;   // activations of f16
@@ -59,10 +68,10 @@ struct ProductMemory {
     const PackedType& type = *packed_type(node.src[0]->type);
     const int64_t columns = node.src[0]->ne[0], count = ggml_nrows(node.src[1]);
     if (!type.is_float()) {
-      const int64_t padded = divided_up(count, kernels.panel_rows) * kernels.panel_rows;
-      rows.quads = memory.take(padded * columns / 4 * kernels.quad_size);
-      rows.scales = memory.take<float>(padded * columns / kStrip);
-      rows.starts = memory.take<float>(padded * columns / type.span);
+      void* base = node.op_params[kReadsQuantized] != 0
+                       ? node.src[1]->data
+                       : memory.take(quantized_size(kernels, type, columns, count));
+      rows = quantized_at(kernels, columns, count, base);
     }
     if (node.src[1]->type == GGML_TYPE_F16)
       widened = memory.take<float>(count * columns);
@@ -85,7 +94,7 @@ void multiply(const Kernels& kernels, ggml_tensor& node, const Team& team, Memor
     kernels.from_halves(static_cast<const uint16_t*>(node.src[1]->data) + first * columns,
                         parts.widened + first * columns, (end - first) * columns);
   }
-  if (!type.is_float()) {
+  if (!type.is_float() && node.op_params[kReadsQuantized] == 0) {
     for (int64_t row = first; row < end; ++row)
       kernels.quantize_row(type, input + row * columns, columns, row, parts.rows);
   }
@@ -101,12 +110,15 @@ void multiply(const Kernels& kernels, ggml_tensor& node, const Team& team, Memor
                            static_cast<float*>(node.data),
                            data_of(node.src[kBias]),
                            node.op_params[kGelu] != 0,
-                           data_of(node.src[kResidual])};
+                           data_of(node.src[kResidual]),
+                           next_type_of(node),
+                           next_of(kernels, node)};
   // Rows whose activations stay in the second cache while the weights go by, and as many pieces of the
   // weights as keep all threads busy to the end.
   constexpr int64_t kCached = 512 << 10;
-  const int64_t row_bytes = columns * (type.is_float() ? 4 : static_cast<int64_t>(kernels.quad_size) / 4);
-  const int64_t at_once = std::clamp<int64_t>(kCached / row_bytes / kRowTile, 4, 32) * kRowTile;
+  const int64_t row_bytes = columns * (type.is_float() ? 4 : 1);
+  const int64_t at_once =
+      std::clamp<int64_t>(kCached / row_bytes / kRowTile, 4, kMostRows / kRowTile) * kRowTile;
   const int64_t row_blocks = divided_up(rows, at_once);
   const int64_t block = divided_up(divided_up(rows, row_blocks), kRowTile) * kRowTile;
   const int64_t pairs = divided_up(channels, 2 * kGroup);
@@ -230,12 +242,24 @@ void gelu(const Kernels& kernels, ggml_tensor& node, const Team& team) {
                end - first);
 }
 
-void normalize(const Kernels& kernels, ggml_tensor& node, const Team& team) {
+void normalize(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
   const int64_t columns = node.ne[0], rows = ggml_nrows(&node);
-  for (int64_t row = team.index; row < rows; row += team.size)
-    kernels.normalize(static_cast<const float*>(node.src[0]->data) + row * columns,
-                      static_cast<float*>(node.data) + row * columns, columns, parameter(node, 0),
-                      data_of(node.src[kNormWeight]), data_of(node.src[kNormBias]));
+  float* scratch = nullptr;
+  for (int i = 0; i <= team.index; ++i)
+    scratch = memory.take<float>(static_cast<size_t>(columns));
+  const PackedType* next_type = next_type_of(node);
+  const QuantizedRows next = next_of(kernels, node);
+  // Whole panels for each thread.
+  const int64_t panels = divided_up(rows, kernels.panel_rows);
+  const int64_t first = panels * team.index / team.size * kernels.panel_rows;
+  const int64_t end = std::min(panels * (team.index + 1) / team.size * kernels.panel_rows, rows);
+  for (int64_t row = first; row < end; ++row) {
+    float* to = next_type != nullptr ? scratch : static_cast<float*>(node.data) + row * columns;
+    kernels.normalize(static_cast<const float*>(node.src[0]->data) + row * columns, to, columns,
+                      parameter(node, 0), data_of(node.src[kNormWeight]), data_of(node.src[kNormBias]));
+    if (next_type != nullptr)
+      kernels.quantize_row(*next_type, to, columns, row, next);
+  }
 }
 
 // The input of a convolution of three taps: [inputs * 3, outputs] of f16, where column 3 * input + tap of
@@ -353,6 +377,9 @@ size_t working_memory(const Kernels& kernels, const ggml_tensor& node, int threa
     memory.take(threads * (product_scratch(node.src[0]->ne[0]) + 64));
   } else if (node.op == GGML_OP_FLASH_ATTN_EXT) {
     (void)AttentionMemory(node, last, memory);
+  } else if (node.op == GGML_OP_NORM) {
+    for (int i = 0; i < threads; ++i)
+      memory.take<float>(static_cast<size_t>(node.ne[0]));
   } else if (node.op == GGML_OP_IM2COL) {
     memory.take<uint16_t>(static_cast<size_t>(padded_length(node) * node.src[1]->ne[1]));
   }
@@ -368,7 +395,7 @@ void compute(const Kernels& kernels, ggml_tensor& node, const Team& team, uint8_
   case GGML_OP_FLASH_ATTN_EXT:
     return attend(kernels, node, team, Memory(memory));
   case GGML_OP_NORM:
-    return normalize(kernels, node, team);
+    return normalize(kernels, node, team, Memory(memory));
   case GGML_OP_IM2COL:
     return take_columns(kernels, node, team, Memory(memory));
   default:

@@ -12,17 +12,6 @@ namespace {
 
 constexpr int kSuper = QK_K; // columns of a block of K-quants
 
-constexpr PackedType kTypes[] = {
-    // type, low and high bits, zero, span, minima, super, signed
-    {GGML_TYPE_Q8_0, 8, 0, 128, 32, false, false, false}, {GGML_TYPE_Q4_0, 4, 0, 8, 32, false, false, false},
-    {GGML_TYPE_Q4_1, 4, 0, 0, 32, true, false, false},    {GGML_TYPE_Q5_0, 4, 1, 16, 32, false, false, false},
-    {GGML_TYPE_Q5_1, 4, 1, 0, 32, true, false, false},    {GGML_TYPE_Q2_K, 2, 0, 0, 16, true, true, false},
-    {GGML_TYPE_Q3_K, 2, 1, 4, 16, false, true, true},     {GGML_TYPE_Q4_K, 4, 0, 0, 32, true, true, false},
-    {GGML_TYPE_Q5_K, 4, 1, 0, 32, true, true, false},     {GGML_TYPE_Q6_K, 4, 2, 32, 16, false, true, true},
-    {GGML_TYPE_F16, 0, 0, 0, 0, false, false, false},     {GGML_TYPE_BF16, 0, 0, 0, 0, false, false, false},
-    {GGML_TYPE_F32, 0, 0, 0, 0, false, false, false},
-};
-
 // What a block of ggml holds, one by one.
 struct Block {
   uint8_t values[kSuper];
@@ -179,8 +168,8 @@ void pack_q8_0(const GroupLayout& layout, const uint8_t* rows, size_t row_bytes,
   }
 }
 
-// Writes a plane of `bits` bits a value: with 8 each of the eight steps has bytes of its own, with 4 the steps
-// s and s + 4 share some, with 2 the steps s, s + 2, s + 4 and s + 6, with 1 all.
+// Writes a plane of `bits` bits a value: with 8 each of the eight steps has bytes of its own, with 4 the
+// steps s and s + 4 share some, with 2 the steps s, s + 2, s + 4 and s + 6, with 1 all.
 void write_plane(const uint8_t* strip, int bits, int shift, uint8_t* plane) {
   const int size = bits * 64;
   const int mask = (1 << bits) - 1;
@@ -247,14 +236,6 @@ void pack_floats(const uint8_t* from, int64_t columns, int rows, size_t row_byte
 
 } // namespace
 
-const PackedType* packed_type(ggml_type type) {
-  for (const PackedType& known : kTypes) {
-    if (known.type == type)
-      return &known;
-  }
-  return nullptr;
-}
-
 GroupLayout group_layout(const PackedType& type, int64_t columns) {
   GroupLayout layout = {};
   if (type.is_float()) {
@@ -298,7 +279,8 @@ void pack(const PackedType& type, const void* from, int64_t columns, int64_t row
       }
       const int64_t block_columns = ggml_blck_size(type.type);
       for (int64_t column = 0; column < columns; column += block_columns)
-        pack_blocks(type, layout, group_rows + ggml_row_size(type.type, column), row_bytes, count, column, to);
+        pack_blocks(type, layout, group_rows + ggml_row_size(type.type, column), row_bytes, count, column,
+                    to);
     }
   }
 }

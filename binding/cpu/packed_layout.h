@@ -35,8 +35,25 @@ struct PackedType {
   bool is_float() const { return low_bits == 0; }
 };
 
+inline constexpr PackedType kPackedTypes[] = {
+    // type, low and high bits, zero, span, minima, super, signed
+    {GGML_TYPE_Q8_0, 8, 0, 128, 32, false, false, false}, {GGML_TYPE_Q4_0, 4, 0, 8, 32, false, false, false},
+    {GGML_TYPE_Q4_1, 4, 0, 0, 32, true, false, false},    {GGML_TYPE_Q5_0, 4, 1, 16, 32, false, false, false},
+    {GGML_TYPE_Q5_1, 4, 1, 0, 32, true, false, false},    {GGML_TYPE_Q2_K, 2, 0, 0, 16, true, true, false},
+    {GGML_TYPE_Q3_K, 2, 1, 4, 16, false, true, true},     {GGML_TYPE_Q4_K, 4, 0, 0, 32, true, true, false},
+    {GGML_TYPE_Q5_K, 4, 1, 0, 32, true, true, false},     {GGML_TYPE_Q6_K, 4, 2, 32, 16, false, true, true},
+    {GGML_TYPE_F16, 0, 0, 0, 0, false, false, false},     {GGML_TYPE_BF16, 0, 0, 0, 0, false, false, false},
+    {GGML_TYPE_F32, 0, 0, 0, 0, false, false, false},
+};
+
 // Null for a type that is not packed.
-const PackedType* packed_type(ggml_type type);
+inline const PackedType* packed_type(ggml_type type) {
+  for (const PackedType& known : kPackedTypes) {
+    if (known.type == type)
+      return &known;
+  }
+  return nullptr;
+}
 
 // Where the parts of a group begin, in bytes.
 struct GroupLayout {

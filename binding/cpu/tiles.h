@@ -117,8 +117,8 @@ constexpr int kAhead = 16; // columns that are fetched ahead
 // output[row, channel] (+)= sum over k of input[row, k] * weights[k, channel], for ROWS rows and GROUPS
 // groups, of which `channels` channels are stored.
 template <int ROWS, int GROUPS, bool ADD, typename Weight>
-inline void float_tile(const float* input, int64_t input_stride, FloatWeights<Weight> weights, int64_t columns,
-                       const Output& output, int64_t channels) {
+inline void float_tile(const float* input, int64_t input_stride, FloatWeights<Weight> weights,
+                       int64_t columns, const Output& output, int64_t channels) {
   Lanes sums[ROWS][GROUPS];
   for (int row = 0; row < ROWS; ++row)
     for (int group = 0; group < GROUPS; ++group)
@@ -152,7 +152,8 @@ inline void float_rows(int64_t rows, const float* input, int64_t input_stride, F
   }
   if constexpr (ROWS > 1) {
     if (rows > 0)
-      float_rows<GROUPS, ADD, Weight, (ROWS > 6 ? 6 : ROWS - 1)>(rows, input, input_stride, weights, columns, output, channels);
+      float_rows<GROUPS, ADD, Weight, (ROWS > 6 ? 6 : ROWS - 1)>(rows, input, input_stride, weights, columns,
+                                                                 output, channels);
   }
 }
 
@@ -162,7 +163,7 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
                      const Output& output, int64_t channels) {
   const int64_t spans = columns / SPAN;
   constexpr int kSpans = kStrip / SPAN; // of a strip
-  const Quad* quads = static_cast<const Quad*>(rows.quads) + panel * kIntRows * (columns / 4);
+  const Quad* quads = rows.quads + panel * kIntRows * (columns / 4);
   const float* scales = rows.scales + panel * kIntRows * (columns / kStrip);
   const auto* starts = static_cast<const int32_t*>(rows.starts) + panel * kIntRows * spans;
   const auto* sums = static_cast<const float*>(rows.starts) + panel * kIntRows * spans;
@@ -198,10 +199,11 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
 #pragma GCC unroll 16
       for (int row = 0; row < ROWS; ++row) {
         Lanes& total = totals[row][group];
-        total = fma(to_floats(dots[row][group]) * scale,
-                    broadcast(scales[span / kSpans * kIntRows + row]), total);
+        total = fma(to_floats(dots[row][group]) * scale, broadcast(scales[span / kSpans * kIntRows + row]),
+                    total);
         if constexpr (MINS)
-          total = fma(load(groups[group].mins + span * kGroup), broadcast(sums[span * kIntRows + row]), total);
+          total =
+              fma(load(groups[group].mins + span * kGroup), broadcast(sums[span * kIntRows + row]), total);
       }
     }
   }

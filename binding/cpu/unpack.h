@@ -81,7 +81,8 @@ inline IntGroup unpack_group(const PackedType& type, const GroupLayout& layout, 
   auto* scales = reinterpret_cast<float*>(scratch);
   float* mins = scales + columns / type.span * kGroup;
   auto* starts = reinterpret_cast<int32_t*>(mins + (type.has_mins ? columns / type.span * kGroup : 0));
-  auto* values = reinterpret_cast<uint8_t*>(starts + (kActivationOffset != 0 ? columns / type.span * kGroup : 0));
+  auto* values =
+      reinterpret_cast<uint8_t*>(starts + (kActivationOffset != 0 ? columns / type.span * kGroup : 0));
   unpack_scales(type, group, layout.scales, layout.super, 1.0f, columns, scales);
   // The minima of K-quants are subtracted.
   if (type.has_mins)

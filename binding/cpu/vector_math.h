@@ -25,8 +25,8 @@ inline Lanes exponential(Lanes x) {
   return where_less(x, broadcast(-87.0f), zero(), times_power_of_2(p, power));
 }
 
-// 2^x for x up to 0, with an error under 1.5 units in the last place; 0 below -125, NaN of NaN, exactly 1 of 0.
-// The coefficients are those of Taylor, which end where they no longer count between -1/2 and 1/2.
+// 2^x for x up to 0, with an error under 1.5 units in the last place; 0 below -125, NaN of NaN, exactly 1 of
+// 0. The coefficients are those of Taylor, which end where they no longer count between -1/2 and 1/2.
 inline Lanes power_of_2(Lanes x) {
   const Ints power = round_to_ints(x);
   const Lanes r = x - to_floats(power);

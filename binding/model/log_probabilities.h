@@ -1,6 +1,6 @@
-// What whisper_unit.cpp puts before functions of whisper.cpp that take the exponential of 51,865 logits one by
-// one, in code for any processor: a millisecond for every row and token. Overloads that fit better are called
-// in their place.
+// What whisper_unit.cpp puts before functions of whisper.cpp that take the exponential of 51,865 logits one
+// by one, in code for any processor: a millisecond for every row and token. Overloads that fit better are
+// called in their place.
 #pragma once
 
 #include <cmath>

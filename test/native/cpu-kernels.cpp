@@ -85,12 +85,10 @@ std::vector<float> multiply(const Kernels& kernels, const Matrix& weights, const
   const PackedType& type = *weights.type;
   const int64_t columns = weights.columns;
   std::vector<float> output(rows * weights.channels, -1.0f);
-  const int64_t padded = (rows + kernels.panel_rows - 1) / kernels.panel_rows * kernels.panel_rows;
-  std::vector<uint8_t> quads(padded * columns / 4 * kernels.quad_size + 1);
-  std::vector<float> scales(padded * columns / kStrip + 1);
-  std::vector<uint32_t> starts(type.is_float() ? 1 : padded * columns / type.span);
+  std::vector<uint8_t> panels(type.is_float() ? 1 : quantized_size(kernels, type, columns, rows));
   std::vector<uint8_t> scratch(product_scratch(columns));
-  const QuantizedRows quantized = {quads.data(), scales.data(), starts.data()};
+  const QuantizedRows quantized =
+      type.is_float() ? QuantizedRows{} : quantized_at(kernels, columns, rows, panels.data());
   for (int64_t row = 0; row < rows && !type.is_float(); ++row)
     kernels.quantize_row(type, input.data() + row * columns, columns, row, quantized);
   const Product product = {&type,
@@ -103,7 +101,9 @@ std::vector<float> multiply(const Kernels& kernels, const Matrix& weights, const
                            output.data(),
                            nullptr,
                            false,
-                           nullptr};
+                           nullptr,
+                           nullptr,
+                           {}};
   kernels.multiply(product, 0, rows, 0, (weights.channels + kGroup - 1) / kGroup, scratch.data());
   return output;
 }

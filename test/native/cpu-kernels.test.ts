@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../scripts/support/package.mjs'
@@ -7,7 +7,10 @@ import { scratchFolder } from '../fixtures/material.ts'
 
 // Compiles the kernels anew, with sanitizers: about a minute.
 
-const flags = readFileSync('/proc/cpuinfo', 'utf8').match(/^flags\s*:.*/m)?.[0].split(' ') ?? []
+const flags =
+  readFileSync('/proc/cpuinfo', 'utf8')
+    .match(/^flags\s*:.*/m)?.[0]
+    .split(' ') ?? []
 const avx512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl']
 /** What the file of each instruction set is compiled with, as binding/cmake/cpu-kernels.cmake does, and the processor's names for it. */
 const KERNELS = [
@@ -26,18 +29,19 @@ const here = KERNELS.filter(({ needs }) => needs.every((flag) => flags.includes(
 describe.runIf(process.arch === 'x64')('the kernels of this processor', () => {
   let scratch: Awaited<ReturnType<typeof scratchFolder>>
   let program: string
+  const binding = join(packageRoot, 'binding')
+  const ggml = join(packageRoot, 'vendor', 'whisper.cpp', 'ggml')
+  const release = join(packageRoot, 'build', 'Release')
+  const base = readdirSync(release).find((name) => name.startsWith('libggml-base-'))
+  const library = [`-L${release}`, `-l:${base}`, `-Wl,-rpath,${release}`]
+  const include = [`-I${binding}`, '-isystem', join(ggml, 'include'), '-isystem', join(ggml, 'src')]
+  const common = ['-std=c++17', '-O1', '-g1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+  const compile = (...args: string[]) =>
+    execFileSync('g++', [...common, ...include, ...args], { stdio: 'pipe' })
 
   beforeAll(async () => {
     scratch = await scratchFolder()
     program = join(scratch.path, 'cpu-kernels')
-    const binding = join(packageRoot, 'binding')
-    const ggml = join(packageRoot, 'vendor', 'whisper.cpp', 'ggml')
-    const release = join(packageRoot, 'build', 'Release')
-    const base = readdirSync(release).find((name) => name.startsWith('libggml-base-'))
-    const include = [`-I${binding}`, '-isystem', join(ggml, 'include'), '-isystem', join(ggml, 'src')]
-    const common = ['-std=c++17', '-O1', '-g1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
-    const compile = (...args: string[]) =>
-      execFileSync('g++', [...common, ...include, ...args], { stdio: 'pipe' })
     const objects = here.map(({ file, options }) => {
       const object = join(scratch.path, `${file}.o`)
       const set = ['-ffp-contract=off', '-mavx2', '-mfma', '-mf16c', ...options]
@@ -48,7 +52,7 @@ describe.runIf(process.arch === 'x64')('the kernels of this processor', () => {
       ...['choose_kernels', 'packed_layout'].map((name) => join(binding, 'cpu', `${name}.cpp`)),
       join(packageRoot, 'test', 'native', 'cpu-kernels.cpp'),
       ...objects,
-      ...[`-L${release}`, `-l:${base}`, `-Wl,-rpath,${release}`, '-o', program],
+      ...[...library, '-o', program],
     )
   }, 300_000)
   afterAll(() => scratch?.[Symbol.asyncDispose]())
@@ -62,4 +66,23 @@ describe.runIf(process.arch === 'x64')('the kernels of this processor', () => {
       new RegExp(`^\\d{4,} checks of ${here.map(({ name }) => name).join(' ')}$`.replace(' $', '$')),
     )
   }, 300_000)
+
+  it.each(here)(
+    '$name compute a layer as ggml does, and joined nodes to the last bit as single ones',
+    async ({ name }) => {
+      const graphs = join(scratch.path, 'cpu-graphs')
+      if (!existsSync(graphs)) {
+        compile(
+          ...[join(packageRoot, 'test/native/cpu-graphs.cpp'), join(binding, 'backend/join_nodes.cpp')],
+          ...[...library, '-ldl', '-o', graphs],
+        )
+      }
+      const module = join(release, readdirSync(release).find((file) => file.startsWith('libggml-cpu')) ?? '')
+      const said = execFileSync(graphs, [module, name], {
+        encoding: 'utf8',
+        env: { ASAN_OPTIONS: 'detect_leaks=0' },
+      })
+      expect(said).toMatch(/^\d{3,} comparisons\n$/)
+    },
+  )
 })
