@@ -24,7 +24,7 @@ const OWN = /^libggml-base-whisper-hip-\d+\.\d+\.\d+(-[\w.]+)?\.so$/
 const THREAD_LOCAL_BYTES = 256
 
 const ADDON_EXPORTS = ['napi_register_module_v1', 'node_api_module_get_api_version_v1']
-const MODULE_EXPORTS = ['ggml_backend_init', 'ggml_backend_score']
+const MODULE_EXPORTS = ['ggml_backend_init', 'ggml_backend_score', 'whisper_hip_use_kernels']
 const PROGRAM = 'whisper-hip-trial'
 
 /**
