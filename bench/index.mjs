@@ -15,6 +15,7 @@ import { measureLoad } from './load.mjs'
 import { measureSideBySide } from './side-by-side.mjs'
 import { measureSpeed } from './speed.mjs'
 import { library } from './support/library.mjs'
+import { positive } from './support/options.mjs'
 import { prepare } from './support/prepare.mjs'
 import { measureVad } from './vad.mjs'
 
@@ -24,13 +25,6 @@ const measurements = {
   'event-loop': measureEventLoop,
   'side-by-side': measureSideBySide,
   vad: measureVad,
-}
-
-/** @param {string} name @param {string} value */
-function positive(name, value) {
-  const number = Number(value)
-  if (Number.isInteger(number) && number > 0) return number
-  throw new BuildError(`Expected a whole number above 0 for --${name} but received ${value}`)
 }
 
 await run(async () => {

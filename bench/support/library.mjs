@@ -7,3 +7,11 @@ import { packageRoot } from '../../scripts/support/package.mjs'
 export function library() {
   return createRequire(import.meta.url)(join(packageRoot, 'dist', 'index.js'))
 }
+
+/**
+ * What the library has below its public names: the addon that it uses in this process.
+ * @returns {import('../../lib/native.ts').NativeAddon}
+ */
+export function addon() {
+  return createRequire(import.meta.url)('bindings')({ bindings: 'whisper_hip', module_root: packageRoot })
+}
