@@ -13,9 +13,9 @@ namespace {
 static_assert(kRowTile % kFloatRows == 0 && kRowTile % kIntRows == 0, "tiles begin where pieces of work do");
 
 constexpr Kernels kernel_table(const char* name) {
-  return {name,        kIntRows, kMostActivation,   quantize_row,          multiply,  unpack_row, pack_keys,
-          pack_values, attend,   for_each<gelu_of>, for_each<exponential>, normalize, to_halves,  from_halves,
-          select};
+  return {name,        kIntRows, kMostActivation,   quantize_row,          multiply,  unpack_row,  pack_keys,
+          pack_values, attend,   for_each<gelu_of>, for_each<exponential>, normalize, add_to_each, to_halves,
+          from_halves, select};
 }
 
 } // namespace

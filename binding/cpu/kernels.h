@@ -91,6 +91,8 @@ struct Kernels {
   // Times `weight` plus `bias` of the same length, where they are not null.
   void (*normalize)(const float* from, float* to, int64_t count, float epsilon, const float* weight,
                     const float* bias);
+  // from + `term`.
+  void (*add_to_each)(const float* from, float term, float* to, int64_t count);
   void (*to_halves)(const float* from, uint16_t* to, int64_t count);
   void (*from_halves)(const uint16_t* from, float* to, int64_t count);
 

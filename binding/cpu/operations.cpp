@@ -262,6 +262,15 @@ void normalize(const Kernels& kernels, ggml_tensor& node, const Team& team, Memo
   }
 }
 
+// One term for each row, as the biases of convolutions are added.
+void add_terms(const Kernels& kernels, ggml_tensor& node, const Team& team) {
+  const int64_t columns = node.ne[0], rows = ggml_nrows(&node);
+  const auto* terms = static_cast<const float*>(node.src[1]->data);
+  for (int64_t row = team.index; row < rows; row += team.size)
+    kernels.add_to_each(static_cast<const float*>(node.src[0]->data) + row * columns, terms[row],
+                        static_cast<float*>(node.data) + row * columns, columns);
+}
+
 // The input of a convolution of three taps: [inputs * 3, outputs] of f16, where column 3 * input + tap of
 // output t is the input at t * stride + tap - 1.
 constexpr int kTaps = 3;
@@ -360,6 +369,10 @@ bool can_compute(const ggml_tensor& node) {
            is_plain(&node, GGML_TYPE_F32);
   case GGML_OP_NORM:
     return is_plain(node.src[0], GGML_TYPE_F32) && is_plain(&node, GGML_TYPE_F32) && node.ne[0] % 16 == 0;
+  case GGML_OP_ADD:
+    return is_plain(node.src[0], GGML_TYPE_F32) && is_plain(node.src[1], GGML_TYPE_F32) &&
+           is_plain(&node, GGML_TYPE_F32) && node.src[1]->ne[0] == 1 && node.ne[0] > 1 &&
+           ggml_nrows(node.src[1]) == ggml_nrows(&node);
   case GGML_OP_IM2COL:
     return can_take_columns(node);
   default:
@@ -396,6 +409,8 @@ void compute(const Kernels& kernels, ggml_tensor& node, const Team& team, uint8_
     return attend(kernels, node, team, Memory(memory));
   case GGML_OP_NORM:
     return normalize(kernels, node, team, Memory(memory));
+  case GGML_OP_ADD:
+    return add_terms(kernels, node, team);
   case GGML_OP_IM2COL:
     return take_columns(kernels, node, team, Memory(memory));
   default:

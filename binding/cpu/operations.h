@@ -21,8 +21,8 @@ struct Team {
 // Whether the weights lie in packed_weights.cpp's buffers.
 bool is_packed(const ggml_tensor& weights);
 
-// Products, rows of packed weights, attention, GELU, norms, the input of convolutions: whether the kernels
-// have what this node needs.
+// Products, rows of packed weights, attention, GELU, norms, the input and the biases of convolutions: whether
+// the kernels have what this node needs.
 bool can_compute(const ggml_tensor& node);
 
 // Bytes that compute() uses of the graph's working memory.

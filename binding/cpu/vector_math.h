@@ -90,6 +90,14 @@ inline void normalize(const float* from, float* to, int64_t count, float epsilon
   }
 }
 
+inline void add_to_each(const float* from, float term, float* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    store(to + i, load(from + i) + broadcast(term));
+  for (; i < count; ++i)
+    to[i] = from[i] + term;
+}
+
 inline void to_halves(const float* from, uint16_t* to, int64_t count) {
   int64_t i = 0;
   for (; i + 16 <= count; i += 16)

@@ -95,6 +95,68 @@ std::vector<float> compute(ggml_backend_t backend, ggml_backend_buffer_type_t we
   return output;
 }
 
+// The two convolutions of an encoder: as ggml computes them, or as we do.
+std::vector<float> convolve(ggml_backend_t backend, const std::vector<float>& input, int length, int channels,
+                            const std::vector<float>& kernel, int outputs, const std::vector<float>& bias,
+                            int stride) {
+  ggml_init_params params = {1 << 20, nullptr, true};
+  ggml_context* plain = ggml_init(params);
+  ggml_context* context = ggml_init(params);
+  ggml_tensor* x = ggml_new_tensor_2d(plain, GGML_TYPE_F32, length, channels);
+  ggml_tensor* weights = ggml_new_tensor_3d(plain, GGML_TYPE_F16, 3, channels, outputs);
+  ggml_tensor* terms = ggml_new_tensor_2d(plain, GGML_TYPE_F32, 1, outputs);
+  ggml_backend_buffer_t buffer =
+      ggml_backend_alloc_ctx_tensors_from_buft(plain, ggml_backend_get_default_buffer_type(backend));
+  set(x, input);
+  set(terms, bias);
+  std::vector<ggml_fp16_t> halves(kernel.size());
+  ggml_fp32_to_fp16_row(kernel.data(), halves.data(), static_cast<int64_t>(kernel.size()));
+  ggml_backend_tensor_set(weights, halves.data(), 0, ggml_nbytes(weights));
+  ggml_cgraph* graph = ggml_new_graph(context);
+  ggml_tensor* columns =
+      ggml_im2col(context, weights, x, stride, 0, 1, 0, 1, 0, false, GGML_TYPE_F16);
+  ggml_tensor* product =
+      ggml_mul_mat(context, ggml_reshape_2d(context, columns, columns->ne[0], columns->ne[1] * columns->ne[2]),
+                   ggml_reshape_2d(context, weights, 3 * channels, outputs));
+  ggml_tensor* result = ggml_gelu(context, ggml_add(context, product, terms));
+  ggml_build_forward_expand(graph, result);
+  ggml_gallocr_t allocator = ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend));
+  ggml_gallocr_alloc_graph(allocator, graph);
+  ggml_backend_graph_compute(backend, graph);
+  std::vector<float> output(static_cast<size_t>(ggml_nelements(result)));
+  ggml_backend_tensor_get(result, output.data(), 0, output.size() * sizeof(float));
+  ggml_gallocr_free(allocator);
+  ggml_backend_buffer_free(buffer);
+  ggml_free(plain);
+  ggml_free(context);
+  return output;
+}
+
+// The same in double precision, of an input that is rounded to f16.
+std::vector<float> convolved(const std::vector<float>& input, int length, int channels,
+                             const std::vector<float>& kernel, int outputs, const std::vector<float>& bias,
+                             int stride) {
+  const int positions = (length - 1) / stride + 1;
+  const auto rounded = [](float x) { return static_cast<double>(ggml_fp16_to_fp32(ggml_fp32_to_fp16(x))); };
+  std::vector<float> result(static_cast<size_t>(positions) * outputs);
+  for (int output = 0; output < outputs; ++output) {
+    for (int position = 0; position < positions; ++position) {
+      double sum = bias[output];
+      for (int channel = 0; channel < channels; ++channel) {
+        for (int tap = 0; tap < 3; ++tap) {
+          const int at = position * stride + tap - 1;
+          if (at >= 0 && at < length)
+            sum += rounded(kernel[(output * channels + channel) * 3 + tap]) * rounded(input[channel * length + at]);
+        }
+      }
+      const double u = 0.79788456080286535587989 * sum * (1 + 0.044715 * sum * sum);
+      result[static_cast<size_t>(output) * positions + position] =
+          static_cast<float>(0.5 * sum * (1 + std::tanh(u)));
+    }
+  }
+  return result;
+}
+
 double apart(const std::vector<float>& a, const std::vector<float>& b) {
   double difference = 0, size = 0;
   for (size_t i = 0; i < a.size(); ++i) {
@@ -163,6 +225,21 @@ int main(int, char** arguments) {
         const double difference = apart(alone, run(plain, nullptr));
         check(difference < (kernels->most_activation == 127 ? 0.015 : 0.03),
               name + ": other numbers than of ggml, " + std::to_string(difference));
+      }
+    }
+  }
+  for (const int stride : {1, 2}) {
+    for (const int length : {1, 2, 15, 32, 101}) {
+      for (const int channels : {16, 80}) {
+        const int outputs = 96;
+        const std::vector<float> input = random_values(static_cast<size_t>(length) * channels, 1);
+        const std::vector<float> kernel = random_values(static_cast<size_t>(3) * channels * outputs, 0.1f);
+        const std::vector<float> bias = random_values(outputs, 1);
+        const double difference =
+            apart(convolve(backend, input, length, channels, kernel, outputs, bias, stride),
+                  convolved(input, length, channels, kernel, outputs, bias, stride));
+        check(difference < 1e-5, "convolution of " + std::to_string(channels) + " x " + std::to_string(length) +
+                                     ", stride " + std::to_string(stride) + ": " + std::to_string(difference));
       }
     }
   }
