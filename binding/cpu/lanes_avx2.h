@@ -220,8 +220,7 @@ inline void store_quads(Quad* to, Ints x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                    _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
-using Weights = Bytes;
-inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
+inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   const __m256i all = _mm256_set1_epi32(*activations);
   return {_mm256_dpbusd_avx_epi32(sum.a, weights.a, all), _mm256_dpbusd_avx_epi32(sum.b, weights.b, all)};
 }
@@ -236,8 +235,7 @@ inline void store_quads(Quad* to, Ints x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                    _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
 }
-using Weights = Bytes;
-inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
+inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   const __m256i all = _mm256_set1_epi32(*activations), one = _mm256_set1_epi16(1);
   const __m256i a = _mm256_madd_epi16(_mm256_maddubs_epi16(all, weights.a), one);
   const __m256i b = _mm256_madd_epi16(_mm256_maddubs_epi16(all, weights.b), one);

@@ -182,8 +182,7 @@ constexpr bool kSignedWeights = false;
 inline void store_quads(Quad* to, Ints x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(x.v));
 }
-using Weights = Bytes;
-inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
+inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   return {_mm512_dpbusd_epi32(sum.v, weights.v, _mm512_set1_epi32(*activations))};
 }
 #else
@@ -195,8 +194,7 @@ inline void store_quads(Quad* to, Ints x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to),
                    _mm512_cvtepi32_epi8(_mm512_add_epi32(x.v, _mm512_set1_epi32(kActivationOffset))));
 }
-using Weights = Bytes;
-inline Ints dot(Ints sum, Weights weights, const Quad* activations) {
+inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   const __m512i pairs = _mm512_maddubs_epi16(_mm512_set1_epi32(*activations), weights.v);
   sum.v = _mm512_add_epi32(sum.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
   __asm__("" : "+v"(sum.v)); // else GCC keeps many products in memory before it adds them up

@@ -184,7 +184,7 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
     const Quad* activations = quads + span * (SPAN / 4) * kIntRows;
 #pragma GCC unroll 8
     for (int step = 0; step < SPAN / 4; ++step) {
-      Weights weights[GROUPS];
+      Bytes weights[GROUPS];
       for (int group = 0; group < GROUPS; ++group)
         weights[group] = weights_at(groups[group], span * (SPAN / 4) + step);
 #pragma GCC unroll 16
