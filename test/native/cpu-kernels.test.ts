@@ -54,7 +54,7 @@ describe.runIf(process.arch === 'x64')('the kernels of this processor', () => {
       ...objects,
       ...[...library, '-o', program],
     )
-  }, 300_000)
+  }, 900_000)
   afterAll(() => scratch?.[Symbol.asyncDispose]())
 
   it('agree with sums in double precision, and with each other to the last bit, whatever the neighbours', () => {
@@ -65,7 +65,7 @@ describe.runIf(process.arch === 'x64')('the kernels of this processor', () => {
     expect(said.at(-1)).toMatch(
       new RegExp(`^\\d{4,} checks of ${here.map(({ name }) => name).join(' ')}$`.replace(' $', '$')),
     )
-  }, 300_000)
+  }, 900_000)
 
   it.each(here)(
     '$name compute a layer as ggml does, and joined nodes to the last bit as single ones',
