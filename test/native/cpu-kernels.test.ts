@@ -62,9 +62,7 @@ describe.runIf(process.arch === 'x64')('the kernels of this processor', () => {
       .trim()
       .split('\n')
     expect(said.filter((line) => line.startsWith('failed'))).toEqual([])
-    expect(said.at(-1)).toMatch(
-      new RegExp(`^\\d{4,} checks of ${here.map(({ name }) => name).join(' ')}$`.replace(' $', '$')),
-    )
+    expect(said.at(-1)).toMatch(new RegExp(`^\\d{4,} checks of ${here.map(({ name }) => name).join(' ')}$`))
   }, 900_000)
 
   it.each(here)(
@@ -84,5 +82,6 @@ describe.runIf(process.arch === 'x64')('the kernels of this processor', () => {
       })
       expect(said).toMatch(/^\d{3,} comparisons\n$/)
     },
+    900_000,
   )
 })
