@@ -11,6 +11,7 @@
 #include <fstream>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <thread>
 
 #include "backend/cpu_module.h"
@@ -190,8 +191,9 @@ ggml_status compute_on_cpu(ggml_backend_t backend, ggml_cgraph* graph) {
     throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
   try {
     ask_for_large_pages(graph);
+    std::optional<JoinedNodes> joined;
     if (const Kernels* kernels = cpu_kernels())
-      join_nodes(graph, *kernels);
+      joined.emplace(graph, *kernels);
     const Compute compute = compute_of_cpu_module;
     return operations_are_timed() ? compute_timed(backend, graph, compute) : compute(backend, graph);
   } catch (const std::bad_alloc&) {

@@ -122,7 +122,13 @@ class Quantizing {
 
 } // namespace
 
-void join_nodes(ggml_cgraph* graph, const Kernels& kernels) {
+JoinedNodes::JoinedNodes(ggml_cgraph* graph, const Kernels& kernels) {
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    ggml_tensor* node = ggml_graph_node(graph, i);
+    if (node->op == GGML_OP_MUL_MAT || node->op == GGML_OP_NORM || node->op == GGML_OP_ADD ||
+        node->op == GGML_OP_MUL || node->op == GGML_OP_UNARY)
+      before_.emplace_back(node, *node);
+  }
   Quantizing quantizing;
   for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
     ggml_tensor* node = ggml_graph_node(graph, i);
@@ -147,6 +153,11 @@ void join_nodes(ggml_cgraph* graph, const Kernels& kernels) {
     }
   }
   quantizing.apply(graph, kernels);
+}
+
+JoinedNodes::~JoinedNodes() {
+  for (const auto& [node, before] : before_)
+    *node = before;
 }
 
 } // namespace whisper_hip

@@ -206,7 +206,9 @@ Context load_context(whisper_model_loader& loader, const ContextOptions& options
 std::map<std::string, size_t> weight_buffers(const whisper_context& context) {
   std::map<std::string, size_t> bytes;
   for (ggml_backend_buffer_t buffer : context.model.buffers) {
-    bytes[ggml_backend_buffer_name(buffer)] += ggml_backend_buffer_get_size(buffer);
+    // How weights lie in ordinary memory is our own matter.
+    const char* name = is_of_gpu(buffer) ? ggml_backend_buffer_name(buffer) : "CPU";
+    bytes[name] += ggml_backend_buffer_get_size(buffer);
   }
   return bytes;
 }

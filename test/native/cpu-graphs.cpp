@@ -82,9 +82,12 @@ std::vector<float> compute(ggml_backend_t backend, ggml_backend_buffer_type_t we
   ggml_build_forward_expand(graph, result);
   ggml_gallocr_t allocator = ggml_gallocr_new(ggml_backend_get_default_buffer_type(backend));
   ggml_gallocr_alloc_graph(allocator, graph);
-  if (joined_for != nullptr)
-    join_nodes(graph, *joined_for);
-  ggml_backend_graph_compute(backend, graph);
+  if (joined_for != nullptr) {
+    const JoinedNodes joined(graph, *joined_for);
+    ggml_backend_graph_compute(backend, graph);
+  } else {
+    ggml_backend_graph_compute(backend, graph);
+  }
   std::vector<float> output(static_cast<size_t>(kWidth) * rows);
   ggml_backend_tensor_get(result, output.data(), 0, output.size() * sizeof(float));
   ggml_gallocr_free(allocator);

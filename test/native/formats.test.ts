@@ -89,9 +89,10 @@ describe('a ggml file', () => {
         expect(model.info).toMatchObject({ format: 'ggml', weightType: name, conversions: [] })
         const placed = Object.values(model.backend.weightBytes)
         expect(placed.reduce((sum, bytes) => sum + bytes, 0)).toBe(model.info.memoryBytes)
-        // The file has the vocabulary beside the weights.
-        expect(model.info.fileBytes - model.info.memoryBytes).toBeGreaterThan(400_000)
-        expect(model.info.fileBytes - model.info.memoryBytes).toBeLessThan(600_000)
+        // The file has the vocabulary beside the weights; in memory the scales of K-quants are whole bytes.
+        const { fileBytes, memoryBytes } = model.info
+        expect(memoryBytes).toBeGreaterThan(fileBytes - 600_000)
+        expect(memoryBytes).toBeLessThan(1.25 * (fileBytes - 400_000))
         const { segments, duration } = await model.transcribe(sound, short)
         expect(duration).toBe(1)
         for (const { averageLogProbability } of segments) expect(averageLogProbability).toBeLessThan(0)

@@ -17,7 +17,9 @@ describe('estimateMemory', () => {
         bytes,
         async ({ info }) => {
           expect(info.weightType).toBe(type)
-          expect(weights).toBe(info.memoryBytes)
+          // Packed weights have whole groups of sixteen rows, and the scales of K-quants whole bytes.
+          expect(info.memoryBytes / weights).toBeGreaterThanOrEqual(1)
+          expect(info.memoryBytes / weights).toBeLessThan(1.04)
         },
         { weightType },
       )
