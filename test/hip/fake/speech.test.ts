@@ -42,7 +42,9 @@ it('names the one operation that the GPU does not support', async () => {
     { WHISPER_HIP_FAKE: 'unsupported=GELU' },
   )
   const run = runOf(observation)
-  expect(run.text).toBe(text)
+  // Greedy and by other kernels a comma may come or go.
+  const words = (said: string) => said.toLowerCase().match(/[a-z]+/g)
+  expect(words(run.text)).toEqual(words(text))
   expect(run.stats.cpuOperations).toEqual(['GELU'])
   expect(run.stats.gpuNodes).toBeGreaterThan(run.stats.cpuNodes)
   expect(errorOf(observation, 'assert')).toMatchObject({ code: 'ERR_GPU_NOT_USED', reason: 'OPS_ON_CPU' })
