@@ -15,7 +15,7 @@ interface Project {
  */
 const projects: readonly Project[] = [
   { name: 'unit', seconds: 20 },
-  { name: 'native', seconds: 60 },
+  { name: 'native', seconds: 180 },
   { name: 'speech', seconds: 300 },
   { name: 'process', seconds: 120 },
   { name: 'hip-fake', seconds: 300, folder: 'hip/fake', globalSetup: 'test/hip/setup.ts' },
