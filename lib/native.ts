@@ -1,11 +1,5 @@
 import type { Warning } from './warnings.ts'
 
-/**
- * The typed mirror of binding/addon.cpp, line for line. Nothing here has logic.
- *
- * Native failures reject with an `Error` that has a `code` of {@link ErrorCode}; a cancelled task rejects with
- * `code: 'ERR_CANCELLED'`, which never leaves this library.
- */
 /** All computations of one operation with the same shapes. */
 export interface OperationTime {
   name: string
@@ -17,6 +11,12 @@ export interface OperationTime {
   bytes: number
 }
 
+/**
+ * The typed mirror of binding/addon.cpp, line for line. Nothing here has logic.
+ *
+ * Native failures reject with an `Error` that has a `code` of {@link ErrorCode}; a cancelled task rejects with
+ * `code: 'ERR_CANCELLED'`, which never leaves this library.
+ */
 export interface NativeAddon {
   /** Constants of this binary. */
   readonly build: { whisperCpp: string; ggml: string; compiler: string; napi: number }

@@ -1,8 +1,6 @@
 #include "backend/compute.h"
 
 #include <sched.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,6 +12,7 @@
 #include <optional>
 #include <thread>
 
+#include "backend/buffer_pages.h"
 #include "backend/cpu_module.h"
 #include "backend/gpu_watch.h"
 #include "backend/graph_record.h"
@@ -154,7 +153,7 @@ ggml_status compute_on_gpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
 
 // The buffers of a graph's results are written and read as a whole: with pages of 2 MiB, where the system has
 // some, a tenth of the time of large products is saved. They have no content yet when they are first seen.
-void ask_for_large_pages(ggml_cgraph* graph) {
+void ask_for_large_results(ggml_cgraph* graph) {
   thread_local const void* known = nullptr;
   const void* seen = nullptr;
   for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
@@ -164,12 +163,7 @@ void ask_for_large_pages(ggml_cgraph* graph) {
         ggml_backend_buffer_get_type(buffer) != ggml_backend_cpu_buffer_type())
       continue;
     seen = buffer;
-    const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-    const auto base = reinterpret_cast<uintptr_t>(ggml_backend_buffer_get_base(buffer));
-    const uintptr_t start = (base + page - 1) / page * page;
-    const uintptr_t end = (base + ggml_backend_buffer_get_size(buffer)) / page * page;
-    if (end > start)
-      (void)madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);
+    ask_for_large_pages(buffer);
   }
   if (seen != nullptr)
     known = seen;
@@ -190,7 +184,7 @@ ggml_status compute_on_cpu(ggml_backend_t backend, ggml_cgraph* graph) {
   if (broken)
     throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
   try {
-    ask_for_large_pages(graph);
+    ask_for_large_results(graph);
     std::optional<JoinedNodes> joined;
     if (const Kernels* kernels = cpu_kernels())
       joined.emplace(graph, *kernels);

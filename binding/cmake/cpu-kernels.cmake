@@ -18,8 +18,8 @@ function(add_cpu_objects name sources)
 endfunction()
 
 # Products and sums are not joined behind our back, so that numbers are the same on each instruction set, and sums of
-# integers are not put off until all registers are full of terms. Registers that
-# intrinsics of GCC leave undefined on purpose are none that we forgot.
+# integers are not put off until all registers are full of terms. Registers that intrinsics of GCC leave undefined on
+# purpose are none that we forgot.
 function(add_cpu_kernels name)
   string(TOLOWER "${name}" file)
   add_cpu_objects(cpu_kernels_${name} "${cpu_sources_dir}/kernels_${file}.cpp"

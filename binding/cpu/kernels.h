@@ -2,7 +2,8 @@
 //
 // Every number of a result is summed in one lane, in the order of the columns, whatever the number of rows
 // that are computed together. So a row's numbers depend neither on their number nor on its neighbours; and as
-// integers are exact and products are rounded once, they are the same on each instruction set.
+// integers are exact and products are rounded once, they are the same on each instruction set, with one
+// exception: without VNNI activations beside quantised weights have seven bits and not eight.
 #pragma once
 
 #include <cstddef>

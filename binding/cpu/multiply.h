@@ -138,68 +138,55 @@ inline void multiply_quantized(const Product& product, int64_t first_row, int64_
 }
 
 template <int GROUPS, typename Weight>
-inline void multiply_floats(const Product& product, const GroupLayout& layout, int64_t first_row,
-                            int64_t end_row, const uint8_t* weights, const Output& output, int64_t channels) {
+inline void multiply_floats(const Product& product, int64_t first_row, int64_t end_row, const void* weights,
+                            size_t group_bytes, const Output& output, int64_t channels) {
   using Stored = typename Weight::Stored;
   float_rows<GROUPS, false, Weight>(
       end_row - first_row, product.input + first_row * product.columns, product.columns,
-      {reinterpret_cast<const Stored*>(weights), static_cast<int64_t>(layout.size / sizeof(Stored)), kGroup},
+      {static_cast<const Stored*>(weights), static_cast<int64_t>(group_bytes / sizeof(Stored)), kGroup},
       product.columns, output, channels);
 }
 
+// Weights that are not packed: [columns, 16] for each group.
 template <int GROUPS>
-inline void multiply_widened(const Product& product, const GroupLayout& layout, int64_t first_row,
-                             int64_t end_row, const uint8_t* weights, const Output& output, int64_t channels,
-                             float* scratch) {
-  const int64_t size = product.columns * kGroup;
-  for (int group = 0; group < GROUPS; ++group)
-    unpack_floats(*product.type, weights + group * layout.size, product.columns, scratch + group * size);
-  float_rows<GROUPS, false, Single>(end_row - first_row, product.input + first_row * product.columns,
-                                    product.columns, {scratch, size, kGroup}, product.columns, output,
-                                    channels);
-}
-
-// Weights that are not packed.
-template <int GROUPS>
-inline void multiply_turned(const Product& product, int64_t first_row, int64_t end_row, int64_t group,
-                            const Output& output, int64_t channels, float* scratch) {
-  const int64_t size = product.columns * kGroup;
-  for (int i = 0; i < GROUPS; ++i) {
+inline void turn_weights(const Product& product, int64_t group, int64_t channels, float* to) {
+  for (int i = 0; i < GROUPS; ++i, to += product.columns * kGroup) {
     const uint8_t* rows = product.weights + (group + i) * kGroup * product.row_bytes;
     const int64_t count = channels - i * kGroup;
     if (product.type->type == GGML_TYPE_F16)
-      turn_rows<Half>(rows, product.row_bytes, count, product.columns, scratch + i * size);
+      turn_rows<Half>(rows, product.row_bytes, count, product.columns, to);
     else
-      turn_rows<Single>(rows, product.row_bytes, count, product.columns, scratch + i * size);
+      turn_rows<Single>(rows, product.row_bytes, count, product.columns, to);
   }
-  float_rows<GROUPS, false, Single>(end_row - first_row, product.input + first_row * product.columns,
-                                    product.columns, {scratch, size, kGroup}, product.columns, output,
-                                    channels);
 }
 
 template <int GROUPS>
 inline void multiply_groups(const Product& product, const GroupLayout& layout, int64_t first_row,
                             int64_t end_row, int64_t group, const Output& output, uint8_t* scratch) {
   const int64_t channels = std::min<int64_t>(GROUPS * kGroup, product.channels - group * kGroup);
-  if (product.row_bytes > 0) {
-    multiply_turned<GROUPS>(product, first_row, end_row, group, output, channels,
-                            reinterpret_cast<float*>(scratch));
-    return;
-  }
   const uint8_t* weights = product.weights + group * layout.size;
+  const auto floats = [&](auto weight, const void* from, size_t group_bytes) {
+    multiply_floats<GROUPS, decltype(weight)>(product, first_row, end_row, from, group_bytes, output,
+                                              channels);
+  };
+  auto* widened = reinterpret_cast<float*>(scratch);
+  const size_t widened_bytes = product.columns * kGroup * sizeof(float);
+  if (product.row_bytes > 0) {
+    turn_weights<GROUPS>(product, group, channels, widened);
+    return floats(Single{}, widened, widened_bytes);
+  }
+  if (product.type->type == GGML_TYPE_F32)
+    return floats(Single{}, weights, layout.size);
   if (product.type->is_float()) {
-    // Weights are widened once for many rows, and as they are read for few.
-    const bool widen = end_row - first_row > kFloatRows;
-    if (product.type->type == GGML_TYPE_F32)
-      multiply_floats<GROUPS, Single>(product, layout, first_row, end_row, weights, output, channels);
-    else if (widen)
-      multiply_widened<GROUPS>(product, layout, first_row, end_row, weights, output, channels,
-                               reinterpret_cast<float*>(scratch));
-    else if (product.type->type == GGML_TYPE_F16)
-      multiply_floats<GROUPS, Half>(product, layout, first_row, end_row, weights, output, channels);
-    else
-      multiply_floats<GROUPS, Brain>(product, layout, first_row, end_row, weights, output, channels);
-    return;
+    // Widened once for many rows, and as they are read for few.
+    if (end_row - first_row > kFloatRows) {
+      for (int i = 0; i < GROUPS; ++i)
+        unpack_floats(*product.type, weights + i * layout.size, product.columns,
+                      widened + i * product.columns * kGroup);
+      return floats(Single{}, widened, widened_bytes);
+    }
+    return product.type->type == GGML_TYPE_F16 ? floats(Half{}, weights, layout.size)
+                                               : floats(Brain{}, weights, layout.size);
   }
   IntGroup groups[GROUPS];
   for (int i = 0; i < GROUPS; ++i)

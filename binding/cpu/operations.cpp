@@ -20,6 +20,16 @@ class Memory {
     next_ = aligned(piece + count * sizeof(Value));
     return reinterpret_cast<Value*>(piece);
   }
+  // A piece for each thread, of which this one's is returned.
+  template <typename Value = uint8_t> Value* take_own(const Team& team, size_t count) {
+    Value* own = nullptr;
+    for (int i = 0; i < team.size; ++i) {
+      Value* piece = take<Value>(count);
+      if (i == team.index)
+        own = piece;
+    }
+    return own;
+  }
   size_t used() const { return static_cast<size_t>(next_ - start_) + 64; }
 
  private:
@@ -75,11 +85,7 @@ struct ProductMemory {
     }
     if (node.src[1]->type == GGML_TYPE_F16)
       widened = memory.take<float>(count * columns);
-    for (int i = 0; i < team.size; ++i) {
-      uint8_t* piece = memory.take(product_scratch(columns));
-      if (i == team.index)
-        scratch = piece;
-    }
+    scratch = memory.take_own(team, product_scratch(columns));
   }
 };
 
@@ -135,9 +141,7 @@ void multiply(const Kernels& kernels, ggml_tensor& node, const Team& team, Memor
 void get_rows(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
   const ggml_tensor& weights = *node.src[0];
   const PackedType& type = *packed_type(weights.type);
-  uint8_t* scratch = nullptr;
-  for (int i = 0; i <= team.index; ++i)
-    scratch = memory.take(product_scratch(weights.ne[0]));
+  uint8_t* scratch = memory.take_own(team, product_scratch(weights.ne[0]));
   const auto* wanted = static_cast<const int32_t*>(node.src[1]->data);
   for (int64_t i = team.index; i < node.src[1]->ne[0]; i += team.size) {
     GGML_ASSERT(wanted[i] >= 0 && wanted[i] < weights.ne[1]);
@@ -196,11 +200,7 @@ struct AttentionMemory {
       keys = memory.take<float>(keys_size * heads);
       values = memory.take<float>(values_size * heads);
     }
-    for (int i = 0; i < team.size; ++i) {
-      uint8_t* piece = memory.take(attention_scratch(count, static_cast<int>(size)));
-      if (i == team.index)
-        scratch = piece;
-    }
+    scratch = memory.take_own(team, attention_scratch(count, static_cast<int>(size)));
   }
 };
 
@@ -244,9 +244,7 @@ void gelu(const Kernels& kernels, ggml_tensor& node, const Team& team) {
 
 void normalize(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
   const int64_t columns = node.ne[0], rows = ggml_nrows(&node);
-  float* scratch = nullptr;
-  for (int i = 0; i <= team.index; ++i)
-    scratch = memory.take<float>(static_cast<size_t>(columns));
+  auto* scratch = memory.take_own<float>(team, static_cast<size_t>(columns));
   const PackedType* next_type = next_type_of(node);
   const QuantizedRows next = next_of(kernels, node);
   // Whole panels for each thread.
@@ -298,9 +296,8 @@ void take_columns(const Kernels& kernels, ggml_tensor& node, const Team& team, M
     for (int64_t channel = 0; channel < channels; ++channel) {
       const uint16_t* from = halves + channel * padded;
       auto* to = static_cast<uint16_t*>(node.data) + channel * kTaps;
-      // Four halves are moved at once: the next channel overwrites the last of them.
-      const size_t bytes = (channel + 1 < channels ? 4 : kTaps) * sizeof(uint16_t);
-      if (bytes == 8) {
+      if (channel + 1 < channels) {
+        // Four halves are moved at once: the next channel overwrites the last of them.
         for (int64_t output = first; output < end; ++output)
           std::memcpy(to + output * width, from + output * stride, 8);
       } else {
@@ -387,12 +384,11 @@ size_t working_memory(const Kernels& kernels, const ggml_tensor& node, int threa
   if (node.op == GGML_OP_MUL_MAT) {
     (void)ProductMemory(kernels, node, last, memory);
   } else if (node.op == GGML_OP_GET_ROWS) {
-    memory.take(threads * (product_scratch(node.src[0]->ne[0]) + 64));
+    memory.take_own(last, product_scratch(node.src[0]->ne[0]));
   } else if (node.op == GGML_OP_FLASH_ATTN_EXT) {
     (void)AttentionMemory(node, last, memory);
   } else if (node.op == GGML_OP_NORM) {
-    for (int i = 0; i < threads; ++i)
-      memory.take<float>(static_cast<size_t>(node.ne[0]));
+    memory.take_own<float>(last, static_cast<size_t>(node.ne[0]));
   } else if (node.op == GGML_OP_IM2COL) {
     memory.take<uint16_t>(static_cast<size_t>(padded_length(node) * node.src[1]->ne[1]));
   }

@@ -1,13 +1,13 @@
 #include "model/whisper_hooks.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "backend/buffer_pages.h"
 #include "support/error.h"
 #include "support/log.h"
 
@@ -36,32 +36,15 @@ ggml_tensor* conv_for_whisper(ggml_context* context, ggml_tensor* kernel, ggml_t
   return ggml_reshape_3d(context, product, columns->ne[1], kernel->ne[2], columns->ne[2]);
 }
 
-// The whole pages of a buffer in ordinary memory; none of memory that is a device's, or that a driver has
-// pinned.
-struct Pages {
-  uint8_t* start = nullptr;
-  size_t size = 0;
-};
-static Pages pages_of(ggml_backend_buffer_t buffer) {
-  if (buffer == nullptr || is_of_gpu(buffer))
-    return {};
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  const auto base = reinterpret_cast<uintptr_t>(ggml_backend_buffer_get_base(buffer));
-  const uintptr_t start = (base + page - 1) / page * page;
-  const uintptr_t end = (base + ggml_backend_buffer_get_size(buffer)) / page * page;
-  return end > start ? Pages{reinterpret_cast<uint8_t*>(start), end - start} : Pages{};
-}
-
 ggml_backend_buffer_t alloc_weights_for_whisper(ggml_context* context, ggml_backend_buffer_type_t type) {
   ggml_backend_buffer_t buffer = watched<ggml_backend_alloc_ctx_tensors_from_buft>(context, type);
-  const Pages pages = pages_of(buffer);
-  if (pages.size > 0)
-    (void)madvise(pages.start, pages.size, MADV_HUGEPAGE);
+  if (buffer != nullptr && !is_of_gpu(buffer))
+    ask_for_large_pages(buffer);
   return buffer;
 }
 
 void clear_for_whisper(ggml_backend_buffer_t buffer, uint8_t value) {
-  const Pages pages = value == 0 ? pages_of(buffer) : Pages{};
+  const Pages pages = value == 0 && buffer != nullptr && !is_of_gpu(buffer) ? pages_of(buffer) : Pages{};
   if (pages.size == 0 || madvise(pages.start, pages.size, MADV_DONTNEED) != 0)
     return watched<ggml_backend_buffer_clear>(buffer, value);
   auto* base = static_cast<uint8_t*>(ggml_backend_buffer_get_base(buffer));
