@@ -21,7 +21,6 @@ void set_log_sink(const Napi::CallbackInfo& info) {
 Napi::Value counters(const Napi::CallbackInfo& info) {
   Napi::Object counts = Napi::Object::New(info.Env());
   counts.Set("models", live_counts().models.load());
-  counts.Set("states", live_counts().states.load());
   counts.Set("tasks", Environment::live_tasks());
   counts.Set("byteStores", ByteStoreObject::live());
   return counts;

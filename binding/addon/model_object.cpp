@@ -174,15 +174,13 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   context.gpu_only = context.use_gpu && !options.Get("allowPartial").ToBoolean();
   context.flash_attention = options.Get("flashAttention").ToBoolean();
   context.alignment_heads = alignment_heads_from_js(options.Get("alignmentHeads"), plan->hparams);
-  const auto idle_states =
-      static_cast<size_t>(std::clamp(options.Get("idleStates").ToNumber().Int32Value(), 0, 64));
   auto callbacks = callbacks_of(env.Undefined(), info[2]);
 
   Environment& environment = Environment::of(env);
-  Work work = [plan = std::move(plan), context, idle_states,
+  Work work = [plan = std::move(plan), context,
                report =
                    progress_reporter(environment, callbacks)](const std::atomic<bool>& cancelled) -> Settle {
-    auto model = std::make_shared<LoadedModel>(*plan, context, idle_states, cancelled, report);
+    auto model = std::make_shared<LoadedModel>(*plan, context, cancelled, report);
     return [model = std::move(model)](Napi::Env done) mutable -> Napi::Value {
       return ModelObject::create(done, std::move(model));
     };

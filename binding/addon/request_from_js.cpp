@@ -14,6 +14,7 @@ namespace {
 
 // Below it the most probable token is sampled anyway, and scores divided by it overflow.
 constexpr float kLowestSampling = 1e-3f;
+constexpr int kMostBeams = 32;
 
 std::string text(Napi::Object object, const char* name) {
   return object.Get(name).ToString().Utf8Value();
@@ -29,6 +30,8 @@ int integer(Napi::Object object, const char* name, int low, int high) {
 }
 
 std::vector<double> numbers(Napi::Object object, const char* name) {
+  if (!object.Get(name).IsArray())
+    return {};
   const auto array = object.Get(name).As<Napi::Array>();
   std::vector<double> values(array.Length());
   for (uint32_t i = 0; i < array.Length(); ++i)
@@ -98,8 +101,10 @@ TranscribeRequest request_from_js(Napi::Object options) {
   request.languages = texts(options, "languages");
   request.network = text(options, "network");
   request.translate = flag(options, "translate");
-  request.beam_size = integer(options, "beamSize", 1, kMaxDecoders);
-  request.best_of = integer(options, "bestOf", 1, kMaxDecoders);
+  request.search.beam_size = integer(options, "beamSize", 1, kMostBeams);
+  request.search.best_of = integer(options, "bestOf", 1, kMostBeams);
+  request.search.patience = static_cast<float>(number(options, "patience"));
+  request.search.seed = static_cast<uint64_t>(std::clamp(number(options, "seed"), 0.0, 9007199254740991.0));
   for (double temperature : numbers(options, "temperatures")) {
     request.temperatures.push_back(
         temperature > 0 ? std::max(static_cast<float>(temperature), kLowestSampling) : 0.0f);
@@ -107,20 +112,26 @@ TranscribeRequest request_from_js(Napi::Object options) {
   if (request.temperatures.empty())
     request.temperatures.push_back(0.0f);
   const double length_penalty = number(options, "lengthPenalty");
-  request.length_penalty = length_penalty >= 0 ? static_cast<float>(length_penalty) : -1.0f;
+  if (length_penalty >= 0)
+    request.search.length_penalty = static_cast<float>(length_penalty);
   request.hotwords = tokens(options, "hotwords");
   request.initial_prompt = tokens(options, "initialPrompt");
   request.carry_initial_prompt = flag(options, "carryInitialPrompt");
   request.condition_on_previous_text = flag(options, "conditionOnPreviousText");
-  request.suppress_blank = flag(options, "suppressBlank");
-  request.suppress_non_speech = flag(options, "suppressNonSpeech");
-  request.suppress_tokens = tokens(options, "suppressTokens");
-  request.suppress_regex = text(options, "suppressRegex");
-  request.grammar = text(options, "grammar");
-  request.grammar_rule = text(options, "grammarRule");
-  request.grammar_penalty = static_cast<float>(number(options, "grammarPenalty"));
+  request.prefix = tokens(options, "prefix");
+  RuleRequest& rules = request.rules;
+  rules.timestamps = flag(options, "timestamps");
+  rules.suppress_blank = flag(options, "suppressBlank");
+  rules.suppress_non_speech = flag(options, "suppressNonSpeech");
+  rules.suppress_tokens = tokens(options, "suppressTokens");
+  rules.suppress_regex = text(options, "suppressRegex");
+  rules.grammar = text(options, "grammar");
+  rules.grammar_rule = text(options, "grammarRule");
+  rules.grammar_penalty = static_cast<float>(number(options, "grammarPenalty"));
+  rules.repetition_penalty = static_cast<float>(number(options, "repetitionPenalty"));
+  rules.no_repeat_ngram_size = integer(options, "noRepeatNgramSize", 0, 448);
   request.max_tokens = integer(options, "maxTokens", 0, 448);
-  request.timestamps = flag(options, "timestamps");
+  request.batch_size = integer(options, "batchSize", 0, 64);
   request.words = flag(options, "words");
   const std::vector<double> clips = numbers(options, "clips");
   for (size_t i = 0; i + 1 < clips.size(); i += 2) {
@@ -132,6 +143,7 @@ TranscribeRequest request_from_js(Napi::Object options) {
   request.no_speech_threshold = static_cast<float>(number(options, "noSpeechThreshold"));
   request.log_probability_threshold = static_cast<float>(number(options, "logProbThreshold"));
   request.compression_ratio_threshold = number(options, "compressionRatioThreshold");
+  request.hallucination_silence_threshold = number(options, "hallucinationSilenceThreshold");
   request.threads = integer(options, "threads", 1, compute_threads());
   return request;
 }
@@ -231,7 +243,7 @@ HypothesisRequest hypothesis_request_from_js(Napi::Object options) {
   request.translate = flag(options, "translate");
   request.prompt = tokens(options, "prompt");
   request.prefix = tokens(options, "prefix");
-  request.beam_size = integer(options, "beamSize", 1, kMaxDecoders);
+  request.beam_size = integer(options, "beamSize", 1, kMostBeams);
   request.audio_context = integer(options, "audioContext", 0, 1500);
   request.suppress_blank = flag(options, "suppressBlank");
   request.suppress_non_speech = flag(options, "suppressNonSpeech");

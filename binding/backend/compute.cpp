@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -66,13 +67,13 @@ ggml_threadpool* shared_pool(ggml_backend_t cpu_backend) {
 // A lock that is granted in the order of asking and can be left by a cancelled job.
 class Turnstile {
  public:
-  // Returns false if `cancelled` was set while waiting.
-  bool enter(const std::atomic<bool>* cancelled) {
+  // Returns false if the job was cancelled while waiting.
+  bool enter(const ComputeJob* job) {
     std::unique_lock<std::mutex> lock(mutex_);
     const uint64_t ticket = next_++;
     waiting_.push_back(ticket);
     while (busy_ || waiting_.front() != ticket) {
-      if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+      if (job != nullptr && job->is_cancelled()) {
         waiting_.erase(std::find(waiting_.begin(), waiting_.end(), ticket));
         changed_.notify_all();
         return false;
@@ -124,7 +125,7 @@ void count_nodes(NodeCounts& counts, ggml_backend_sched_t scheduler, ggml_cgraph
 }
 
 bool is_cancelled(void*) {
-  return current_job != nullptr && current_job->cancelled->load(std::memory_order_relaxed);
+  return current_job != nullptr && current_job->is_cancelled();
 }
 
 void refuse_cpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
@@ -176,7 +177,7 @@ std::atomic<Compute> compute_of_cpu_module{nullptr};
 // GPU too: so the pool is held by who computes on the CPU, never by who waits for a GPU.
 ggml_status compute_on_cpu(ggml_backend_t backend, ggml_cgraph* graph) {
   const CpuScope computing;
-  if (!cpu_turnstile().enter(current_job != nullptr ? current_job->cancelled : nullptr))
+  if (!cpu_turnstile().enter(current_job))
     return GGML_STATUS_ABORTED;
   struct Leave {
     ~Leave() { cpu_turnstile().leave(); }
@@ -269,10 +270,6 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   ComputeJob* job = current_job;
   if (job == nullptr)
     throw Error("ERR_INTERNAL", "A graph was computed outside of a job");
-  if (job->skip_graphs > 0) {
-    job->skip_graphs--;
-    return GGML_STATUS_SUCCESS;
-  }
   record_graph(graph);
   for (int i = 0; i < ggml_backend_sched_get_n_backends(scheduler); ++i) {
     ggml_backend_t backend = ggml_backend_sched_get_backend(scheduler, i);
@@ -285,7 +282,7 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   if (on_gpu && job->gpu_only)
     refuse_cpu(scheduler, graph);
   // A GPU computes what it has been given to its end.
-  if (job->cancelled->load(std::memory_order_relaxed))
+  if (job->is_cancelled())
     return GGML_STATUS_ABORTED;
   const ggml_status status =
       on_gpu ? compute_on_gpu(scheduler, graph) : ggml_backend_sched_graph_compute(scheduler, graph);

@@ -6,8 +6,8 @@
 // (one encoder pass, one decoder step), first come, first served.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 
@@ -25,13 +25,12 @@ struct NodeCounts {
 
 // What a graph computation needs to know of the job on whose thread it runs.
 struct ComputeJob {
-  const std::atomic<bool>* cancelled; // asked between graphs, on the CPU also between nodes
-  int threads;                        // 1..compute_threads()
+  // Whether nobody wants the result any more: asked before a graph, on the CPU also between nodes.
+  std::function<bool()> is_cancelled;
+  int threads; // 1..compute_threads()
   NodeCounts counts;
   // Whether a graph of a GPU model that needs the CPU for a part is refused instead of computed.
   bool gpu_only = false;
-  // Graphs of the encoder pass that are skipped because their result is already in the cross-attention cache.
-  int skip_graphs = 0;
 };
 
 // Makes `job` the current job of this thread while the object lives.

@@ -156,26 +156,34 @@ float parameter(const ggml_tensor& node, int index) {
   return value;
 }
 
+// Heads of all sequences.
+int64_t heads_of(const ggml_tensor& node) {
+  return node.src[0]->ne[2] * node.src[0]->ne[3];
+}
+
 // The kernels' view of one head of GGML_OP_FLASH_ATTN_EXT.
-Attention head_of(const ggml_tensor& node, int64_t head) {
+Attention head_of(const ggml_tensor& node, int64_t index) {
   const ggml_tensor *query = node.src[0], *key = node.src[1], *value = node.src[2], *mask = node.src[3];
-  const auto bytes = [](const ggml_tensor* tensor, int64_t index) {
-    return static_cast<const uint8_t*>(tensor->data) + index * tensor->nb[2];
+  const int64_t head = index % query->ne[2], sequence = index / query->ne[2];
+  const auto bytes = [&](const ggml_tensor* tensor) {
+    return static_cast<const uint8_t*>(tensor->data) + head * tensor->nb[2] + sequence * tensor->nb[3];
   };
   Attention view = {};
   view.size = static_cast<int>(query->ne[0]);
   view.keys = static_cast<int>(key->ne[1]);
   view.scale = parameter(node, 0);
-  view.query = bytes(query, head);
+  view.query = bytes(query);
   view.query_stride = query->nb[1];
-  view.key = bytes(key, head);
+  view.key = bytes(key);
   view.key_stride = key->nb[1];
-  view.value = bytes(value, head);
+  view.value = bytes(value);
   view.value_stride = value->nb[1];
-  view.mask = mask != nullptr ? static_cast<const uint8_t*>(mask->data) : nullptr;
+  if (mask != nullptr)
+    view.mask = static_cast<const uint8_t*>(mask->data) + sequence % mask->ne[3] * mask->nb[3];
   view.mask_stride = mask != nullptr ? mask->nb[1] : 0;
-  // The result is [size, heads, queries].
-  view.output = static_cast<float*>(node.data) + head * node.ne[0];
+  // The result is [size, heads, queries, sequences].
+  view.output = static_cast<float*>(node.data) +
+                (sequence * query->ne[1] * query->ne[2] + head) * node.ne[0];
   view.output_stride = static_cast<size_t>(node.ne[0] * node.ne[1]);
   return view;
 }
@@ -192,7 +200,7 @@ struct AttentionMemory {
   uint8_t* scratch = nullptr;    // of this thread
 
   AttentionMemory(const ggml_tensor& node, const Team& team, Memory& memory) {
-    const int64_t size = node.src[0]->ne[0], heads = node.src[0]->ne[2];
+    const int64_t size = node.src[0]->ne[0], heads = heads_of(node);
     const int count = static_cast<int>(node.src[1]->ne[1]);
     keys_size = static_cast<size_t>(padded_keys(count)) * size;
     values_size = static_cast<size_t>(count) * size;
@@ -206,7 +214,7 @@ struct AttentionMemory {
 
 void attend(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory memory) {
   const AttentionMemory parts(node, team, memory);
-  const int64_t heads = node.src[0]->ne[2];
+  const int64_t heads = heads_of(node);
   const int queries = static_cast<int>(node.src[0]->ne[1]);
   const auto packed = [&](int64_t head) {
     Attention view = head_of(node, head);
@@ -342,10 +350,10 @@ bool can_attend(const ggml_tensor& node) {
                      value->type == GGML_TYPE_F16 && query->nb[0] == 4 && key->nb[0] == 2 &&
                      value->nb[0] == 2 && query->nb[1] % 4 == 0;
   const bool shapes = size % 16 == 0 && value->ne[0] == size && key->ne[2] == query->ne[2] &&
-                      value->ne[2] == query->ne[2] && query->ne[3] == 1 && key->ne[3] == 1 &&
-                      key->ne[1] < 1 << 20;
+                      value->ne[2] == query->ne[2] && key->ne[3] == query->ne[3] &&
+                      value->ne[3] == query->ne[3] && key->ne[1] < 1 << 20;
   const bool masks = mask == nullptr || (mask->type == GGML_TYPE_F16 && mask->nb[0] == 2 &&
-                                         mask->ne[2] == 1 && mask->ne[3] == 1);
+                                         mask->ne[2] == 1);
   return types && shapes && masks && node.src[4] == nullptr && parameter(node, 0) > 0 &&
          parameter(node, 1) == 0 && parameter(node, 2) == 0;
 }

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "backend/compute.h"
 #include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "model/plan_stream.h"
@@ -17,10 +16,9 @@ LiveCounts& live_counts() {
   return counts;
 }
 
-LoadedModel::LoadedModel(const LoadPlan& plan, ContextOptions options, size_t idle_states,
-                         const std::atomic<bool>& cancelled, std::function<void(double)> progress)
-    : hparams_(plan.hparams), on_gpu_(options.use_gpu), gpu_only_(options.gpu_only),
-      idle_states_(idle_states) {
+LoadedModel::LoadedModel(const LoadPlan& plan, ContextOptions options, const std::atomic<bool>& cancelled,
+                         std::function<void(double)> progress)
+    : hparams_(plan.hparams), on_gpu_(options.use_gpu) {
   validate(plan);
   options.weight_bytes = plan.weight_bytes();
   if (on_gpu_)
@@ -37,20 +35,17 @@ void LoadedModel::load(const LoadPlan& plan, const ContextOptions& options,
   PlanStream stream(plan, cancelled, std::move(progress));
   whisper_model_loader loader = stream.loader();
   context_ = load_context(loader, options);
+  weights_ = model_weights(*context_);
   weight_bytes_ = weight_buffers(*context_);
   alignment_heads_ =
       options.alignment_heads.empty() ? known_alignment_heads(*context_) : options.alignment_heads;
-  // The first state is made now: what it needs is part of what loading promises, and it knows the device.
-  LogScope log;
-  State state = create_state(*context_);
-  device_ = compute_device(*state);
-  // whisper.cpp goes on without a GPU that cannot be started, and dies later of the weights that lie on it.
-  if (on_gpu_ && !computes_on_gpu(*state))
-    throw Error("ERR_BACKEND_UNAVAILABLE", "The GPU could not be started: " + logged_errors(),
-                "HIP_INIT_FAILED");
+  EngineOptions engine;
+  engine.gpu = options.use_gpu ? options.gpu_device : -1;
+  engine.gpu_only = options.gpu_only;
+  engine.flash_attention = options.flash_attention;
+  engine_ = std::make_unique<Engine>(weights_, special_tokens(*context_), engine);
+  device_ = engine_->device();
   live_counts().models++;
-  live_counts().states++;
-  idle_.push_back(std::move(state));
 }
 
 std::exception_ptr LoadedModel::failure() const {
@@ -63,66 +58,23 @@ bool LoadedModel::is_poisoned() const {
 
 // By whoever lets go of the model last, perhaps the JS thread.
 LoadedModel::~LoadedModel() {
-  if (disposed_)
+  if (disposed_ || !engine_)
     return;
   on_gpu_ ? do_watched([this] { free_all(); }) : free_all();
-}
-
-void LoadedModel::Lease::abandon() {
-  (void)state_.release();
-  live_counts().states--;
-}
-
-void LoadedModel::Lease::discard() {
-  if (compute_is_broken() || model_.is_poisoned())
-    return abandon(); // threads or the GPU may still read and write it
-  free_interrupted_state(std::move(state_));
-  live_counts().states--;
 }
 
 std::unique_ptr<LoadedModel::Lease> LoadedModel::lease() {
   if (on_gpu_)
     require_sound_gpu();
-  State state;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (disposed_)
-      throw Error("ERR_DISPOSED", "The model has been disposed");
-    leased_++;
-    if (!idle_.empty()) {
-      state = std::move(idle_.back());
-      idle_.pop_back();
-    }
-  }
-  try {
-    if (!state) {
-      state = create_state(*context_);
-      live_counts().states++;
-    }
-    reset_state(*state);
-    return std::make_unique<Lease>(*this, std::move(state));
-  } catch (...) {
-    const std::exception_ptr cause = failure();
-    give_back(std::move(state));
-    std::rethrow_exception(cause);
-  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (disposed_)
+    throw Error("ERR_DISPOSED", "The model has been disposed");
+  auto lease = std::make_unique<Lease>(*this);
+  leased_++;
+  return lease;
 }
 
-void LoadedModel::give_back(State state) {
-  State surplus;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (state && !disposed_ && idle_.size() < idle_states_) {
-      idle_.push_back(std::move(state));
-    } else {
-      surplus = std::move(state);
-    }
-  }
-  if (surplus) {
-    surplus.reset();
-    live_counts().states--;
-  }
-  // Last of all: dispose() frees the weights as soon as nobody holds a lease.
+void LoadedModel::give_back() {
   std::lock_guard<std::mutex> lock(mutex_);
   leased_--;
   changed_.notify_all();
@@ -133,7 +85,7 @@ void LoadedModel::dispose() {
   {
     std::unique_lock<std::mutex> lock(mutex_);
     const bool is_first = !std::exchange(disposed_, true);
-    // A thread that waits for a GPU that hangs neither gives its lease back nor comes to the end of freeing.
+    // A thread that waits for a GPU that hangs does not come to the end of freeing.
     while ((is_first ? leased_ != 0 : !freed_) && !is_poisoned())
       changed_.wait_for(lock, std::chrono::milliseconds(100));
     if (!is_first)
@@ -146,18 +98,18 @@ void LoadedModel::dispose() {
 
 // Frees without the lock, since a GPU may hang.
 void LoadedModel::free_all() {
-  std::vector<State> states;
+  std::unique_ptr<Engine> engine;
   Context context;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    states.swap(idle_);
-    // Jobs that a failure of the GPU leaves unfinished may still look at the context.
-    if (leased_ == 0)
+    // Jobs that a failure of the GPU leaves unfinished may still look at both: the last of them frees them.
+    if (leased_ == 0) {
+      engine = std::move(engine_);
       context = std::move(context_);
+    }
   }
-  live_counts().states -= static_cast<int>(states.size());
   live_counts().models--;
-  states.clear();
+  engine.reset();
   context.reset();
   std::lock_guard<std::mutex> lock(mutex_);
   freed_ = true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/search/segments.h"
 #include "transcribe/compression_ratio.h"
 #include "transcribe/text_assembler.h"
 
@@ -30,35 +31,48 @@ bool is_annotation(const std::string& text) {
 
 } // namespace
 
-Attempt make_attempt(const whisper_context& context, const TranscribeRequest& request,
-                     const std::string& language, int seek, float temperature, WindowResult window) {
-  Attempt attempt = {std::move(window), temperature, 0.0, {}};
-  TextAssembler assembler;
+Attempt make_attempt(const whisper_context& context, const SpecialTokens& special,
+                     const TranscribeRequest& request, const std::string& language, int seek, int frames,
+                     float temperature, Found found) {
+  const Sequence& sequence = found.sequence;
+  Attempt attempt = {temperature, sequence.text,   found.repeats, sequence.mean(), found.no_speech_probability,
+                     0.0,         frames, {}};
+  WindowText text = split_text(sequence.text, special, frames);
+  // A text that a limit has cut does not tell where it ends.
+  const bool is_cut = request.max_tokens > 0 && !sequence.ended;
+  attempt.seek_delta = is_cut ? frames : text.seek;
+  const size_t prefix = sequence.text.size() - sequence.probabilities.size();
   std::string whole;
-  int written = 0;
-  for (const WindowSegment& part : attempt.window.segments) {
+  for (const Token token : sequence.text)
+    whole += token < special.end ? token_bytes(context, token) : std::string();
+  TextAssembler assembler;
+  for (const TextSegment& part : text.segments) {
     SegmentResult segment = {};
-    // A token without any timestamp probability gives a start before the window.
-    segment.start = (seek + std::max(part.start, 0)) / 100.0;
+    segment.start = (seek + part.start) / 100.0;
     segment.end = (seek + part.end) / 100.0;
-    for (const WindowToken& token : part.tokens) {
-      // Without timestamps whisper.cpp decodes one token more than it was allowed.
-      if (request.max_tokens > 0 && written++ >= request.max_tokens)
-        break;
-      std::string text = assembler.push(token_bytes(context, token.id));
-      segment.text += text;
-      segment.tokens.push_back({token.id, std::move(text), token.probability});
+    for (size_t i = part.first; i < part.last; ++i) {
+      const Token token = sequence.text[i];
+      if (token >= special.end)
+        continue;
+      std::string piece = assembler.push(token_bytes(context, token));
+      segment.text += piece;
+      const float probability = i < prefix ? 1.0f : sequence.probabilities[i - prefix];
+      segment.tokens.push_back({token, std::move(piece), probability});
     }
-    if (&part == &attempt.window.segments.back())
+    if (&part == &text.segments.back())
       segment.text += assembler.flush();
-    whole += segment.text;
     if (!trimmed(segment.text).empty())
       attempt.segments.push_back(std::move(segment));
   }
   attempt.compression_ratio = compression_ratio(trimmed(whole));
-  // whisper.cpp drops an improbable text where no speech is likely; a text about the silence is as little
-  // wanted.
-  if (attempt.window.no_speech_probability > request.no_speech_threshold) {
+  const bool is_silent = attempt.no_speech_probability > request.no_speech_threshold;
+  // An improbable text where no speech is likely is none (OpenAI's transcribe.py).
+  if (is_silent && attempt.average_log_probability < request.log_probability_threshold) {
+    attempt.segments.clear();
+    attempt.seek_delta = frames;
+  }
+  // A text about the silence is as little wanted.
+  if (is_silent) {
     auto& segments = attempt.segments;
     segments.erase(std::remove_if(segments.begin(), segments.end(),
                                   [](const SegmentResult& segment) { return is_annotation(segment.text); }),
@@ -66,16 +80,16 @@ Attempt make_attempt(const whisper_context& context, const TranscribeRequest& re
   }
   for (SegmentResult& segment : attempt.segments) {
     segment.temperature = attempt.temperature;
-    segment.average_log_probability = attempt.window.average_log_probability;
+    segment.average_log_probability = attempt.average_log_probability;
     segment.compression_ratio = attempt.compression_ratio;
-    segment.no_speech_probability = attempt.window.no_speech_probability;
+    segment.no_speech_probability = attempt.no_speech_probability;
     segment.language = language;
   }
   return attempt;
 }
 
-std::vector<whisper_token> text_tokens(const std::vector<SegmentResult>& segments) {
-  std::vector<whisper_token> tokens;
+std::vector<Token> text_tokens(const std::vector<SegmentResult>& segments) {
+  std::vector<Token> tokens;
   for (const SegmentResult& segment : segments) {
     for (const TokenResult& token : segment.tokens)
       tokens.push_back(token.id);

@@ -26,6 +26,7 @@ class VoicedTime {
 
   // How much of [first, end) is speech.
   int within(int first, int end) const;
+  bool is_empty() const { return sums_.size() == 1; } // nothing is known
   // [first, end) without the silence at both ends; empty where there is none that counts.
   FrameSpan trimmed(int first, int end) const;
   // The span in parts of at most `longest` frames, cut where the least is said, without silence at their

@@ -2,17 +2,17 @@
 
 #include <algorithm>
 
-#include "support/cancellation.h"
 #include "support/error.h"
 #include "transcribe/language.h"
 #include "transcribe/recording.h"
+#include "transcribe/window_decoder.h"
+#include "transcribe/window_language.h"
 
 namespace whisper_hip {
 
 namespace {
 
-constexpr int kWindowFrames = 3000; // 30 s
-constexpr int kMinimumFrames = 10;  // whisper.cpp decodes nothing shorter than 100 ms
+constexpr int kMinimumFrames = 10; // whisper.cpp decodes nothing shorter than 100 ms
 constexpr size_t kListenedSeconds = 300;
 
 } // namespace
@@ -20,11 +20,12 @@ constexpr size_t kListenedSeconds = 300;
 DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio, const std::string& network,
                                  int threads, const std::atomic<bool>& cancelled) {
   const auto lease = model.lease();
-  if (!whisper_is_multilingual(&model.context()))
+  const whisper_context& context = lease->context();
+  if (!is_multilingual(context))
     return {"en", 1.0, {{"en", 1.0}}, {}};
   Phases phases;
   const std::unique_ptr<AudioStream> audio = open_audio();
-  const Recording recording = read_recording(model, *audio, kListenedSeconds * LogMel::kSampleRate,
+  const Recording recording = read_recording(context, model.hparams(), *audio, kListenedSeconds * LogMel::kSampleRate,
                                              SpeechRequest{network, {}}, cancelled, phases);
   const LogMel& mel = recording.mel;
   if (mel.frames() <= kMinimumFrames) {
@@ -32,20 +33,13 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
                 "Expected at least 100 ms of audio to detect a language in but received " +
                     std::to_string(mel.samples() / 16) + " ms");
   }
-  ComputeJob compute{&cancelled, threads, {}, model.gpu_only(), 0};
-  ComputeScope scope(compute);
+  Client client(cancelled, threads, false);
   const std::pair<int, int> all = {0, static_cast<int>(mel.frames())};
   LanguageVote vote({});
   for (const auto& part : language_windows(all, recording.speech, {all})) {
-    std::vector<float>& window = mel_window(lease->state(), model.hparams().n_mels, kWindowFrames);
-    mel.window(static_cast<size_t>(part.first), kWindowFrames, static_cast<size_t>(part.second),
-               window.data());
-    const std::vector<float> probabilities = lease->use(
-        [&model](whisper_state& state) { return language_probabilities(model.context(), state, 0); });
-    check(cancelled);
-    if (probabilities.empty())
-      throw Error("ERR_INTERNAL", "The language could not be detected");
-    vote.add(probabilities);
+    const Window window =
+        encode_window(lease->engine(), client, mel, model.hparams().n_mels, part.first, part.second);
+    vote.add(language_probabilities(context, lease->engine(), client, window));
     if (vote.sure())
       break;
   }

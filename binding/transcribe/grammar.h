@@ -14,7 +14,7 @@ class Grammar {
   // no rule of the name `start_rule`, left recursion (which whisper.cpp would follow without end).
   Grammar(const std::string& text, const std::string& start_rule);
 
-  std::vector<const whisper_grammar_element*>& rules() { return rules_; }
+  const std::vector<const whisper_grammar_element*>& rules() const { return rules_; }
   size_t start_rule() const { return start_; }
 
  private:

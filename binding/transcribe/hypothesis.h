@@ -17,10 +17,10 @@ struct HypothesisRequest {
   std::string language;               // ISO code; empty = detect
   std::vector<std::string> languages; // that it may be; empty = all
   bool translate;
-  std::vector<whisper_token> prompt; // text before the audio, and hints
-  std::vector<whisper_token> prefix; // the beginning of the text, which stays
+  std::vector<Token> prompt; // text before the audio, and hints
+  std::vector<Token> prefix; // the beginning of the text, which stays
   int beam_size;                     // 1 = greedy
-  int audio_context;                 // positions of 20 ms to encode, a multiple of 256; 0 = all
+  int audio_context;                 // positions of 20 ms to encode; 0 = all
   bool suppress_blank;
   bool suppress_non_speech;
   std::vector<int> suppress_tokens;

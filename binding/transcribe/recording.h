@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "audio/audio_stream.h"
-#include "model/loaded_model.h"
+#include "model/load_plan.h"
+#include "model/whisper_unit.h"
 #include "transcribe/coverage.h"
 #include "transcribe/mel.h"
 #include "transcribe/request.h"
@@ -22,7 +23,8 @@ struct Recording {
 
 // Reads the whole audio, or its first `max_samples`. Without a request nobody listens for speech. Adds to the
 // phases what it took. Throws the errors of the audio, and Error(ERR_CANCELLED).
-Recording read_recording(LoadedModel& model, AudioStream& audio, size_t max_samples,
+Recording read_recording(const whisper_context& context, const Hyperparameters& hparams, AudioStream& audio,
+                         size_t max_samples,
                          const std::optional<SpeechRequest>& speech, const std::atomic<bool>& cancelled,
                          Phases& phases);
 

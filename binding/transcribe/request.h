@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "backend/compute.h"
+#include "engine/search/search.h"
 #include "support/warnings.h"
+#include "transcribe/decoding_rules.h"
 #include "transcribe/words.h"
 #include "vad/speech_detector.h"
 
@@ -17,31 +19,25 @@ struct TranscribeRequest {
   std::string language;               // ISO code; empty = detect
   std::vector<std::string> languages; // that it may be; empty = all
   std::string network;                // path of Silero's ONNX file, to find where somebody speaks
-  bool translate;
-  int beam_size; // 1 = greedy
-  int best_of;
+  bool translate = false;
+  SearchOptions search; // but for the temperature, the prefix and the room for text
   std::vector<float> temperatures;
-  float length_penalty;            // negative = score is the mean log probability
-  std::vector<int> hotwords;       // tokens that are put before every window
-  std::vector<int> initial_prompt; // tokens; with the hotwords no more than half of the context
-  bool carry_initial_prompt;
-  bool condition_on_previous_text;
-  bool suppress_blank;
-  bool suppress_non_speech;
-  std::vector<int> suppress_tokens;
-  std::string suppress_regex; // empty = none
-  std::string grammar;        // empty = none
-  std::string grammar_rule;
-  float grammar_penalty;
-  int max_tokens; // 0 = no limit
-  bool timestamps;
-  bool words;                                   // with their times
+  RuleRequest rules;
+  std::vector<Token> hotwords;       // that are put before every window
+  std::vector<Token> initial_prompt; // with the hotwords no more than half of the context
+  std::vector<Token> prefix;         // the beginning of the text
+  bool carry_initial_prompt = false;
+  bool condition_on_previous_text = false;
+  int max_tokens = 0;                           // of a window; 0 = no limit
+  bool words = false;                           // with their times
   std::vector<std::pair<double, double>> clips; // seconds; end may be infinite
   std::optional<SpeechRequest> vad;             // only the speech in them
-  float no_speech_threshold;
-  float log_probability_threshold;
-  double compression_ratio_threshold; // infinite = off
-  int threads;
+  int batch_size = 0;                           // windows that are decoded together; 0 = as is best
+  float no_speech_threshold = 0;
+  float log_probability_threshold = 0;
+  double compression_ratio_threshold = 0;      // infinite = off
+  double hallucination_silence_threshold = 0;  // seconds; infinite = off
+  int threads = 1;
 };
 
 struct TokenResult {

@@ -4,18 +4,17 @@
 
 #include <vector>
 
-#include "model/whisper_unit.h"
+#include "engine/engine.h"
 
 namespace whisper_hip {
 
-// The state holds the encoded audio, of which the first `frames` (10 ms each) are not padding. `start`: the
+// The audio is that of `window`, of which the first `frames` (10 ms each) are not padding. `start`: the
 // tokens between the start of the transcript and the text, with the one for "no timestamps". Returns the
-// start of each token in seconds, and the end of the last: text.size() + 1 times, ascending. Empty where the
-// model cannot run. Forgets what the decoder has seen.
-std::vector<double> token_times(whisper_context& context, whisper_state& state,
-                                const std::vector<AttentionHead>& heads,
-                                const std::vector<whisper_token>& start,
-                                const std::vector<whisper_token>& text, int frames);
+// start of each token in seconds, and the end of the last: text.size() + 1 times, ascending. Empty where
+// there is no audio.
+std::vector<double> token_times(Engine& engine, Client& client, const Window& window,
+                                const std::vector<AttentionHead>& heads, const std::vector<Token>& start,
+                                const std::vector<Token>& text, int frames);
 
 // For tests: the path of least cost through `cost` [rows, columns] by steps down, right and both; the first
 // column of each row on it.

@@ -9,12 +9,17 @@
 
 namespace whisper_hip {
 
+struct WindowToken {
+  Token id;
+  float probability;
+};
+
 struct WordResult {
   std::string text; // with its leading space
   double start;     // seconds
   double end;
   float probability; // mean of its tokens
-  std::vector<whisper_token> tokens;
+  std::vector<Token> tokens;
 };
 
 // `tokens` with the bounds of their times: times.size() == tokens.size() + 1. The text is valid UTF-8. A word

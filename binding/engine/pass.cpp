@@ -1,0 +1,82 @@
+#include "engine/pass.h"
+
+#include "backend/gpu_state.h"
+#include "backend/gpu_watch.h"
+#include "support/error.h"
+#include "support/log.h"
+
+namespace whisper_hip {
+
+Pass::Pass(Device& device, size_t most_nodes) : device_(device), most_nodes_(most_nodes) {
+  std::vector<ggml_backend_t> backends = device.backends();
+  const GpuScope waiting(device.is_gpu());
+  scheduler_ = ggml_backend_sched_new(backends.data(), nullptr, static_cast<int>(backends.size()),
+                                      2 * most_nodes, /*parallel*/ false, /*op_offload*/ true);
+  if (scheduler_ == nullptr)
+    throw Error("ERR_OUT_OF_MEMORY", "A scheduler of graphs could not be allocated");
+  prepare_scheduler(scheduler_);
+}
+
+Pass::~Pass() {
+  if (device_.is_gpu() && !gpu_failure().empty())
+    return;
+  try {
+    const GpuScope waiting(device_.is_gpu());
+    ggml_backend_sched_free(scheduler_);
+  } catch (...) {
+    (void)note_gpu_failure();
+  }
+}
+
+void Pass::prepare(const PassKey& key, const std::function<void(ggml_context*, ggml_cgraph*)>& build) {
+  if (graph_ != nullptr && key == key_)
+    return;
+  graph_ = nullptr;
+  tensors_ = describe_tensors(3 * most_nodes_, ggml_graph_overhead_custom(most_nodes_, false));
+  ggml_cgraph* graph = ggml_new_graph_custom(tensors_.get(), most_nodes_, false);
+  build(tensors_.get(), graph);
+  ggml_backend_sched_reset(scheduler_);
+  const GpuScope waiting(device_.is_gpu());
+  if (!ggml_backend_sched_alloc_graph(scheduler_, graph))
+    throw Error("ERR_OUT_OF_MEMORY",
+                "The compute buffers of " + device_.name() + " could not be allocated" +
+                    (logged_errors().empty() ? "" : ": " + logged_errors()),
+                "OUT_OF_MEMORY");
+  graph_ = graph;
+  key_ = key;
+}
+
+void Pass::set(ggml_tensor* input, const void* data, size_t size) {
+  const GpuScope waiting(device_.is_gpu());
+  ggml_backend_tensor_set(input, data, 0, size);
+}
+
+bool Pass::compute(ComputeJob& job) {
+  const ComputeScope scope(job);
+  const ggml_status status = compute_graph(scheduler_, graph_);
+  if (status == GGML_STATUS_SUCCESS)
+    return true;
+  if (status == GGML_STATUS_ABORTED)
+    return false;
+  throw Error(status == GGML_STATUS_ALLOC_FAILED ? "ERR_OUT_OF_MEMORY" : "ERR_INTERNAL",
+              std::string("A graph was not computed: ") + ggml_status_to_string(status) +
+                  (logged_errors().empty() ? "" : ", " + logged_errors()));
+}
+
+float* Pass::read(ggml_tensor* result, std::vector<float>& copy) {
+  if (ggml_backend_buffer_is_host(result->buffer))
+    return static_cast<float*>(result->data);
+  copy.resize(static_cast<size_t>(ggml_nelements(result)));
+  const GpuScope waiting(true);
+  ggml_backend_tensor_get(result, copy.data(), 0, ggml_nbytes(result));
+  return copy.data();
+}
+
+size_t Pass::memory() const {
+  size_t bytes = 0;
+  for (ggml_backend_t backend : device_.backends())
+    bytes += ggml_backend_sched_get_buffer_size(scheduler_, backend);
+  return bytes;
+}
+
+} // namespace whisper_hip

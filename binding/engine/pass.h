@@ -1,0 +1,46 @@
+// One kind of computation of the engine: a graph with its compute buffers. A graph stays as long as the same
+// shapes are asked for, so that nothing is built, placed or allocated for each token.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/device.h"
+
+namespace whisper_hip {
+
+// What a graph is built for: equal keys mean equal graphs.
+using PassKey = std::vector<int64_t>;
+
+class Pass {
+ public:
+  // `most_nodes`: in any of its graphs.
+  Pass(Device& device, size_t most_nodes);
+  ~Pass();
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  // Makes the graph of `key` the current one: `build` makes it anew unless it is already. Throws
+  // Error(ERR_OUT_OF_MEMORY | ERR_GPU_NOT_USED).
+  void prepare(const PassKey& key, const std::function<void(ggml_context*, ggml_cgraph*)>& build);
+  // Bytes of an input of the current graph.
+  void set(ggml_tensor* input, const void* data, size_t size);
+  // Computes the current graph for `job`. Returns false when the job was cancelled meanwhile.
+  bool compute(ComputeJob& job);
+  // Values of a result: where they lie, or in `copy` where they lie on a GPU.
+  float* read(ggml_tensor* result, std::vector<float>& copy);
+  // Bytes of the compute buffers.
+  size_t memory() const;
+
+ private:
+  Device& device_;
+  size_t most_nodes_;
+  ggml_backend_sched_t scheduler_ = nullptr;
+  Tensors tensors_;
+  ggml_cgraph* graph_ = nullptr;
+  PassKey key_;
+};
+
+} // namespace whisper_hip

@@ -1,0 +1,407 @@
+#include "engine/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <map>
+
+#include "engine/graph/encoder.h"
+#include "engine/search/choose.h"
+#include "support/error.h"
+#include "support/log.h"
+
+namespace whisper_hip {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Nodes of a graph of the encoder, of each layer and beside them.
+constexpr size_t kEncoderNodes = 48;
+// Windows that a pass may have parts of.
+constexpr size_t kMostParts = 64;
+constexpr int kMostWindows = 10;
+constexpr size_t kWindowShare = 4; // of the free memory
+
+constexpr uint16_t kMinusInfinity = 0xfc00; // f16
+
+int rounded_up(int count, int step) {
+  return (count + step - 1) / step * step;
+}
+
+} // namespace
+
+Runner::Runner(const ModelWeights& weights, const SpecialTokens& tokens, const EngineOptions& options)
+    : weights_(weights), tokens_(tokens), options_(options), device_(options.gpu),
+      windows_(std::make_shared<WindowCache>(device_, weights)), sequences_(device_, weights) {
+  const size_t affordable = device_.free_memory() / kWindowShare / windows_->window_bytes();
+  most_windows_ = static_cast<int>(std::clamp<size_t>(affordable, 1, kMostWindows));
+  recover();
+}
+
+void Runner::recover() {
+  const bool is_first = !encoder_;
+  encoder_.reset();
+  prompt_.reset();
+  step_.reset();
+  copies_.reset();
+  if (!is_first)
+    device_.restart();
+  encoder_.emplace(device_, (weights_.encoder.size() + weights_.decoder.size()) * kEncoderNodes + 64);
+  prompt_.emplace(device_, decoder_nodes(weights_, kMostParts));
+  step_.emplace(device_, decoder_nodes(weights_, kMostParts));
+}
+
+GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
+  return {context, graph, weights_.epsilon, options_.flash_attention};
+}
+
+// Fused attention of GPUs has its fastest kernel for whole blocks of 256 keys; ours skips blocks of 32 that
+// are masked.
+int Runner::padded_keys(int count) const {
+  return std::min(rounded_up(count, device_.is_gpu() ? 256 : 32), weights_.text_positions);
+}
+
+ggml_tensor* Runner::scratch(int rows) {
+  if (scratch_ != nullptr && scratch_->ne[1] >= rows)
+    return scratch_;
+  scratch_ = nullptr;
+  scratch_tensors_ = describe_tensors(1);
+  scratch_ = ggml_new_tensor_2d(scratch_tensors_.get(), GGML_TYPE_F32, weights_.text_state,
+                                rounded_up(rows, 64));
+  scratch_buffer_ = device_.allocate(scratch_tensors_.get(), "the attention of several windows");
+  return scratch_;
+}
+
+bool Runner::compute(Pass& pass, const Requests& requests, double PassSeconds::* phase) {
+  ComputeJob job = {};
+  job.gpu_only = options_.gpu_only;
+  job.threads = 1;
+  for (const Request* request : requests)
+    job.threads = std::max(job.threads, request->threads);
+  job.is_cancelled = [&requests] {
+    return std::all_of(requests.begin(), requests.end(),
+                       [](const Request* request) { return request->abandoned.load(); });
+  };
+  const auto begun = Clock::now();
+  if (!pass.compute(job))
+    return false;
+  const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+  for (const Request* request : requests) {
+    std::lock_guard<std::mutex> lock(request->client->mutex);
+    request->client->seconds.*phase += seconds / static_cast<double>(requests.size());
+    request->client->counts.gpu += job.counts.gpu;
+    request->client->counts.cpu += job.counts.cpu;
+    request->client->counts.cpu_operations.insert(job.counts.cpu_operations.begin(),
+                                                  job.counts.cpu_operations.end());
+  }
+  return true;
+}
+
+bool Runner::encode(Request& request) {
+  std::shared_ptr<EncodedWindow> window;
+  try {
+    window = windows_->make(request.positions);
+  } catch (const Error&) {
+    if (windows_->count() > 0)
+      return false;
+    throw;
+  }
+  // The graph writes into the window's own memory.
+  encoder_->prepare({reinterpret_cast<int64_t>(window->keys(0)), request.positions},
+                    [&](ggml_context* context, ggml_cgraph* graph) {
+                      mel_ = build_encoder(builder(context, graph), weights_, *window);
+                    });
+  encoder_->set(mel_, request.mel.data(), request.mel.size() * sizeof(float));
+  if (compute(*encoder_, {&request}, &PassSeconds::encode))
+    request.encoded = std::move(window);
+  return true;
+}
+
+std::unique_ptr<ActiveSearch> Runner::begin(const std::shared_ptr<Request>& request) {
+  auto search = std::make_unique<ActiveSearch>();
+  search->block = sequences_.take(request->width);
+  if (!search->block)
+    return nullptr;
+  search->request = request;
+  return search;
+}
+
+// What the searches read next, as the rows of a graph.
+void Runner::fill(Pass& pass, const DecoderGraph& graph, const std::vector<ActiveSearch*>& searches,
+                  const DecoderShape& shape) {
+  std::vector<int32_t> tokens, positions;
+  std::vector<int64_t> cells;
+  std::vector<uint16_t> mask;
+  for (size_t i = 0; i < searches.size(); ++i) {
+    const ActiveSearch& search = *searches[i];
+    const DecoderPart& part = shape.parts[i];
+    const bool is_prompt = search.position == 0;
+    for (int sequence = 0; sequence < part.sequences; ++sequence) {
+      for (int k = 0; k < shape.tokens; ++k) {
+        tokens.push_back(is_prompt ? search.request->tokens[static_cast<size_t>(k)]
+                                   : search.next[static_cast<size_t>(sequence)]);
+        positions.push_back(search.position + k);
+        cells.push_back(static_cast<int64_t>(part.block->first() + sequence) * weights_.text_positions +
+                        search.position + k);
+      }
+    }
+    for (int k = 0; k < shape.tokens; ++k) {
+      const auto seen = static_cast<size_t>(search.position + k + 1);
+      mask.insert(mask.end(), seen, 0);
+      mask.insert(mask.end(), static_cast<size_t>(shape.keys) - seen, kMinusInfinity);
+    }
+  }
+  pass.set(graph.tokens, tokens.data(), tokens.size() * sizeof(int32_t));
+  pass.set(graph.positions, positions.data(), positions.size() * sizeof(int32_t));
+  pass.set(graph.cells, cells.data(), cells.size() * sizeof(int64_t));
+  pass.set(graph.mask, mask.data(), mask.size() * sizeof(uint16_t));
+}
+
+namespace {
+
+// Those of a chunk side by side.
+std::vector<ActiveSearch*> by_chunk(std::vector<ActiveSearch*> searches) {
+  std::stable_sort(searches.begin(), searches.end(), [](const ActiveSearch* a, const ActiveSearch* b) {
+    return std::less<const SequenceChunk*>()(&a->block->chunk(), &b->block->chunk());
+  });
+  return searches;
+}
+
+PassKey key_of(const DecoderShape& shape) {
+  PassKey key = {shape.tokens, shape.keys, shape.logit_rows, shape.all_rows, shape.heads != nullptr};
+  for (const DecoderPart& part : shape.parts) {
+    // A window's memory is used again for another one.
+    for (const void* place : {static_cast<const void*>(part.window->keys(0)),
+                              static_cast<const void*>(&part.block->chunk())})
+      key.push_back(reinterpret_cast<int64_t>(place));
+    for (const int number : {part.window->positions(), part.block->first(), part.sequences})
+      key.push_back(number);
+  }
+  return key;
+}
+
+std::vector<Request*> requests_of(const std::vector<ActiveSearch*>& searches) {
+  std::vector<Request*> requests;
+  for (const ActiveSearch* search : searches)
+    requests.push_back(search->request.get());
+  return requests;
+}
+
+} // namespace
+
+void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
+  const std::vector<ActiveSearch*> searches = by_chunk(unordered);
+  const int tokens = static_cast<int>(searches.front()->request->tokens.size());
+  DecoderShape shape = {};
+  std::vector<int32_t> wanted;
+  for (const ActiveSearch* search : searches) {
+    shape.parts.push_back({search->request->window.get(), search->block.get(), 1});
+    const auto first = static_cast<int32_t>(wanted.size() / 2) * tokens;
+    wanted.push_back(first + search->request->start);
+    wanted.push_back(first + tokens - 1);
+  }
+  shape.tokens = tokens;
+  shape.keys = padded_keys(tokens);
+  shape.logit_rows = static_cast<int>(wanted.size());
+  prompt_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
+    prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape.rows()));
+  });
+  fill(*prompt_, prompt_graph_, searches, shape);
+  prompt_->set(prompt_graph_.wanted, wanted.data(), wanted.size() * sizeof(int32_t));
+  if (!compute(*prompt_, requests_of(searches), &PassSeconds::prompt))
+    return;
+  float* logits = prompt_->read(prompt_graph_.logits, logits_);
+  for (ActiveSearch* search : searches) {
+    Request& request = *search->request;
+    search->read = {request.tokens};
+    search->position = tokens;
+    search->order = {0};
+    request.no_speech =
+        std::exp(logits[tokens_.no_speech] - choose(logits, weights_.vocabulary, 0).log_sum);
+    advance(*search, {logits + weights_.vocabulary});
+    logits += 2 * static_cast<ptrdiff_t>(weights_.vocabulary);
+  }
+  copy_sequences();
+}
+
+void Runner::step(const std::vector<ActiveSearch*>& unordered) {
+  const std::vector<ActiveSearch*> searches = by_chunk(unordered);
+  DecoderShape shape = {};
+  int longest = 0;
+  for (const ActiveSearch* search : searches) {
+    shape.parts.push_back(
+        {search->request->window.get(), search->block.get(), static_cast<int>(search->next.size())});
+    longest = std::max(longest, search->position + 1);
+  }
+  shape.tokens = 1;
+  shape.keys = padded_keys(longest);
+  shape.logit_rows = shape.rows();
+  shape.all_rows = true;
+  step_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
+    step_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape.rows()));
+  });
+  fill(*step_, step_graph_, searches, shape);
+  if (!compute(*step_, requests_of(searches), &PassSeconds::sample))
+    return;
+  float* logits = step_->read(step_graph_.logits, logits_);
+  for (ActiveSearch* search : searches) {
+    const size_t count = search->next.size();
+    for (size_t i = 0; i < count; ++i)
+      search->read[i].push_back(search->next[i]);
+    search->position++;
+    std::vector<float*> rows;
+    for (const int place : search->order)
+      rows.push_back(logits + static_cast<ptrdiff_t>(place) * weights_.vocabulary);
+    advance(*search, rows);
+    logits += static_cast<ptrdiff_t>(count) * weights_.vocabulary;
+  }
+  copy_sequences();
+}
+
+// Lets the search choose. What is wrong with one search is no matter of the others.
+void Runner::advance(ActiveSearch& search, const std::vector<float*>& rows) {
+  Request& request = *search.request;
+  std::vector<Branch> branches;
+  try {
+    const std::lock_guard<std::mutex> lock(request.searching);
+    if (!request.abandoned)
+      branches = request.search->advance(rows);
+  } catch (...) {
+    request.finish(std::current_exception());
+    search.ended = true;
+    return;
+  }
+  search.ended = branches.empty() || search.position >= weights_.text_positions;
+  if (!search.ended)
+    branch(search, branches);
+}
+
+// Gives each branch a place: that of its parent for the first one, a free one for the others, into which what
+// the two have not in common is copied.
+void Runner::branch(ActiveSearch& search, const std::vector<Branch>& branches) {
+  const size_t count = branches.size();
+  std::vector<int> place(count, -1);
+  std::vector<bool> taken(count, false);
+  for (size_t i = 0; i < count; ++i) {
+    const int parent = search.order[static_cast<size_t>(branches[i].parent)];
+    if (parent < static_cast<int>(count) && !taken[static_cast<size_t>(parent)]) {
+      place[i] = parent;
+      taken[static_cast<size_t>(parent)] = true;
+    }
+  }
+  std::vector<std::vector<Token>> read(count);
+  search.next.resize(count);
+  search.order.resize(std::max(search.order.size(), count));
+  std::vector<int> order(count);
+  int free = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const int parent = search.order[static_cast<size_t>(branches[i].parent)];
+    const std::vector<Token>& source = search.read[static_cast<size_t>(parent)];
+    if (place[i] < 0) {
+      while (taken[static_cast<size_t>(free)])
+        ++free;
+      taken[static_cast<size_t>(free)] = true;
+      place[i] = free;
+      int common = 0;
+      if (static_cast<size_t>(free) < search.read.size()) {
+        const std::vector<Token>& other = search.read[static_cast<size_t>(free)];
+        common = static_cast<int>(std::mismatch(source.begin(), source.end(), other.begin(), other.end()).first -
+                                  source.begin());
+      }
+      waiting_copies_.push_back({&search.block->chunk(), search.block->first() + parent,
+                                 search.block->first() + free, common, search.position});
+    }
+    order[i] = place[i];
+    search.next[static_cast<size_t>(place[i])] = branches[i].token;
+    read[static_cast<size_t>(place[i])] = source;
+  }
+  // What lies in places that are not in use any more is still there, and may be had in common later.
+  for (size_t i = count; i < search.read.size(); ++i)
+    read.push_back(std::move(search.read[i]));
+  search.read = std::move(read);
+  search.order = std::move(order);
+}
+
+void Runner::copy_sequences() {
+  if (waiting_copies_.empty())
+    return;
+  std::vector<SequenceCopy> copies;
+  copies.swap(waiting_copies_);
+  if (!device_.is_gpu())
+    return sequences_.copy(copies);
+  std::map<const SequenceChunk*, std::vector<SequenceCopy>> by_chunk;
+  for (const SequenceCopy& copy : copies)
+    by_chunk[copy.chunk].push_back(copy);
+  for (const auto& [chunk, own] : by_chunk)
+    copy_on_gpu(*chunk, own);
+}
+
+// All layers in one graph, whose size grows in large steps: what is left over copies a row onto itself.
+void Runner::copy_on_gpu(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies) {
+  std::vector<int32_t> from;
+  std::vector<int64_t> to;
+  for (const SequenceCopy& copy : copies) {
+    for (int position = copy.first; position < copy.end; ++position) {
+      from.push_back(copy.from * weights_.text_positions + position);
+      to.push_back(copy.to * weights_.text_positions + position);
+    }
+  }
+  const int rows = rounded_up(static_cast<int>(from.size()), 256);
+  from.resize(static_cast<size_t>(rows), from.front());
+  to.resize(static_cast<size_t>(rows), to.front());
+  if (!copies_)
+    copies_.emplace(device_, weights_.decoder.size() * 8 + 16);
+  copies_->prepare({reinterpret_cast<int64_t>(&chunk), rows}, [&](ggml_context* context, ggml_cgraph* graph) {
+    copies_from_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, rows);
+    copies_to_ = ggml_new_tensor_1d(context, GGML_TYPE_I64, rows);
+    ggml_set_input(copies_from_);
+    ggml_set_input(copies_to_);
+    for (const auto* list : {&chunk.keys, &chunk.values}) {
+      for (ggml_tensor* tensor : *list)
+        ggml_build_forward_expand(
+            graph, ggml_set_rows(context, tensor, ggml_get_rows(context, tensor, copies_from_), copies_to_));
+    }
+  });
+  copies_->set(copies_from_, from.data(), from.size() * sizeof(int32_t));
+  copies_->set(copies_to_, to.data(), to.size() * sizeof(int64_t));
+  ComputeJob job = {};
+  job.gpu_only = options_.gpu_only;
+  job.threads = 1;
+  job.is_cancelled = [] { return false; };
+  copies_->compute(job);
+}
+
+bool Runner::align(Request& request) {
+  const std::unique_ptr<SequenceBlock> block = sequences_.take(1);
+  if (!block)
+    return false;
+  const int tokens = static_cast<int>(request.tokens.size());
+  DecoderShape shape = {};
+  shape.parts = {{request.window.get(), block.get(), 1}};
+  shape.tokens = tokens;
+  shape.keys = padded_keys(tokens);
+  shape.heads = &request.heads;
+  // The heads are those of the model, but for tests.
+  PassKey key = key_of(shape);
+  for (const AttentionHead& head : request.heads)
+    key.insert(key.end(), {head.layer, head.head});
+  prompt_->prepare(key, [&](ggml_context* context, ggml_cgraph* graph) {
+    prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, nullptr);
+  });
+  ActiveSearch reading;
+  reading.request = std::shared_ptr<Request>(std::shared_ptr<Request>(), &request);
+  fill(*prompt_, prompt_graph_, {&reading}, shape);
+  if (!compute(*prompt_, {&request}, &PassSeconds::prompt))
+    return true;
+  std::vector<float> copy;
+  for (ggml_tensor* weights : prompt_graph_.attention) {
+    const float* values = prompt_->read(weights, copy);
+    request.attention.insert(request.attention.end(), values, values + ggml_nelements(weights));
+  }
+  return true;
+}
+
+} // namespace whisper_hip
