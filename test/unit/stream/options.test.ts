@@ -142,7 +142,7 @@ describe('what is wrong is named:', () => {
     ['vad', ['yes', 1, null, [], () => {}]],
     ['language', ['klingon', 5]],
     ['task', ['both', null]],
-    ['beamSize', [0, 9, 1.5, null]],
+    ['beamSize', [0, 33, 1.5, null]],
     ['temperature', [-1, 2, [], null]],
     ['initialPrompt', [5, 'a\0', null]],
     ['hotwords', [5, ['Dashwood'], null]],
