@@ -199,7 +199,7 @@ export interface TranscribeOptions {
   initialPrompt?: string
   /**
    * Beginning of the text of the first window, up to 111 tokens ({@link Model.tokenize}): what is known to be said there. The model
-   * continues from it; the result has only what follows.
+   * continues from it; the result has only what follows. With {@link channel} `split`, every channel begins with it.
    * @defaultValue `''`
    */
   prefix?: string

@@ -9,7 +9,7 @@ const never = new AbortController().signal
 const urgency = { final: false, due: 0 }
 
 /** A fake model that says what the test wrote for it, at once. */
-export class FakeModel extends FakeHost {
+class FakeModel extends FakeHost {
   next: NativeHypothesis = guessOf('')
   nextCareful = ''
   carefully: Partial<NativeSegment> = {}
