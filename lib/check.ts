@@ -50,7 +50,7 @@ export interface InvalidArgumentDetails {
   cause?: unknown
 }
 
-/** The error of every argument check, e.g. `Expected an integer from 1 to 8 for beamSize but received 12 of type number`. */
+/** The error of every argument check, e.g. `Expected an integer from 1 to 32 for beamSize but received 99 of type number`. */
 export function invalidArgument(
   expected: string,
   name: string,

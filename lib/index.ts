@@ -55,6 +55,7 @@ export type {
   PcmStream,
   RunStats,
   Segment,
+  Speaker,
   Token,
   TranscribeOptions,
   Transcription,

@@ -226,14 +226,24 @@ export interface NativeTranscribeOptions {
   translate: boolean
   /** 1 = greedy. */
   beamSize: number
+  /** Finished candidates that end the search, as a multiple of {@link beamSize}: the product, rounded, is at least 1. */
+  patience: number
   bestOf: number
   temperatures: number[]
+  /** Of sampling at temperatures above 0: 0 to 2^53 - 1, exact as a double. */
+  seed: number
   /** NaN = mean log probability. */
   lengthPenalty: number
+  /** 0.1 to 10; 1 = off. */
+  repetitionPenalty: number
+  /** Length of the phrases of tokens that are written once in a window, 1 to 32; 0 = off. */
+  noRepeatNgramSize: number
   /** Tokens that are put before every window. */
   hotwords: number[]
   /** Tokens; with the hotwords no more than half of the text context. */
   initialPrompt: number[]
+  /** Tokens that the text of the first window begins with and that are not part of the result: at most 111. */
+  prefix: number[]
   carryInitialPrompt: boolean
   conditionOnPreviousText: boolean
   suppressBlank: boolean
@@ -256,6 +266,12 @@ export interface NativeTranscribeOptions {
   logProbThreshold: number
   /** Infinity = off. */
   compressionRatioThreshold: number
+  /** Seconds; Infinity = off. Otherwise {@link words} is set. */
+  hallucinationSilenceThreshold: number
+  /** Windows decoded side by side, 1 to 64; 0 = as many as are good, 1 where a window needs the one before. */
+  batchSize: number
+  /** Tell who speaks from the energies of the first two channels of audio whose channels are mixed. */
+  diarize: boolean
   threads: number
 }
 
@@ -370,6 +386,8 @@ export interface NativeSegment {
   words?: NativeWord[]
   /** Where channels are transcribed one by one. */
   channel?: number
+  /** With `diarize`: 0 = the first channel, 1 = the second, -1 = unclear. */
+  speaker?: number
 }
 
 export interface NativeWord {
@@ -379,6 +397,8 @@ export interface NativeWord {
   end: number
   probability: number
   tokens: number[]
+  /** As of a segment. */
+  speaker?: number
 }
 
 export interface NativeResult {

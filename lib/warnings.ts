@@ -13,6 +13,7 @@
  * - `AUDIO_TRACKS`: the file has several audio tracks, of which one was transcribed.
  * - `AUDIO_CHANNEL_INVERTED`: a channel is the inverse of another, and was inverted so that they do not cancel out.
  * - `AUDIO_CHANNELS_DIFFER`: two channels with different content were mixed.
+ * - `DIARIZE_MONO`: the audio has one channel, so it cannot tell who speaks.
  */
 export type WarningCode =
   | 'AUDIO_DAMAGED'
@@ -26,6 +27,7 @@ export type WarningCode =
   | 'AUDIO_TRACKS'
   | 'AUDIO_CHANNEL_INVERTED'
   | 'AUDIO_CHANNELS_DIFFER'
+  | 'DIARIZE_MONO'
 
 /** Something that makes a result doubtful, or was done differently than you might expect. The work continued. */
 export interface Warning {

@@ -22,6 +22,7 @@ const SECTIONS = [
       'Segment',
       'Token',
       'Word',
+      'Speaker',
       'Warning',
       'WarningCode',
       'RunStats',

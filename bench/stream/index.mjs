@@ -3,8 +3,8 @@
 /**
  * Measures live transcription: recordings arrive in pieces of 100 ms by a virtual clock that charges the real time of computing.
  *
- *   node bench/stream/index.mjs [--model base] [--policy agreement] [--step 0.8] [--backend auto] [--charge wall] [--verbose]
- *     [RECORDING … --text TEXTFILE …]
+ *   node bench/stream/index.mjs [--model base] [--policy agreement] [--frame-threshold 25] [--step 0.8] [--backend auto]
+ *     [--charge wall] [--verbose] [RECORDING … --text TEXTFILE …]
  *
  * --charge processor charges the processor time of computing, divided by the processors, instead of the time by the clock: for a CPU that has other
  * things to do, too. Without recordings: those of the tests, which have texts. Needs ffmpeg and a build. Only figures of a quiet machine mean something.
@@ -32,6 +32,7 @@ await run(async () => {
     options: {
       model: { type: 'string', default: 'base' },
       policy: { type: 'string', default: 'agreement' },
+      'frame-threshold': { type: 'string' },
       step: { type: 'string', default: '0.8' },
       backend: { type: 'string', default: 'auto' },
       language: { type: 'string', default: 'en' },
@@ -57,7 +58,7 @@ await run(async () => {
   }))
   const subjects = await Promise.all(positionals.length > 0 ? own : known)
 
-  const { language } = values
+  const { language, 'frame-threshold': frames } = values
   const model = await loadModel(values.model, { backend: /** @type {'auto'} */ (values.backend) })
   const rows = []
   const all = {
@@ -73,6 +74,7 @@ await run(async () => {
     const live = model.stream({
       policy: /** @type {'agreement'} */ (values.policy),
       step: Number(values.step),
+      ...(frames !== undefined && { frameThreshold: Number(frames) }),
       language,
     })
     const before = process.memoryUsage.rss()

@@ -6,15 +6,6 @@ import { listOf, numberIfDigits, numberOr, partsOf, textOrFile } from './values.
 
 /** Functions and signals, which a command line cannot give. */
 type NotWritten = 'signal' | 'onProgress' | 'onSegment'
-/** Options with one possible value in this version. */
-type Fixed =
-  | 'patience'
-  | 'repetitionPenalty'
-  | 'noRepeatNgramSize'
-  | 'prefix'
-  | 'hallucinationSilenceThreshold'
-  | 'batchSize'
-  | 'diarize'
 
 /** Options of `loadModel()`. The command line itself runs in Node, and reads `WHISPER_HIP_NODE`. */
 export const loadFlags: Flags<
@@ -48,7 +39,7 @@ export const loadFlags: Flags<
 }
 
 /** Options of `transcribe()`. */
-export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed>> = {
+export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten>> = {
   language: {
     flags: '-l, --language <code>',
     description:
@@ -69,6 +60,10 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     flags: '--channel <which>',
     description: 'mix, split (each channel for itself) or the number of a channel (default: mix)',
     read: numberIfDigits,
+  },
+  diarize: {
+    flags: '--diarize <how>',
+    description: 'stereo: tell who speaks, of two speakers on a channel each (default: off)',
   },
   track: {
     flags: '--track <which>',
@@ -93,6 +88,7 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
   vad: { flags: '--vad', description: 'transcribe only what voice activity detection takes for speech' },
   hotwords: { flags: '--hotwords <words>', description: 'words to expect, such as names' },
   initialPrompt: { flags: '--initial-prompt <text>', description: 'hint at spelling and style' },
+  prefix: { flags: '--prefix <text>', description: 'what is known to be said first; left out of the text' },
   carryInitialPrompt: {
     flags: '--carry-initial-prompt',
     description: 'put the prompt before every window of 30 seconds',
@@ -103,12 +99,17 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
   },
   beamSize: {
     flags: '--beam-size <n>',
-    description: 'beams of the search, 1 to 8; 1 is fastest (default: 5)',
+    description: 'beams of the search, 1 to 32; 1 is fastest (default: 5)',
+    read: numberOr(),
+  },
+  patience: {
+    flags: '--patience <x>',
+    description: 'search until there are this many times the beams, 0.1 to 10 (default: 1)',
     read: numberOr(),
   },
   bestOf: {
     flags: '--best-of <n>',
-    description: 'samples drawn at temperatures above 0, 1 to 8 (default: 5)',
+    description: 'samples drawn at temperatures above 0, 1 to 32 (default: 5)',
     read: numberOr(),
   },
   temperature: {
@@ -116,9 +117,24 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     description: 'temperatures to try in order (default: 0,0.2,0.4,0.6,0.8,1)',
     read: listOf(numberOr()),
   },
+  seed: {
+    flags: '--seed <n>',
+    description: 'start of the random numbers of these samples (default: 0)',
+    read: numberOr(),
+  },
   lengthPenalty: {
     flags: '--length-penalty <a>',
     description: 'exponent of the length penalty, 0 to 10 (default: divide by the length)',
+    read: numberOr(),
+  },
+  repetitionPenalty: {
+    flags: '--repetition-penalty <x>',
+    description: 'above 1: make words that were written less likely, 0.1 to 10 (default: 1)',
+    read: numberOr(),
+  },
+  noRepeatNgramSize: {
+    flags: '--no-repeat-ngram-size <n>',
+    description: 'never write so many tokens twice in a window, up to 32, or 0 (default: 0)',
     read: numberOr(),
   },
   noSpeechThreshold: {
@@ -134,6 +150,11 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
   compressionRatioThreshold: {
     flags: '--compression-ratio-threshold <x>',
     description: 'ratio above which a text is tried again, or none (default: 2.4)',
+    read: numberOr({ none: null }),
+  },
+  hallucinationSilenceThreshold: {
+    flags: '--hallucination-silence-threshold <seconds>',
+    description: 'skip longer silence around invented text, with --timestamps word, or none (default: none)',
     read: numberOr({ none: null }),
   },
   suppressBlank: { flags: '--no-suppress-blank', description: 'allow a window to begin with a blank' },
@@ -161,6 +182,11 @@ export const runFlags: Flags<Exclude<keyof TranscribeOptions, NotWritten | Fixed
     flags: '--max-tokens <n>',
     description: 'most tokens for a window of 30 seconds, 1 to 448',
     read: numberOr(),
+  },
+  batchSize: {
+    flags: '--batch-size <n>',
+    description: 'windows decoded at once, 1 to 64, or auto (default: auto)',
+    read: numberIfDigits,
   },
   threads: {
     flags: '--threads <n>',

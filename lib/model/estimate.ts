@@ -15,7 +15,7 @@ export interface EstimateOptions {
    */
   weightType?: 'auto' | WeightType
   /**
-   * Number of candidates decoded side by side: the larger of the transcription's `beamSize` and `bestOf`, 1..8.
+   * Number of candidates decoded side by side: the larger of the transcription's `beamSize` and `bestOf`, 1..32.
    * @defaultValue `5`
    */
   beamSize?: number
@@ -71,7 +71,7 @@ async function estimate(input: ModelInput, options: unknown): Promise<MemoryNeed
     'estimateMemory()',
   )
   const weightType = checkEnum(given.weightType ?? 'auto', 'weightType', ['auto', ...weightTypeNames])
-  const beams = checkInteger(given.beamSize ?? 5, 'beamSize', 1, 8)
+  const beams = checkInteger(given.beamSize ?? 5, 'beamSize', 1, 32)
   const states = checkInteger(given.concurrency ?? 1, 'concurrency', 1, 16)
   const flashAttention = checkBoolean(given.flashAttention ?? true, 'flashAttention')
   const offline = checkBoolean(given.offline ?? false, 'offline')

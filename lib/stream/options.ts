@@ -20,7 +20,9 @@ export interface ParsedStreamOptions {
   sampleRate: number
   channels: number
   format: SampleFormat
-  policy: 'phrase' | 'agreement'
+  policy: 'phrase' | 'agreement' | 'alignatt'
+  /** Of `alignatt`: positions of 20 ms. */
+  frameThreshold: number
   partials: boolean
   /** Samples at 16 kHz. */
   step: number
@@ -41,6 +43,7 @@ const own = [
   'channels',
   'format',
   'policy',
+  'frameThreshold',
   'partials',
   'step',
   'vad',
@@ -80,12 +83,18 @@ export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedS
   const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
     given[name] === undefined ? absent : parse(given[name], name)
 
+  const policy = read<ParsedStreamOptions['policy']>(
+    'policy',
+    (value, name) => checkEnum(value, name, ['phrase', 'agreement', 'alignatt']),
+    'phrase',
+  )
   const step = read('step', (value, name) => checkNumber(value, name, 0.2, 10), 0.8)
   return {
     sampleRate: read('sampleRate', (value, name) => checkInteger(value, name, 1000, 768_000), 16_000),
     channels: read('channels', (value, name) => checkInteger(value, name, 1, 64), 1),
     format: read('format', (value, name) => checkEnum(value, name, ['s16le', 'f32le']), 's16le'),
-    policy: read('policy', (value, name) => checkEnum(value, name, ['phrase', 'agreement']), 'phrase'),
+    policy,
+    frameThreshold: read('frameThreshold', (value, name) => parseFrames(value, name, policy), 25),
     partials: read('partials', checkBoolean, true),
     step: Math.round(step * 1000 * SAMPLES_PER_MS),
     ...parseVad(given.vad === undefined ? true : given.vad),
@@ -93,6 +102,11 @@ export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedS
     warnings,
     signal: read('signal', checkSignal, undefined),
   }
+}
+
+function parseFrames(value: unknown, name: string, policy: ParsedStreamOptions['policy']): number {
+  if (policy !== 'alignatt') throw invalidArgument('no value without policy "alignatt"', name, value)
+  return checkInteger(value, name, 1, 250)
 }
 
 const speechNames = [

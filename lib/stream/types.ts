@@ -63,10 +63,17 @@ export interface StreamOptions {
   /**
    * How text becomes final. `phrase`: each utterance is decoded once, after it has ended, as carefully as a file; nothing is committed
    * before that. `agreement`: words are committed during speech, as soon as two consecutive decodings agree on them (LocalAgreement-2,
-   * Macháček et al., 2023); the `final` event adds the rest.
+   * Macháček et al., 2023); the `final` event adds the rest. `alignatt`: words are committed after a single decoding, as soon as they lie
+   * {@link frameThreshold} before the end of the audio (AlignAtt, Papi et al., 2023); the `final` event adds the rest.
    * @defaultValue `'phrase'`
    */
-  policy?: 'phrase' | 'agreement'
+  policy?: 'phrase' | 'agreement' | 'alignatt'
+  /**
+   * How far a word must lie before the end of the audio so far to be committed by `alignatt`: a number of the model's positions of 20 ms,
+   * 1..250. Smaller numbers are quicker and make more mistakes that stay. Only with {@link policy} `alignatt`.
+   * @defaultValue `25`
+   */
+  frameThreshold?: number
   /**
    * Emit `partial` events during speech. Without them, `phrase` computes nothing before the end of an utterance.
    * @defaultValue `true`

@@ -8,6 +8,7 @@ import { type Boundary, FRAME } from './endpointer.ts'
 import { LoopMemory } from './loop-guard.ts'
 import type { ParsedStreamOptions } from './options.ts'
 import { AgreementPolicy } from './policies/agreement.ts'
+import { AlignAttPolicy } from './policies/alignatt.ts'
 import { PhrasePolicy } from './policies/phrase.ts'
 import { type FinalText, type Policy, type SpokenWord, textOf } from './policies/policy.ts'
 import type { StreamEvent } from './types.ts'
@@ -167,9 +168,14 @@ export class UtteranceQueue {
   }
 
   #policy(): Policy {
-    return this.#options.policy === 'agreement'
-      ? new AgreementPolicy(this.#decoder, this.#memory)
-      : new PhrasePolicy(this.#decoder)
+    switch (this.#options.policy) {
+      case 'agreement':
+        return new AgreementPolicy(this.#decoder, this.#memory)
+      case 'alignatt':
+        return new AlignAttPolicy(this.#decoder, this.#memory, this.#options.frameThreshold)
+      case 'phrase':
+        return new PhrasePolicy(this.#decoder)
+    }
   }
 
   #drop(utterance: Utterance): void {

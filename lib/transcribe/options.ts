@@ -47,26 +47,20 @@ export interface ParsedTranscribeOptions {
   onSegment: TranscribeOptions['onSegment']
 }
 
-/** Options that this version cannot honour, each with the one value that asks for what is done anyway. */
-const fixed = {
-  patience: 1,
-  repetitionPenalty: 1,
-  noRepeatNgramSize: 0,
-  prefix: '',
-  hallucinationSilenceThreshold: null,
-  batchSize: 1,
-  diarize: false,
-} as const
-
-const honoured = [
+const names = [
   'language',
   'task',
   'beamSize',
+  'patience',
   'bestOf',
   'temperature',
+  'seed',
   'lengthPenalty',
+  'repetitionPenalty',
+  'noRepeatNgramSize',
   'hotwords',
   'initialPrompt',
+  'prefix',
   'carryInitialPrompt',
   'conditionOnPreviousText',
   'suppressBlank',
@@ -87,14 +81,23 @@ const honoured = [
   'noSpeechThreshold',
   'logProbThreshold',
   'compressionRatioThreshold',
+  'hallucinationSilenceThreshold',
+  'batchSize',
+  'diarize',
   'threads',
   'signal',
   'onProgress',
   'onSegment',
 ] as const satisfies readonly (keyof TranscribeOptions)[]
 
-/** The name of every transcription option, also of those that are not supported yet. */
-export const transcribeOptionNames: readonly string[] = [...honoured, ...Object.keys(fixed)]
+/** The name of every transcription option. */
+export const transcribeOptionNames: readonly string[] = names
+
+/** Beams, or samples, of a window. */
+const MOST_CANDIDATES = 32
+const MOST_WINDOWS = 64
+/** Of the half of the text context that the longest prompt leaves, half: the rest is for what is written. */
+const PREFIX_TOKENS = 111
 
 /** Seconds; keeps times in milliseconds within 32 bits. */
 const longestTime = 1_000_000
@@ -105,7 +108,7 @@ const longestTime = 1_000_000
  * @throws `ERR_INVALID_ARGUMENT` naming the option
  */
 export function parseTranscribeOptions(options: unknown, model: ModelFacts): ParsedTranscribeOptions {
-  const given = takeOptions(options)
+  const given = checkOptions(options, transcribeOptionNames, [], 'transcribe()')
   const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
     given[name] === undefined ? absent : parse(given[name], name)
 
@@ -113,6 +116,13 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
   const suppressTokens = read('suppressTokens', (value) => parseTokens(value, model.vocabularySize), [])
   const spoken = parseLanguage(given.language ?? 'auto', model)
   const task = read('task', (value) => parseTask(value, model), 'transcribe')
+  const beamSize = read('beamSize', (value, name) => checkInteger(value, name, 1, MOST_CANDIDATES), 5)
+  const conditionOnPreviousText = read('conditionOnPreviousText', checkBoolean, false)
+  const hallucinationSilenceThreshold = read(
+    'hallucinationSilenceThreshold',
+    (value, name) => parseSilence(value, name, timestamps),
+    Number.POSITIVE_INFINITY,
+  )
   const { warnings, ...prompt } = composePrompt(
     read('hotwords', parsePromptText, ''),
     read('initialPrompt', parsePromptText, ''),
@@ -122,13 +132,18 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
     ...spoken,
     network: networkPath(),
     translate: task === 'translate',
-    beamSize: read('beamSize', (value, name) => checkInteger(value, name, 1, 8), 5),
-    bestOf: read('bestOf', (value, name) => checkInteger(value, name, 1, 8), 5),
+    beamSize,
+    patience: read('patience', (value, name) => parsePatience(value, name, beamSize), 1),
+    bestOf: read('bestOf', (value, name) => checkInteger(value, name, 1, MOST_CANDIDATES), 5),
     temperatures: read('temperature', parseTemperatures, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+    seed: read('seed', (value, name) => checkInteger(value, name, 0), 0),
     lengthPenalty: read('lengthPenalty', (value, name) => checkNumber(value, name, 0, 10), Number.NaN),
+    repetitionPenalty: read('repetitionPenalty', (value, name) => checkNumber(value, name, 0.1, 10), 1),
+    noRepeatNgramSize: read('noRepeatNgramSize', (value, name) => checkInteger(value, name, 0, 32), 0),
     ...prompt,
+    prefix: read('prefix', (value, name) => parsePrefix(value, name, model.tokenize), []),
     carryInitialPrompt: read('carryInitialPrompt', checkBoolean, false),
-    conditionOnPreviousText: read('conditionOnPreviousText', checkBoolean, false),
+    conditionOnPreviousText,
     suppressBlank: read('suppressBlank', checkBoolean, true),
     suppressNonSpeech: suppressTokens.includes(-1),
     suppressTokens: suppressTokens.filter((token) => token !== -1),
@@ -146,17 +161,29 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
       -1,
     ),
     compressionRatioThreshold: read('compressionRatioThreshold', parseCompressionRatio, 2.4),
+    hallucinationSilenceThreshold,
+    batchSize: read('batchSize', parseBatchSize, 0),
+    diarize: read('diarize', parseDiarize, false),
     threads: read(
       'threads',
       (value, name) => checkInteger(value, name, 1, model.maxThreads),
       model.maxThreads,
     ),
   }
+  const channel = read('channel', parseChannel, 'mix')
+  if (native.diarize && channel !== 'mix') {
+    throw invalidArgument('"mix" beside diarize', 'channel', channel, {
+      advice: [
+        'Leave out the option diarize: with channel, a segment tells its channel, if there are several',
+      ],
+    })
+  }
+  if (native.batchSize > 1) refuseWhatNeedsOrder(native)
   return {
     native,
     warnings: [...warnings, ...doubts(model, task, spoken.language)],
     choice: {
-      channel: read('channel', parseChannel, 'mix'),
+      channel,
       track: read('track', parseTrack, undefined),
     },
     maxSegmentLength: read(
@@ -168,15 +195,6 @@ export function parseTranscribeOptions(options: unknown, model: ModelFacts): Par
     onProgress: read('onProgress', checkFunction<(progress: number) => void>, undefined),
     onSegment: read('onSegment', checkFunction<NonNullable<TranscribeOptions['onSegment']>>, undefined),
   }
-}
-
-/** A snapshot of the options; a value that asks for what is done anyway is as good as absent. */
-function takeOptions(options: unknown): Record<string, unknown> {
-  const given = checkOptions(options, transcribeOptionNames, [], 'transcribe()')
-  for (const [name, value] of Object.entries(fixed)) {
-    if (given[name] === value) delete given[name]
-  }
-  return checkOptions(given, honoured, Object.keys(fixed), 'transcribe()')
 }
 
 function parseTask(value: unknown, { multilingual, abilities }: ModelFacts): 'transcribe' | 'translate' {
@@ -214,6 +232,63 @@ function doubts({ abilities }: ModelFacts, task: 'transcribe' | 'translate', lan
 function parsePromptText(value: unknown, name: string): string {
   const text = checkString(value, name, 0, 10_000).trim()
   return text === '' ? '' : ` ${text}`
+}
+
+function parsePatience(value: unknown, name: string, beamSize: number): number {
+  const patience = checkNumber(value, name, 0.1, 10)
+  if (beamSize === 1 || Math.round(beamSize * patience) >= 1) return patience
+  const least = `a number of at least ${0.5 / beamSize} (with ${beamSize} beams)`
+  throw invalidArgument(least, name, value)
+}
+
+function parsePrefix(value: unknown, name: string, tokenize: ModelFacts['tokenize']): number[] {
+  const text = parsePromptText(value, name)
+  const tokens = text === '' ? [] : tokenize(text)
+  if (tokens.length <= PREFIX_TOKENS) return tokens
+  throw invalidArgument(`a text of at most ${PREFIX_TOKENS} tokens, not ${tokens.length},`, name, value, {
+    advice: ['Give text that was said before the audio as the option initialPrompt'],
+  })
+}
+
+function parseSilence(value: unknown, name: string, timestamps: string): number {
+  if (value === null) return Number.POSITIVE_INFINITY
+  const seconds = checkNumber(value, name, 0, longestTime)
+  if (timestamps === 'word') return seconds
+  throw invalidArgument('no value without timestamps "word"', name, value, {
+    advice: ["Set the option timestamps to 'word': what was invented shows in the times of its words"],
+  })
+}
+
+function parseBatchSize(value: unknown, name: string): number {
+  if (value === 'auto') return 0
+  if (typeof value === 'number') return checkInteger(value, name, 1, MOST_WINDOWS)
+  throw invalidArgument(`"auto" or an integer from 1 to ${MOST_WINDOWS}`, name, value)
+}
+
+function parseDiarize(value: unknown, name: string): boolean {
+  if (value === false) return false
+  if (value === 'stereo') return true
+  throw invalidArgument('"stereo" or false', name, value)
+}
+
+/** What a window takes from the one before it cannot have when both are decoded at once. */
+function refuseWhatNeedsOrder({
+  batchSize,
+  conditionOnPreviousText,
+  hallucinationSilenceThreshold,
+}: NativeTranscribeOptions): void {
+  const reason = conditionOnPreviousText
+    ? 'conditionOnPreviousText'
+    : hallucinationSilenceThreshold < Number.POSITIVE_INFINITY
+      ? 'hallucinationSilenceThreshold'
+      : undefined
+  if (reason === undefined) return
+  throw invalidArgument(`1 or "auto" beside ${reason}`, 'batchSize', batchSize, {
+    advice: [
+      `Leave out the option ${reason}, which decodes one window after another, to decode ${batchSize} at once`,
+      'Or leave out the option batchSize',
+    ],
+  })
 }
 
 function parseTemperatures(value: unknown, name: string): number[] {

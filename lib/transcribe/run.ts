@@ -13,6 +13,7 @@ import { joinWarnings } from '../warnings.ts'
 import { transcribeChannels } from './channels.ts'
 import { type ModelFacts, type ParsedTranscribeOptions, parseTranscribeOptions } from './options.ts'
 import type { Scheduler } from './scheduler.ts'
+import { monoWarning, withSpeaker } from './speakers.ts'
 import { splitSegment } from './split-segments.ts'
 import { type Job, type JobEvents, TranscriptionJob } from './transcription.ts'
 import type { AudioInput, RunStats, Segment, Transcription, TranscriptionResult } from './types.ts'
@@ -93,7 +94,12 @@ async function beginJob(
         language: result.language,
         languageProbability: result.languageProbability,
         duration: result.duration,
-        warnings: joinWarnings(warnings, used?.warnings, result.warnings),
+        warnings: joinWarnings(
+          warnings,
+          used?.warnings,
+          result.warnings,
+          native.diarize && result.channels < 2 ? [monoWarning] : [],
+        ),
         stats: statsOf(result, model.device, used?.decodeSeconds ?? 0),
       }
     }),
@@ -136,8 +142,8 @@ class SegmentCollector implements NativeEvents {
       const { words, ...figures } = segment
       this.#segments.push({
         id: this.#segments.length,
-        ...figures,
-        ...(words !== undefined && { words: words.map(({ tokens: _, ...word }) => word) }),
+        ...withSpeaker(figures),
+        ...(words !== undefined && { words: words.map(({ tokens: _, ...word }) => withSpeaker(word)) }),
       })
     }
     this.#events.onSegments(this.#segments.slice(first))

@@ -62,7 +62,12 @@ export interface Segment {
   language: string
   /** Number of the channel, from 0; present with {@link TranscribeOptions.channel} `split`. */
   channel?: number
+  /** Who speaks, with {@link TranscribeOptions.diarize}; absent if both sides are about equally loud. */
+  speaker?: Speaker
 }
+
+/** A side of a stereo recording: its first channel is the left one. */
+export type Speaker = 'left' | 'right'
 
 /** One token of the text. */
 export interface Token {
@@ -81,6 +86,8 @@ export interface Word {
   end: number
   /** 0..1 */
   probability: number
+  /** As {@link Segment.speaker}. */
+  speaker?: Speaker
 }
 
 /** What ran where, and how long it took. */
@@ -115,8 +122,8 @@ export type Clip = { start: number; end?: number } | readonly [start: number, en
 /**
  * Options of a transcription. `undefined` is the same as absent.
  *
- * An option that is unknown, has the wrong type, is out of range, or is not supported by this version gives `ERR_INVALID_ARGUMENT`: no
- * option is ever ignored.
+ * An option that is unknown, has the wrong type, is out of range, or cannot be combined with another gives `ERR_INVALID_ARGUMENT`: no option
+ * is ever ignored.
  */
 export interface TranscribeOptions {
   /**
@@ -133,12 +140,18 @@ export interface TranscribeOptions {
    */
   task?: 'transcribe' | 'translate'
   /**
-   * Beams of the search at temperature 0, 1 to 8; 1 is greedy decoding.
+   * Beams of the search at temperature 0, 1 to 32; 1 is greedy decoding.
    * @defaultValue `5`
    */
   beamSize?: number
   /**
-   * Candidates sampled at each temperature above 0, 1 to 8; the best one is kept.
+   * How long the beam search goes on, 0.1..10: it ends when it has {@link beamSize} times this many finished candidates, rounded, which
+   * must be at least 1 (Kasai et al., 2022). Greedy decoding has nothing to wait for.
+   * @defaultValue `1`
+   */
+  patience?: number
+  /**
+   * Candidates sampled at each temperature above 0, 1 to 32; the best one is kept.
    * @defaultValue `5`
    */
   bestOf?: number
@@ -149,10 +162,28 @@ export interface TranscribeOptions {
    */
   temperature?: number | readonly number[]
   /**
+   * Start of the random numbers for temperatures above 0, an integer from 0 to 2^53 - 1. The same seed, audio, options and device give the same
+   * text.
+   * @defaultValue `0`
+   */
+  seed?: number
+  /**
    * Exponent a, 0..10, of the length penalty ((5 + length) / 6)^a. The log probability of a candidate is divided by this penalty (Wu et
    * al., 2016), or by the candidate's length if the option is absent.
    */
   lengthPenalty?: number
+  /**
+   * Make tokens that the window already has less likely (above 1) or more likely (below 1), 0.1..10: a positive score is divided by this, a
+   * negative one multiplied (Keskar et al., 2019). 1 is off.
+   * @defaultValue `1`
+   */
+  repetitionPenalty?: number
+  /**
+   * Never write the same sequence of this many tokens twice in a window, 1..32. 0 is off. Small numbers also prevent what is really said
+   * twice.
+   * @defaultValue `0`
+   */
+  noRepeatNgramSize?: number
   /**
    * Words to expect, such as names, up to 10,000 characters. They are put before every window, as if they had just been said. The model
    * takes 223 tokens ({@link Model.tokenize}) of hotwords and {@link initialPrompt} together. If the hotwords do not fit, the first ones
@@ -166,6 +197,12 @@ export interface TranscribeOptions {
    * @defaultValue `''`
    */
   initialPrompt?: string
+  /**
+   * Beginning of the text of the first window, up to 111 tokens ({@link Model.tokenize}): what is known to be said there. The model
+   * continues from it; the result has only what follows. With {@link channel} `split`, every channel begins with it.
+   * @defaultValue `''`
+   */
+  prefix?: string
   /**
    * Put {@link initialPrompt} before every window, not only before the first.
    * @defaultValue `false`
@@ -268,6 +305,26 @@ export interface TranscribeOptions {
    * @defaultValue `2.4`
    */
   compressionRatioThreshold?: number | null
+  /**
+   * Skip silence of more than this many seconds, at least 0, around text that the model has probably invented: words that are improbable, or
+   * unusually short or long for their text. Needs {@link timestamps} `word`. `null` turns it off.
+   * @defaultValue `null`
+   */
+  hallucinationSilenceThreshold?: number | null
+  /**
+   * How many windows are decoded at once, 1..64. More are faster, above all on a GPU, and need more memory. `auto` chooses for the device,
+   * and decodes one window after another with {@link conditionOnPreviousText} or {@link hallucinationSilenceThreshold}, which need the text
+   * before; with these, a number above 1 is an error.
+   * @defaultValue `'auto'`
+   */
+  batchSize?: 'auto' | number
+  /**
+   * `stereo` tells two speakers apart in a recording with one on each channel: the louder side of a segment, and of a word, is its
+   * {@link Segment.speaker}. The channels are mixed to transcribe them, so this needs {@link channel} `mix`, and takes no longer. If both
+   * speak at the same time, use `channel: 'split'` instead. Audio with one channel gives the warning `DIARIZE_MONO`.
+   * @defaultValue `false`
+   */
+  diarize?: 'stereo' | false
   /** Number of compute threads, from 1 to the size of the process-wide pool. Absent: all of them. */
   threads?: number
   /** Aborts the transcription: it rejects with `signal.reason`. */
@@ -279,19 +336,4 @@ export interface TranscribeOptions {
   onProgress?: (progress: number) => void
   /** Called with each segment in order. Errors are handled as for `onProgress`. */
   onSegment?: (segment: Segment) => void
-
-  /** This version supports only 1, plain beam search. */
-  patience?: 1
-  /** This version supports only 1, no penalty. */
-  repetitionPenalty?: 1
-  /** This version supports only 0, off. */
-  noRepeatNgramSize?: 0
-  /** This version supports only `''`, none. */
-  prefix?: ''
-  /** This version supports only `null`, off. */
-  hallucinationSilenceThreshold?: null
-  /** This version supports only 1, one window after another. */
-  batchSize?: 1
-  /** This version supports only `false`, off. */
-  diarize?: false
 }

@@ -98,6 +98,7 @@ describe('a live transcription', () => {
   it.each([
     ['agreement', {}],
     ['agreement', { vad: false }],
+    ['alignatt', { frameThreshold: 10 }],
     ['phrase', { vad: false, step: 0.2 }],
   ] as const)('by %s with %j keeps its promises', async (policy, options) => {
     const events = await collect(model.stream({ ...english, policy, ...options }), jfk)

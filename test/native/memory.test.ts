@@ -42,7 +42,7 @@ describe('estimateMemory', () => {
     await expectNothingLeft()
   })
 
-  it.each([{ beamSize: 9 }, { concurrency: 0 }, { weightType: 'q3' }, { weigthType: 'f16' }])(
+  it.each([{ beamSize: 33 }, { concurrency: 0 }, { weightType: 'q3' }, { weigthType: 'f16' }])(
     'refuses %j',
     async (options) => {
       await expect(estimateMemory(bytes, options as never)).rejects.toMatchObject({

@@ -111,7 +111,7 @@ describe('transcribe', () => {
 
   it.each([
     { beamSize: 0 },
-    { beamSize: 9 },
+    { beamSize: 33 },
     { beamSize: Number.NaN },
     { bestOf: 100 },
     { temperature: -0.1 },

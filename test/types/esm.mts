@@ -39,6 +39,7 @@ const promise: Promise<TranscriptionResult> = transcription
 for await (const segment of transcription) {
   is<Equal<typeof segment, Segment>>()
   is<Equal<typeof segment.start, number>>()
+  is<Equal<typeof segment.speaker, 'left' | 'right' | undefined>>()
   is<Equal<(typeof segment.tokens)[number]['probability'], number>>()
 }
 transcription.cancel()
@@ -78,8 +79,24 @@ transcribe('speech.wav', { model: 'base', vad: { threshold: 0.4, minSilenceDurat
 // @ts-expect-error a misspelt option
 transcribe('speech.wav', { model: 'base', vad: { treshold: 0.4 } })
 transcribe('speech.wav', { model: 'base', timestamps: 'word', hotwords: 'Kennedy' })
-// @ts-expect-error not supported by this version
-transcribe('speech.wav', { model: 'base', batchSize: 8 })
+transcribe('speech.wav', {
+  model: 'base',
+  batchSize: 8,
+  prefix: 'And',
+  seed: 7,
+  diarize: 'stereo',
+  patience: 2,
+})
+transcribe('speech.wav', {
+  model: 'base',
+  batchSize: 'auto',
+  hallucinationSilenceThreshold: null,
+  diarize: false,
+})
+// @ts-expect-error not a number of windows
+transcribe('speech.wav', { model: 'base', batchSize: 'many' })
+// @ts-expect-error there is one way to tell speakers apart
+transcribe('speech.wav', { model: 'base', diarize: true })
 // @ts-expect-error the concurrency belongs to loadModel()
 transcribe('speech.wav', { model: 'base', concurrency: 2 })
 

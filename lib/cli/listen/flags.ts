@@ -39,7 +39,13 @@ export const streamFlags: Flags<Exclude<keyof StreamOptions, 'signal' | 'vad' | 
   policy: {
     flags: '--policy <policy>',
     description:
-      'agreement: words appear for good while they are spoken; phrase: after each utterance (default: agreement)',
+      'agreement, alignatt: words appear for good while they are spoken; phrase: after each utterance (default: agreement)',
+  },
+  frameThreshold: {
+    flags: '--frame-threshold <n>',
+    description:
+      'of alignatt: 20 ms between a word that stays and the end of the audio, 1 to 250 (default: 25)',
+    read: numberOr(),
   },
   partials: { flags: '--no-partials', description: 'show nothing of an utterance before its end' },
   step: {

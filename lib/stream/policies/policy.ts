@@ -2,8 +2,11 @@ import type { Word } from '../../transcribe/types.ts'
 import type { Warning } from '../../warnings.ts'
 import type { Urgency } from '../decoder.ts'
 
+/** A word of a stream, which tells no speakers apart. */
+type PlainWord = Omit<Word, 'speaker'>
+
 /** A word with the tokens that it consists of. */
-export interface SpokenWord extends Word {
+export interface SpokenWord extends PlainWord {
   tokens: number[]
 }
 
@@ -44,13 +47,13 @@ export interface Policy {
 const RATE = 16_000
 
 /** Words whose times count from the sample `from` of the stream. */
-export function inStream<T extends Word>(words: readonly T[], from: number): T[] {
+export function inStream<T extends PlainWord>(words: readonly T[], from: number): T[] {
   const offset = from / RATE
   return words.map((word) => ({ ...word, start: word.start + offset, end: word.end + offset }))
 }
 
 /** The text of words, as it is shown. */
-export function textOf(words: readonly Word[]): string {
+export function textOf(words: readonly PlainWord[]): string {
   return words
     .map(({ text }) => text)
     .join('')

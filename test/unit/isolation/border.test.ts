@@ -1,9 +1,11 @@
 import { deserialize, serialize } from 'node:v8'
 import { describe, expect, it } from 'vitest'
+import { anyModel } from '../../../lib/cli/transcribe-flags.ts'
 import { WhisperHipError } from '../../../lib/errors.ts'
 import { MemoryStore } from '../../../lib/isolation/memory-store.ts'
 import { processNodeOptions } from '../../../lib/isolation/node-options.ts'
 import { packError, unpackError } from '../../../lib/isolation/pack-error.ts'
+import { parseTranscribeOptions } from '../../../lib/transcribe/options.ts'
 
 /** As an error arrives on the other side. */
 const sent = (error: unknown) => unpackError(deserialize(serialize(packError(error))))
@@ -49,6 +51,26 @@ describe('errors', () => {
     const circle = new Error('circle')
     circle.cause = circle
     expect(sent(circle).message).toBe('circle')
+  })
+})
+
+describe('options', () => {
+  it.each([
+    {},
+    {
+      patience: 2,
+      seed: Number.MAX_SAFE_INTEGER,
+      repetitionPenalty: 1.1,
+      noRepeatNgramSize: 3,
+      hallucinationSilenceThreshold: 2,
+      timestamps: 'word',
+      diarize: 'stereo',
+    },
+    { prefix: 'And so', batchSize: 64 },
+  ])('%j arrive whole, numbers that JSON does not have too', (options) => {
+    const tokenize = (text: string) => [...text].map((character) => character.charCodeAt(0))
+    const { native } = parseTranscribeOptions(options, { ...anyModel, tokenize })
+    expect(deserialize(serialize(native))).toEqual(native)
   })
 })
 

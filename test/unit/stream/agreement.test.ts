@@ -1,89 +1,38 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { NativeHypothesis, NativeSegment, NativeWord } from '../../../lib/native.ts'
-import { Decoder } from '../../../lib/stream/decoder.ts'
-import { LoopMemory, lengthBeforeLoop } from '../../../lib/stream/loop-guard.ts'
+import type { NativeWord } from '../../../lib/native.ts'
+import { lengthBeforeLoop } from '../../../lib/stream/loop-guard.ts'
 import { normalizeWord } from '../../../lib/stream/normalize.ts'
 import { AgreementPolicy } from '../../../lib/stream/policies/agreement.ts'
-import { type PartialText, textOf } from '../../../lib/stream/policies/policy.ts'
-import { type FakeCall, FakeHost, guessOf, segmentOf, transcribeOptions, wordsOf } from './fakes.ts'
+import { textOf } from '../../../lib/stream/policies/policy.ts'
+import { type FakeCall, guessOf } from './fakes.ts'
+import { Talk, tail } from './talk.ts'
 
-const RATE = 16_000
-const never = new AbortController().signal
-const urgency = { final: false, due: 0 }
-
-/** A fake model that says what the test wrote for it, at once. */
-class FakeModel extends FakeHost {
-  next: NativeHypothesis = guessOf('')
-  nextCareful = ''
-  carefully: Partial<NativeSegment> = {}
-
-  protected override asked(call: FakeCall): void {
-    if (call.kind === 'careful')
-      call.answerSegments(this.nextCareful === '' ? [] : [segmentOf(this.nextCareful, this.carefully)])
-    else call.answer('', this.next)
-  }
-
-  get guesses(): FakeCall[] {
-    return this.calls.filter(({ kind }) => kind === 'guess')
-  }
-}
-
-/** An utterance that begins at second 5 and goes on. */
-class Talk {
-  readonly model = new FakeModel()
-  readonly policy = new AgreementPolicy(new Decoder(this.model, transcribeOptions()), new LoopMemory())
-
-  #audio(seconds: number) {
-    const slice = (from: number, to: number) => new Float32Array(to - from)
-    return { start: 5 * RATE, end: Math.round((5 + seconds) * RATE), slice }
-  }
-
-  /** What is shown when so many seconds were spoken. */
-  async hear(seconds: number, guess: NativeHypothesis | string): Promise<[string, string]> {
-    const { words, committed } = await this.partial(seconds, guess)
-    const stays = textOf(words.slice(0, committed))
-    return [stays, textOf(words).slice(stays.length)]
-  }
-
-  partial(seconds: number, guess: NativeHypothesis | string): Promise<PartialText> {
-    this.model.next = typeof guess === 'string' ? guessOf(guess) : guess
-    return this.policy.partial(this.#audio(seconds), urgency, never)
-  }
-
-  final(seconds: number, guess: NativeHypothesis | string) {
-    this.model.next = typeof guess === 'string' ? guessOf(guess) : guess
-    return this.policy.final(this.#audio(seconds), urgency, never)
-  }
-}
-
-/** Words as they follow what is committed: `spoken` after so many seconds of the audio. */
-const tail = (text: string, from: number, changed: Partial<NativeHypothesis> = {}) =>
-  guessOf('', { words: wordsOf(text, from), ...changed })
+const talkOf = () => new Talk((decoder, memory) => new AgreementPolicy(decoder, memory))
 
 describe('words are committed', () => {
   it('when two guesses in a row agree on them', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     expect(await talk.hear(2, ' We went home')).toEqual(['', 'We went home'])
     expect(await talk.hear(3, ' We went out today')).toEqual(['We went', ' out today'])
     expect(await talk.hear(4, tail(' out today then', 0.8))).toEqual(['We went out today', ' then'])
   })
 
   it('without regard to case and punctuation, as the newer guess writes them', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(2, ' we went, Home')
     expect(await talk.hear(3, ' We went home.')).toEqual(['We went home.', ''])
   })
 
   it('not while they may be half of a word', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(1, ' We wen')
     // "went" ends at 0.7 s.
     expect(await talk.hear(1.2, ' We wen')).toEqual(['We', ' wen'])
   })
 
   it('once: they are given to the model as the beginning of its text', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(2, ' We went home')
     await talk.hear(3, ' We went out')
     await talk.hear(4, tail(' out', 0.8))
@@ -91,7 +40,7 @@ describe('words are committed', () => {
   })
 
   it('with their times in the stream', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.partial(2, ' We went')
     const { words, committed } = await talk.partial(3, ' We went')
     expect(committed).toBe(2)
@@ -104,7 +53,7 @@ describe('words are committed', () => {
 
 describe('a guess that goes on within a word', () => {
   it('makes one word of both parts', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(2, ' Some')
     expect(await talk.hear(3, ' Some')).toEqual(['Some', ''])
     const rest = () => tail('body came', 0.3, { continues: true })
@@ -130,7 +79,7 @@ describe('a guess that is not to be trusted', () => {
     ['what is improbable', ' We went', { averageLogProbability: -1.2 }],
     ['what can be compressed too well', ' We went', { compressionRatio: 3 }],
   ])('%s: nothing of it is committed', async (_, text, changed) => {
-    const talk = new Talk()
+    const talk = talkOf()
     for (let seconds = 3; seconds < 9; seconds++) {
       expect((await talk.hear(seconds, guessOf(text, changed)))[0]).toBe('')
     }
@@ -139,12 +88,12 @@ describe('a guess that is not to be trusted', () => {
   })
 
   it('a loop: only the first of the repetitions is shown', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     expect(await talk.hear(9, ` So${loop}`)).toEqual(['', 'So no'])
   })
 
   it('a loop that goes on from what is committed is found', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(4, ' we are here we are here')
     await talk.hear(5, ' we are here we are here')
     expect(await talk.hear(6, tail(' we are here', 2.4))).toEqual(['we are here we are here', ''])
@@ -155,7 +104,7 @@ describe('a guess that is not to be trusted', () => {
     ['unsure', -0.77, 2],
     ['sure', -0.3, 3],
   ])('a phrase is committed a third time only when the model is sure of it: %s', async (_, sure, times) => {
-    const talk = new Talk()
+    const talk = talkOf()
     const changed = { averageLogProbability: sure }
     const twice = " What's up? What's up?"
     await talk.hear(4, guessOf(twice, changed))
@@ -166,7 +115,7 @@ describe('a guess that is not to be trusted', () => {
   })
 
   it('nor is it in the final when a careful look is not sure of it either', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     talk.model.carefully = { averageLogProbability: -0.77 }
     talk.model.nextCareful = " What's up? What's up? What's up?"
     expect((await talk.final(9, guessOf(talk.model.nextCareful, talk.model.carefully))).text).toBe(
@@ -175,7 +124,7 @@ describe('a guess that is not to be trusted', () => {
   })
 
   it('a phrase said three times without being sure stays when a careful look is sure of it', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     talk.model.nextCareful = " What's up? What's up? What's up?"
     const unsure = guessOf(talk.model.nextCareful, { averageLogProbability: -0.77 })
     expect((await talk.final(9, unsure)).text).toBe(talk.model.nextCareful.trim())
@@ -183,7 +132,7 @@ describe('a guess that is not to be trusted', () => {
   })
 
   it('is not given to the model as context', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await longTalk(talk)
     expect(talk.model.calls.at(-1)?.options.prompt).not.toBe('')
     await talk.hear(60, guessOf('', { repeats: true }))
@@ -205,7 +154,7 @@ async function longTalk(talk: Talk): Promise<void> {
 
 describe('a long utterance', () => {
   it('is not decoded from its beginning for ever', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await longTalk(talk)
     for (const { seconds } of talk.model.calls) expect(seconds).toBeLessThan(20)
     const { prompt, prefix } = (talk.model.calls.at(-1) as FakeCall).options
@@ -215,7 +164,7 @@ describe('a long utterance', () => {
   })
 
   it('is trimmed though nothing is agreed on', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     for (let seconds = 1; seconds < 60; seconds++)
       await talk.hear(seconds, ` never${seconds} the${seconds} same${seconds}`)
     for (const { seconds } of talk.model.calls) expect(seconds).toBeLessThan(25)
@@ -224,7 +173,7 @@ describe('a long utterance', () => {
 
 describe('the final', () => {
   it('is what is committed and the rest', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(2, ' We went home')
     await talk.hear(3, ' We went out')
     const { text, words, averageLogProbability } = await talk.final(4, tail(' home again.', 0.8))
@@ -235,14 +184,14 @@ describe('the final', () => {
   })
 
   it('is all of it where nothing is committed', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(2, ' We went home')
     talk.model.nextCareful = ' He went out.'
     expect((await talk.final(3, ' He went out.')).text).toBe('He went out.')
   })
 
   it('is all of it where no partial was made', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     talk.model.nextCareful = ' Yes.'
     const { text, words } = await talk.final(1, ' Yes.')
     expect(text).toBe('Yes.')
@@ -253,7 +202,7 @@ describe('the final', () => {
     ['repeats itself', tail(' no no no no no no', 0.8)],
     ['is improbable', tail(' home', 0.8, { averageLogProbability: -2 })],
   ])('is decoded carefully where the rest %s, and goes on from what is committed', async (_, guess) => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(2, ' We went')
     await talk.hear(3, ' We went')
     talk.model.nextCareful = ' He went home.'
@@ -262,7 +211,7 @@ describe('the final', () => {
   })
 
   it('may be asked again', async () => {
-    const talk = new Talk()
+    const talk = talkOf()
     await talk.hear(2, ' We went')
     await talk.hear(3, ' We went')
     const ahead = await talk.final(4, tail(' home.', 0.8))
@@ -301,7 +250,7 @@ describe('whatever the model says', () => {
   it('what is committed only grows, holds no loop, and the final begins with it', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(guess, { maxLength: 20 }), fc.boolean(), async (guesses, isGood) => {
-        const talk = new Talk()
+        const talk = talkOf()
         let seconds = 0
         let last = { text: '', words: 0 }
         let previous: NativeWord[] = []

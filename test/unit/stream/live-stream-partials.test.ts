@@ -104,6 +104,24 @@ describe('partials', () => {
     ])
   })
 
+  it('of alignatt have words that stay from the first guess on', async () => {
+    const { live, say, answer } = openStream({ policy: 'alignatt', partials: true, step: 1 })
+    const events = readAll(live)
+    await say(loud(40))
+    await answer(' So far so')
+    await say(loud(32))
+    await answer('', { words: wordsOf(' so good.', 0.8) })
+    await say(quiet(PAUSE))
+    await answer('', { words: wordsOf(' good indeed.', 1.2) })
+    expect(inShort(events)).toEqual([
+      'speech-start 0',
+      'partial 0 "So far" " so"',
+      'partial 0 "So far so" " good."',
+      'speech-end 72',
+      'final 0 "So far so good indeed." silence',
+    ])
+  })
+
   it('are dropped when they come at the same moment as the end', async () => {
     const { live, host, say, answer } = openStream({ partials: true })
     const events = readAll(live)

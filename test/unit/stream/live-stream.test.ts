@@ -247,7 +247,7 @@ describe('without voice activity', () => {
 })
 
 describe('less than 100 ms', () => {
-  it.each(['phrase', 'agreement'] as const)('is not decoded (%s)', async (policy) => {
+  it.each(['phrase', 'agreement', 'alignatt'] as const)('is not decoded (%s)', async (policy) => {
     const { live, host } = openStream({ vad: false, policy })
     const events = readAll(live)
     live.write(loud(3))

@@ -25,6 +25,7 @@ it('has the documented defaults', () => {
     channels: 1,
     format: 's16le',
     policy: 'phrase',
+    frameThreshold: 25,
     partials: true,
     step: 0.8 * 16_000,
     network: expect.stringMatching(/^\/.*\.onnx$/),
@@ -136,13 +137,14 @@ describe('what is wrong is named:', () => {
     ['sampleRate', [999, 768_001, 44_100.5, '16000', null, Number.NaN]],
     ['channels', [0, 65, 1.5, '2', null]],
     ['format', ['s16', 'wav', 1, null]],
-    ['policy', ['alignatt', '', 5, null]],
+    ['policy', ['localagreement', '', 5, null]],
+    ['frameThreshold', [25, null]],
     ['partials', ['yes', 1, null]],
     ['step', [0.1, 11, '1', null, Number.NaN]],
     ['vad', ['yes', 1, null, [], () => {}]],
     ['language', ['klingon', 5]],
     ['task', ['both', null]],
-    ['beamSize', [0, 9, 1.5, null]],
+    ['beamSize', [0, 33, 1.5, null]],
     ['temperature', [-1, 2, [], null]],
     ['initialPrompt', [5, 'a\0', null]],
     ['hotwords', [5, ['Dashwood'], null]],
@@ -169,7 +171,26 @@ describe('what is wrong is named:', () => {
 
   it('in words', () => {
     expect(refusal({ policy: 'agrement' }).message).toBe(
-      'Expected "phrase" or "agreement" for policy but received "agrement" of type string; did you mean agreement?',
+      'Expected "phrase" or "agreement" or "alignatt" for policy but received "agrement" of type string; did you mean agreement?',
+    )
+  })
+})
+
+describe('the threshold of alignatt', () => {
+  it('is half a second, or as many positions as are said', () => {
+    expect(parse({ policy: 'alignatt' })).toMatchObject({ policy: 'alignatt', frameThreshold: 25 })
+    expect(parse({ policy: 'alignatt', frameThreshold: 4 }).frameThreshold).toBe(4)
+  })
+
+  it.each([0, 251, 2.5, '25', null])('is not %j', (frameThreshold) => {
+    expect(refusal({ policy: 'alignatt', frameThreshold }).message).toContain(
+      'an integer from 1 to 250 for frameThreshold',
+    )
+  })
+
+  it.each([undefined, 'phrase', 'agreement'])('belongs to no other policy (%s)', (policy) => {
+    expect(refusal({ policy, frameThreshold: 25 }).message).toBe(
+      'Expected no value without policy "alignatt" for frameThreshold but received 25 of type number',
     )
   })
 })

@@ -36,11 +36,16 @@ it('has the documented defaults', () => {
       network: expect.stringMatching(/^\/.*\.onnx$/),
       translate: false,
       beamSize: 5,
+      patience: 1,
       bestOf: 5,
       temperatures: [0, 0.2, 0.4, 0.6, 0.8, 1],
+      seed: 0,
       lengthPenalty: Number.NaN,
+      repetitionPenalty: 1,
+      noRepeatNgramSize: 0,
       hotwords: [],
       initialPrompt: [],
+      prefix: [],
       carryInitialPrompt: false,
       conditionOnPreviousText: false,
       suppressBlank: true,
@@ -58,6 +63,9 @@ it('has the documented defaults', () => {
       noSpeechThreshold: 0.6,
       logProbThreshold: -1,
       compressionRatioThreshold: 2.4,
+      hallucinationSilenceThreshold: Number.POSITIVE_INFINITY,
+      batchSize: 0,
+      diarize: false,
       threads: 4,
     },
     warnings: [],
@@ -76,12 +84,17 @@ it('passes every option on', () => {
   const parsed = parse({
     language: 'de',
     task: 'translate',
-    beamSize: 8,
+    beamSize: 32,
+    patience: 2,
     bestOf: 1,
     temperature: 0.3,
+    seed: Number.MAX_SAFE_INTEGER,
     lengthPenalty: 1,
+    repetitionPenalty: 1.2,
+    noRepeatNgramSize: 3,
     hotwords: 'Kennedy ',
     initialPrompt: 'Zürich',
+    prefix: ' And so,\n',
     carryInitialPrompt: true,
     conditionOnPreviousText: true,
     suppressBlank: false,
@@ -101,6 +114,9 @@ it('passes every option on', () => {
     noSpeechThreshold: 1,
     logProbThreshold: Number.NEGATIVE_INFINITY,
     compressionRatioThreshold: null,
+    hallucinationSilenceThreshold: 2,
+    batchSize: 1,
+    diarize: false,
     threads: 1,
     signal,
     onProgress,
@@ -112,12 +128,17 @@ it('passes every option on', () => {
       languages: [],
       network: expect.stringMatching(/^\/.*\.onnx$/),
       translate: true,
-      beamSize: 8,
+      beamSize: 32,
+      patience: 2,
       bestOf: 1,
       temperatures: [0.3],
+      seed: Number.MAX_SAFE_INTEGER,
       lengthPenalty: 1,
+      repetitionPenalty: 1.2,
+      noRepeatNgramSize: 3,
       hotwords: tokenize(' Kennedy'),
       initialPrompt: tokenize(' Zürich'),
+      prefix: tokenize(' And so,'),
       carryInitialPrompt: true,
       conditionOnPreviousText: true,
       suppressBlank: false,
@@ -143,6 +164,9 @@ it('passes every option on', () => {
       noSpeechThreshold: 1,
       logProbThreshold: Number.NEGATIVE_INFINITY,
       compressionRatioThreshold: Number.POSITIVE_INFINITY,
+      hallucinationSilenceThreshold: 2,
+      batchSize: 1,
+      diarize: false,
       threads: 1,
     },
     warnings: [],
@@ -237,8 +261,34 @@ describe('language', () => {
 
 describe('bad values', () => {
   it.each([
-    [{ beamSize: 0 }, 'Expected an integer from 1 to 8 for beamSize but received 0 of type number'],
-    [{ beamSize: 9 }, 'beamSize'],
+    [{ beamSize: 0 }, 'Expected an integer from 1 to 32 for beamSize but received 0 of type number'],
+    [{ beamSize: 33 }, 'beamSize'],
+    [{ bestOf: 33 }, 'bestOf'],
+    [{ patience: 0 }, 'a number from 0.1 to 10 for patience'],
+    [{ patience: 11 }, 'patience'],
+    [
+      { patience: 0.1, beamSize: 4 },
+      'a number of at least 0.125 (with 4 beams) for patience but received 0.1',
+    ],
+    [{ repetitionPenalty: 0 }, 'a number from 0.1 to 10 for repetitionPenalty'],
+    [{ repetitionPenalty: '1.1' }, 'repetitionPenalty'],
+    [{ noRepeatNgramSize: 33 }, 'an integer from 0 to 32 for noRepeatNgramSize'],
+    [{ noRepeatNgramSize: 2.5 }, 'noRepeatNgramSize'],
+    [{ seed: -1 }, 'an integer of at least 0 for seed'],
+    [{ seed: 2 ** 53 }, 'seed'],
+    [{ seed: 0.5 }, 'seed'],
+    [{ seed: 1n }, 'seed'],
+    [{ prefix: 5 }, 'a string for prefix'],
+    [{ prefix: 'a\0' }, 'prefix'],
+    [{ prefix: 'x'.repeat(111) }, 'a text of at most 111 tokens, not 112, for prefix but received "xxx'],
+    [{ hallucinationSilenceThreshold: -1, timestamps: 'word' }, 'hallucinationSilenceThreshold'],
+    [{ hallucinationSilenceThreshold: Number.POSITIVE_INFINITY, timestamps: 'word' }, 'a number from 0 to'],
+    [{ batchSize: 0 }, 'an integer from 1 to 64 for batchSize'],
+    [{ batchSize: 65 }, 'batchSize'],
+    [{ batchSize: 'many' }, '"auto" or an integer from 1 to 64 for batchSize but received "many"'],
+    [{ batchSize: null }, 'batchSize'],
+    [{ diarize: true }, '"stereo" or false for diarize but received true'],
+    [{ diarize: 'mono' }, 'diarize'],
     [{ bestOf: 1.5 }, 'bestOf'],
     [{ temperature: [] }, 'temperature'],
     [{ temperature: 1.1 }, 'temperature'],
@@ -272,30 +322,61 @@ describe('bad values', () => {
   })
 })
 
-describe('options that are not supported yet', () => {
+describe('options that cannot be had together', () => {
   it.each([
-    [{ patience: 2 }, 'patience'],
-    [{ repetitionPenalty: 1.1 }, 'repetitionPenalty'],
-    [{ noRepeatNgramSize: 3 }, 'noRepeatNgramSize'],
-    [{ prefix: 'And' }, 'prefix'],
-    [{ hallucinationSilenceThreshold: 2 }, 'hallucinationSilenceThreshold'],
-    [{ batchSize: 8 }, 'batchSize'],
-    [{ diarize: 'stereo' }, 'diarize'],
-  ])('refuses %o', (options, name) => {
-    const { message } = refusal(options)
-    expect(message).toContain(name)
-    expect(message).toContain('is not supported by this version')
+    [
+      { batchSize: 8, conditionOnPreviousText: true },
+      '1 or "auto" beside conditionOnPreviousText for batchSize but received 8',
+      /^Leave out the option conditionOnPreviousText, which .* to decode 8 at once$/,
+    ],
+    [
+      { batchSize: 2, hallucinationSilenceThreshold: 1, timestamps: 'word' },
+      '1 or "auto" beside hallucinationSilenceThreshold for batchSize',
+      /^Leave out the option hallucinationSilenceThreshold/,
+    ],
+    [
+      { hallucinationSilenceThreshold: 2 },
+      'no value without timestamps "word" for hallucinationSilenceThreshold but received 2',
+      /^Set the option timestamps to 'word'/,
+    ],
+    [
+      { diarize: 'stereo', channel: 'split' },
+      '"mix" beside diarize for channel but received "split"',
+      /^Leave out the option diarize/,
+    ],
+    [{ diarize: 'stereo', channel: 0 }, '"mix" beside diarize for channel but received 0', /diarize/],
+  ])('%j: the error says which to leave out', (options, message, advice) => {
+    const error = refusal(options)
+    expect(error.message).toContain(message)
+    expect(error.advice[0]).toMatch(advice)
   })
 
-  it('accepts the values that ask for what is done anyway', () => {
+  it.each([
+    { batchSize: 'auto', conditionOnPreviousText: true },
+    { batchSize: 1, conditionOnPreviousText: true },
+    { batchSize: 64, conditionOnPreviousText: false },
+    { batchSize: 64, hallucinationSilenceThreshold: null },
+    { hallucinationSilenceThreshold: null, timestamps: 'none' },
+    { hallucinationSilenceThreshold: 0, timestamps: 'word' },
+    { diarize: 'stereo', channel: 'mix' },
+    { diarize: false, channel: 'split' },
+    { beamSize: 5, patience: 0.1 },
+    { beamSize: 1, patience: 0.1 },
+    { prefix: 'x'.repeat(110) },
+  ])('%j can', (options) => {
+    expect(() => parse(options)).not.toThrow()
+  })
+
+  it('have values that ask for what is done anyway', () => {
     const neutral = {
       patience: 1,
       repetitionPenalty: 1,
       noRepeatNgramSize: 0,
-      prefix: '',
+      prefix: ' ',
       hallucinationSilenceThreshold: null,
-      batchSize: 1,
+      batchSize: 'auto',
       diarize: false,
+      seed: 0,
     }
     expect(parse(neutral)).toEqual(parse())
   })

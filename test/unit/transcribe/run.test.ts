@@ -81,7 +81,7 @@ describe('startTranscription', () => {
       onSegment: (segment: Segment) => seen.push(segment),
     })
     await turn()
-    const { id: _, words: __, ...native } = fakeSegment(0)
+    const { id: _, words: __, speaker: ___, ...native } = fakeSegment(0)
     at(0).events.onSegments([
       { ...native, text: ' One' },
       { ...native, text: ' two.' },
@@ -127,11 +127,50 @@ describe('startTranscription', () => {
     expect((await startTranscription(runner, audio, {})).warnings).toStrictEqual([warning])
   })
 
+  it('names the speakers of segments and words, where they are clear', async () => {
+    const { runner, at } = fakeRunner()
+    const transcription = startTranscription(runner, audio, { diarize: 'stereo' })
+    await turn()
+    expect(at(0).options.diarize).toBe(true)
+    const { id: _, words: __, speaker: ___, ...native } = fakeSegment(0)
+    const word = { text: ' s0', start: 0, end: 1, probability: 1, tokens: [1] }
+    at(0).events.onSegments([
+      {
+        ...native,
+        speaker: 0,
+        words: [
+          { ...word, speaker: 1 },
+          { ...word, speaker: -1 },
+        ],
+      },
+      { ...native, speaker: -1 },
+    ])
+    at(0).finish()
+    const { segments } = await transcription
+    const { tokens: ____, ...plain } = word
+    expect(segments).toStrictEqual([
+      { id: 0, ...native, speaker: 'left', words: [{ ...plain, speaker: 'right' }, plain] },
+      { id: 1, ...native },
+    ])
+  })
+
+  it.each([
+    ['stereo', 1, ['DIARIZE_MONO']],
+    ['stereo', 2, []],
+    [false, 1, []],
+  ])('with diarize %j and %i channel(s) warns of %j', async (diarize, channels, codes) => {
+    const { runner } = fakeRunner()
+    const ended = () => ({ result: Promise.resolve({ ...result, channels }), cancel() {} })
+    runner.model = { device: 'A CPU', transcribe: ended }
+    const { warnings } = await startTranscription(runner, audio, { diarize })
+    expect(warnings.map(({ code }) => code)).toEqual(codes)
+  })
+
   it('splits long segments before it numbers them', async () => {
     const { runner, at } = fakeRunner()
     const transcription = startTranscription(runner, audio, { maxSegmentLength: 4 })
     await turn()
-    const { id: _, words: __, ...native } = fakeSegment(0)
+    const { id: _, words: __, speaker: ___, ...native } = fakeSegment(0)
     at(0).events.onSegments([{ ...native, text: ' One two' }, native])
     at(0).finish()
     expect((await transcription).segments.map(({ id, text }) => [id, text])).toEqual([
@@ -143,7 +182,7 @@ describe('startTranscription', () => {
 
   it('rejects wrong options, and does not throw them', async () => {
     const { runner, calls } = fakeRunner()
-    await expect(startTranscription(runner, audio, { beamSize: 9 })).rejects.toMatchObject({
+    await expect(startTranscription(runner, audio, { beamSize: 33 })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     })
     expect(calls).toEqual([])

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { optionsOf, toUsage } from '../../../../lib/cli/flags.ts'
 import {
+  checkStreamOptions,
   choiceFlags,
   listenFlags,
   readChoice,
@@ -84,6 +85,16 @@ describe('flags', () => {
       vad: { threshold: 0.4, minSilenceDurationMs: 800, maxSpeechDurationS: 20 },
     })
     expect(read('--no-vad')).toMatchObject({ vad: false })
+  })
+
+  it('take the policy alignatt and its threshold', () => {
+    expect(read('--policy', 'alignatt', '--frame-threshold', '10')).toEqual({
+      policy: 'alignatt',
+      frameThreshold: 10,
+    })
+    expect(() => checkStreamOptions(read('--frame-threshold', '10'))).toThrow(
+      'Expected no value without --policy "alignatt" for --frame-threshold but received 10',
+    )
   })
 
   it('choose a track and a channel', () => {
