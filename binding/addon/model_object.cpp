@@ -177,9 +177,8 @@ Napi::Value load_model(const Napi::CallbackInfo& info) {
   auto callbacks = callbacks_of(env.Undefined(), info[2]);
 
   Environment& environment = Environment::of(env);
-  Work work = [plan = std::move(plan), context,
-               report =
-                   progress_reporter(environment, callbacks)](const std::atomic<bool>& cancelled) -> Settle {
+  Work work = [plan = std::move(plan), context, report = progress_reporter(environment, callbacks)](
+                  const std::atomic<bool>& cancelled) -> Settle {
     auto model = std::make_shared<LoadedModel>(*plan, context, cancelled, report);
     return [model = std::move(model)](Napi::Env done) mutable -> Napi::Value {
       return ModelObject::create(done, std::move(model));

@@ -182,8 +182,7 @@ Attention head_of(const ggml_tensor& node, int64_t index) {
     view.mask = static_cast<const uint8_t*>(mask->data) + sequence % mask->ne[3] * mask->nb[3];
   view.mask_stride = mask != nullptr ? mask->nb[1] : 0;
   // The result is [size, heads, queries, sequences].
-  view.output = static_cast<float*>(node.data) +
-                (sequence * query->ne[1] * query->ne[2] + head) * node.ne[0];
+  view.output = static_cast<float*>(node.data) + (sequence * query->ne[1] * query->ne[2] + head) * node.ne[0];
   view.output_stride = static_cast<size_t>(node.ne[0] * node.ne[1]);
   return view;
 }
@@ -352,8 +351,7 @@ bool can_attend(const ggml_tensor& node) {
   const bool shapes = size % 16 == 0 && value->ne[0] == size && key->ne[2] == query->ne[2] &&
                       value->ne[2] == query->ne[2] && key->ne[3] == query->ne[3] &&
                       value->ne[3] == query->ne[3] && key->ne[1] < 1 << 20;
-  const bool masks = mask == nullptr || (mask->type == GGML_TYPE_F16 && mask->nb[0] == 2 &&
-                                         mask->ne[2] == 1);
+  const bool masks = mask == nullptr || (mask->type == GGML_TYPE_F16 && mask->nb[0] == 2 && mask->ne[2] == 1);
   return types && shapes && masks && node.src[4] == nullptr && parameter(node, 0) > 0 &&
          parameter(node, 1) == 0 && parameter(node, 2) == 0;
 }

@@ -109,8 +109,8 @@ Buffer Device::allocate(ggml_context* tensors, const char* what) const {
   const GpuScope waiting(is_gpu_);
   Buffer buffer(ggml_backend_alloc_ctx_tensors(tensors, backends_.front()));
   if (!buffer)
-    throw Error("ERR_OUT_OF_MEMORY", std::string("Memory of ") + name_ + " for " + what +
-                                         " could not be allocated",
+    throw Error("ERR_OUT_OF_MEMORY",
+                std::string("Memory of ") + name_ + " for " + what + " could not be allocated",
                 "OUT_OF_MEMORY");
   return buffer;
 }

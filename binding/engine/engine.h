@@ -60,8 +60,8 @@ class Engine {
   // Windows that are best worked at together, as far as memory goes.
   int batch_windows() const;
 
-  // Each of these waits for its result. Throws Error(ERR_CANCELLED) soon after the client is cancelled, or what
-  // the computation threw.
+  // Each of these waits for its result. Throws Error(ERR_CANCELLED) soon after the client is cancelled, or
+  // what the computation threw.
 
   // `mel`: f32 [mels, 2 * positions] row-major; 1..audio_positions positions of 20 ms. What lies beyond them
   // does not exist for the decoder.

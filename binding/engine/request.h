@@ -26,7 +26,7 @@ struct PassSeconds { // a pass that several share counts in equal parts
 struct ClientRecord {
   std::mutex mutex;
   PassSeconds seconds;
-  NodeCounts counts; // of all graphs that the client had a part in
+  NodeCounts counts;   // of all graphs that the client had a part in
   int64_t served = -1; // when it was last given a window; of the engine's thread
 };
 
@@ -76,8 +76,8 @@ class RequestQueue {
  public:
   // Throws the failure that has ended the engine.
   void add(const std::shared_ptr<Request>& request);
-  // Moves what has come to the end of `requests`. Waits until something has come if `wait`. Returns false when
-  // the engine shall end.
+  // Moves what has come to the end of `requests`. Waits until something has come if `wait`. Returns false
+  // when the engine shall end.
   bool take(std::vector<std::shared_ptr<Request>>& requests, bool wait);
   // Nobody asks any more.
   void close();

@@ -69,13 +69,13 @@ ggml_tensor* Runner::scratch(int rows) {
     return scratch_;
   scratch_ = nullptr;
   scratch_tensors_ = describe_tensors(1);
-  scratch_ = ggml_new_tensor_2d(scratch_tensors_.get(), GGML_TYPE_F32, weights_.text_state,
-                                rounded_up(rows, 64));
+  scratch_ =
+      ggml_new_tensor_2d(scratch_tensors_.get(), GGML_TYPE_F32, weights_.text_state, rounded_up(rows, 64));
   scratch_buffer_ = device_.allocate(scratch_tensors_.get(), "the attention of several windows");
   return scratch_;
 }
 
-bool Runner::compute(Pass& pass, const Requests& requests, double PassSeconds::* phase) {
+bool Runner::compute(Pass& pass, const Requests& requests, double PassSeconds::*phase) {
   ComputeJob job = {};
   job.gpu_only = options_.gpu_only;
   job.threads = 1;
@@ -174,8 +174,8 @@ PassKey key_of(const DecoderShape& shape) {
   PassKey key = {shape.tokens, shape.keys, shape.logit_rows, shape.all_rows, shape.heads != nullptr};
   for (const DecoderPart& part : shape.parts) {
     // A window's memory is used again for another one.
-    for (const void* place : {static_cast<const void*>(part.window->keys(0)),
-                              static_cast<const void*>(&part.block->chunk())})
+    for (const void* place :
+         {static_cast<const void*>(part.window->keys(0)), static_cast<const void*>(&part.block->chunk())})
       key.push_back(reinterpret_cast<int64_t>(place));
     for (const int number : {part.window->positions(), part.block->first(), part.sequences})
       key.push_back(number);
@@ -219,8 +219,7 @@ void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
     search->read = {request.tokens};
     search->position = tokens;
     search->order = {0};
-    request.no_speech =
-        std::exp(logits[tokens_.no_speech] - choose(logits, weights_.vocabulary, 0).log_sum);
+    request.no_speech = std::exp(logits[tokens_.no_speech] - choose(logits, weights_.vocabulary, 0).log_sum);
     advance(*search, {logits + weights_.vocabulary});
     logits += 2 * static_cast<ptrdiff_t>(weights_.vocabulary);
   }
@@ -308,8 +307,8 @@ void Runner::branch(ActiveSearch& search, const std::vector<Branch>& branches) {
       int common = 0;
       if (static_cast<size_t>(free) < search.read.size()) {
         const std::vector<Token>& other = search.read[static_cast<size_t>(free)];
-        common = static_cast<int>(std::mismatch(source.begin(), source.end(), other.begin(), other.end()).first -
-                                  source.begin());
+        common = static_cast<int>(
+            std::mismatch(source.begin(), source.end(), other.begin(), other.end()).first - source.begin());
       }
       waiting_copies_.push_back({&search.block->chunk(), search.block->first() + parent,
                                  search.block->first() + free, common, search.position});

@@ -62,7 +62,7 @@ class Runner {
   using Requests = std::vector<Request*>;
 
   GraphBuilder builder(ggml_context* context, ggml_cgraph* graph) const;
-  bool compute(Pass& pass, const Requests& requests, double PassSeconds::* phase);
+  bool compute(Pass& pass, const Requests& requests, double PassSeconds::*phase);
   void fill(Pass& pass, const DecoderGraph& graph, const std::vector<ActiveSearch*>& searches,
             const DecoderShape& shape);
   void advance(ActiveSearch& search, const std::vector<float*>& rows);

@@ -71,10 +71,9 @@ void Worker::drop_abandoned() {
 // Live streams first; then whoever has waited longest for a window. While live streams are decoded, only what
 // is urgent.
 std::shared_ptr<Request> Worker::next_to_encode() const {
-  const bool live = std::any_of(active_.begin(), active_.end(),
-                                [](const auto& search) { return search->request->live; }) ||
-                    std::any_of(waiting_.begin(), waiting_.end(),
-                                [](const auto& request) { return request->live; });
+  const bool live =
+      std::any_of(active_.begin(), active_.end(), [](const auto& search) { return search->request->live; }) ||
+      std::any_of(waiting_.begin(), waiting_.end(), [](const auto& request) { return request->live; });
   std::shared_ptr<Request> next;
   for (const auto& request : waiting_) {
     if (request->kind != Kind::encode || (live && !is_urgent(*request)))
@@ -90,9 +89,9 @@ bool Worker::encode_next() {
   const std::shared_ptr<Request> request = next_to_encode();
   if (!request)
     return false;
-  const bool others_go_on = !active_.empty() || std::any_of(waiting_.begin(), waiting_.end(), [](const auto& other) {
-    return other->kind != Kind::encode;
-  });
+  const bool others_go_on =
+      !active_.empty() || std::any_of(waiting_.begin(), waiting_.end(),
+                                      [](const auto& other) { return other->kind != Kind::encode; });
   if (!request->live && others_go_on && runner_.windows() >= runner_.most_windows())
     return false;
   try {
@@ -154,11 +153,11 @@ bool Worker::begin_waiting() {
       continue;
     }
     if (!search && is_alone && begun.empty()) {
-      request->finish(std::make_exception_ptr(
-          Error("ERR_OUT_OF_MEMORY",
-                "The self-attention cache for " + std::to_string(request->width) +
-                    " sequences side by side could not be allocated",
-                "OUT_OF_MEMORY")));
+      request->finish(
+          std::make_exception_ptr(Error("ERR_OUT_OF_MEMORY",
+                                        "The self-attention cache for " + std::to_string(request->width) +
+                                            " sequences side by side could not be allocated",
+                                        "OUT_OF_MEMORY")));
       take(request);
       return true;
     }
@@ -285,8 +284,9 @@ void Worker::finish_ended() {
     if (search->ended)
       search->request->finish();
   }
-  active_.erase(std::remove_if(active_.begin(), active_.end(), [](const auto& search) { return search->ended; }),
-                active_.end());
+  active_.erase(
+      std::remove_if(active_.begin(), active_.end(), [](const auto& search) { return search->ended; }),
+      active_.end());
 }
 
 } // namespace whisper_hip

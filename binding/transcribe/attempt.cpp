@@ -35,8 +35,9 @@ Attempt make_attempt(const whisper_context& context, const SpecialTokens& specia
                      const TranscribeRequest& request, const std::string& language, int seek, int frames,
                      float temperature, Found found) {
   const Sequence& sequence = found.sequence;
-  Attempt attempt = {temperature, sequence.text,   found.repeats, sequence.mean(), found.no_speech_probability,
-                     0.0,         frames, {}};
+  Attempt attempt = {
+      temperature, sequence.text, found.repeats, sequence.mean(), found.no_speech_probability, 0.0, frames,
+      {}};
   WindowText text = split_text(sequence.text, special, frames);
   // A text that a limit has cut does not tell where it ends.
   const bool is_cut = request.max_tokens > 0 && !sequence.ended;

@@ -14,7 +14,10 @@ namespace whisper_hip {
 
 namespace {
 
-// What a piece has told.
+constexpr int kShortestStretch = 6000; // frames of 10 ms: a minute
+constexpr int kLongestStretch = 30000;
+
+// What a stretch has told, and nobody has heard.
 struct Told {
   std::vector<SegmentResult> segments;
   std::vector<Warning> warnings;
@@ -24,12 +27,12 @@ struct Told {
 
 class Batch {
  public:
-  Batch(const JobFacts& job, const TextBefore& before, const std::vector<FrameSpan>& pieces)
-      : job_(job), before_(before), pieces_(pieces), told_(pieces.size()),
+  Batch(const JobFacts& job, const TextBefore& before, const std::vector<FrameSpan>& stretches)
+      : job_(job), before_(before), stretches_(stretches), told_(stretches.size()),
         client_(*job.client, ended_) {}
 
   void run(int at_once, const ClipDecoder::Events& events) {
-    const size_t count = std::min(static_cast<size_t>(at_once), pieces_.size());
+    const size_t count = std::min(static_cast<size_t>(at_once), stretches_.size());
     std::vector<std::thread> threads;
     struct Join {
       Batch& batch;
@@ -58,10 +61,10 @@ class Batch {
     facts.client = &client_;
     try {
       while (true) {
-        const size_t piece = next_++;
-        if (piece >= pieces_.size())
+        const size_t stretch = next_++;
+        if (stretch >= stretches_.size())
           return;
-        decode(facts, piece);
+        decode(facts, stretch);
       }
     } catch (...) {
       std::lock_guard<std::mutex> lock(mutex_);
@@ -71,60 +74,58 @@ class Batch {
     }
   }
 
-  void decode(const JobFacts& facts, size_t piece) {
-    Told told;
-    ClipDecoder::Events events;
-    events.segments = [&](std::vector<SegmentResult> segments) {
-      told.segments.insert(told.segments.end(), std::make_move_iterator(segments.begin()),
-                           std::make_move_iterator(segments.end()));
-    };
-    events.warning = [&](Warning warning) { told.warnings.push_back(std::move(warning)); };
-    events.progress = [&](int frames) {
+  void decode(const JobFacts& facts, size_t stretch) {
+    const auto tell = [this, stretch](auto change) {
       std::lock_guard<std::mutex> lock(mutex_);
-      told_[piece].progress += frames;
+      change(told_[stretch]);
       changed_.notify_all();
     };
-    ClipDecoder(facts, piece == 0 ? before_ : TextBefore{}, events)
-        .decode(pieces_[piece].first, pieces_[piece].second);
-    std::lock_guard<std::mutex> lock(mutex_);
-    told.progress = told_[piece].progress;
-    told.done = true;
-    told_[piece] = std::move(told);
-    changed_.notify_all();
+    ClipDecoder::Events events;
+    events.segments = [&](std::vector<SegmentResult> segments) {
+      tell([&](Told& told) {
+        told.segments.insert(told.segments.end(), std::make_move_iterator(segments.begin()),
+                             std::make_move_iterator(segments.end()));
+      });
+    };
+    events.warning = [&](Warning warning) {
+      tell([&](Told& told) { told.warnings.push_back(std::move(warning)); });
+    };
+    events.progress = [&](int frames) { tell([&](Told& told) { told.progress += frames; }); };
+    ClipDecoder(facts, stretch == 0 ? before_ : TextBefore{}, events)
+        .decode(stretches_[stretch].first, stretches_[stretch].second);
+    tell([](Told& told) { told.done = true; });
   }
 
+  // Of the first stretch that is not done, what it has told; of the others the progress only.
   void report(const ClipDecoder::Events& events) {
     size_t next = 0;
-    while (next < pieces_.size()) {
-      std::vector<SegmentResult> segments;
-      std::vector<Warning> warnings;
-      int progress = 0;
+    while (next < stretches_.size()) {
+      Told news;
       {
         std::unique_lock<std::mutex> lock(mutex_);
         changed_.wait_for(lock, std::chrono::milliseconds(10));
         if (failure_)
           std::rethrow_exception(failure_);
         for (Told& told : told_)
-          progress += std::exchange(told.progress, 0);
-        if (told_[next].done) {
-          segments = std::move(told_[next].segments);
-          warnings = std::move(told_[next].warnings);
+          news.progress += std::exchange(told.progress, 0);
+        news.segments.swap(told_[next].segments);
+        news.warnings.swap(told_[next].warnings);
+        if (told_[next].done)
           ++next;
-        }
       }
       check(job_.client->cancelled);
-      for (Warning& warning : warnings)
+      for (Warning& warning : news.warnings)
         events.warning(std::move(warning));
-      if (!segments.empty())
-        events.segments(std::move(segments));
-      if (progress > 0)
-        events.progress(progress);
+      if (!news.segments.empty())
+        events.segments(std::move(news.segments));
+      if (news.progress > 0)
+        events.progress(news.progress);
     }
   }
 
   const JobFacts& job_;
   const TextBefore& before_;
-  const std::vector<FrameSpan>& pieces_;
+  const std::vector<FrameSpan>& stretches_;
   std::atomic<bool> ended_{false};
   std::atomic<size_t> next_{0};
   std::mutex mutex_;
@@ -136,18 +137,28 @@ class Batch {
 
 } // namespace
 
-std::vector<FrameSpan> pieces_of(const VoicedTime& voiced, const std::vector<FrameSpan>& clips) {
-  std::vector<FrameSpan> pieces;
+std::vector<FrameSpan> stretches_of(const VoicedTime& voiced, const std::vector<FrameSpan>& clips,
+                                    int at_once) {
+  int total = 0;
+  for (const FrameSpan& clip : clips)
+    total += clip.second - clip.first;
+  const int length = std::clamp(total / (2 * at_once), kShortestStretch, kLongestStretch);
+  std::vector<FrameSpan> stretches;
   for (const FrameSpan& clip : clips) {
-    for (const FrameSpan& piece : voiced.parts(clip, kWindowFrames))
-      pieces.push_back(piece);
+    int first = clip.first;
+    while (clip.second - first > length * 3 / 2) {
+      const int cut = voiced.pause_near(first + length, length / 3);
+      stretches.emplace_back(first, cut);
+      first = cut;
+    }
+    stretches.emplace_back(first, clip.second);
   }
-  return pieces;
+  return stretches;
 }
 
-void decode_batch(const JobFacts& job, const TextBefore& before, const std::vector<FrameSpan>& pieces,
+void decode_batch(const JobFacts& job, const TextBefore& before, const std::vector<FrameSpan>& stretches,
                   int at_once, const ClipDecoder::Events& events) {
-  Batch(job, before, pieces).run(at_once, events);
+  Batch(job, before, stretches).run(at_once, events);
 }
 
 } // namespace whisper_hip

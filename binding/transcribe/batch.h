@@ -1,4 +1,4 @@
-// Long audio in pieces that are decoded at the same time.
+// Long audio in stretches that are decoded at the same time, each window after window.
 #pragma once
 
 #include <vector>
@@ -7,13 +7,15 @@
 
 namespace whisper_hip {
 
-// The clips as pieces of at most 30 s, each a contiguous part of the audio, cut where the least is said.
-// Stretches in which nobody speaks at all are left out.
-std::vector<FrameSpan> pieces_of(const VoicedTime& voiced, const std::vector<FrameSpan>& clips);
+// The clips as contiguous stretches for so many windows at a time, cut in the longest pauses: a minute at
+// least, as each stretch costs a window that is not full, and a cut a window that begins without what was
+// said before.
+std::vector<FrameSpan> stretches_of(const VoicedTime& voiced, const std::vector<FrameSpan>& clips,
+                                    int at_once);
 
-// Decodes the pieces, so many at a time. What `events` tells comes in the order of the pieces, on this thread.
-// The first failure ends it.
-void decode_batch(const JobFacts& job, const TextBefore& before, const std::vector<FrameSpan>& pieces,
+// Decodes the stretches, so many at a time. What `events` tells comes in their order, on this thread. The
+// first failure ends it.
+void decode_batch(const JobFacts& job, const TextBefore& before, const std::vector<FrameSpan>& stretches,
                   int at_once, const ClipDecoder::Events& events);
 
 } // namespace whisper_hip

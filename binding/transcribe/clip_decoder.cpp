@@ -50,8 +50,7 @@ void ClipDecoder::decode(int first, int end, Window encoded) {
       break;
     if (seek > first && seek + kShortRest >= end)
       before_.history.clear();
-    DecodedWindow decoded =
-        decode_window(job_, seek, end, before_, 1.0f, std::exchange(encoded, nullptr));
+    DecodedWindow decoded = decode_window(job_, seek, end, before_, 1.0f, std::exchange(encoded, nullptr));
     remember(decoded);
     int step = decoded.step;
     if (!decoded.lost.empty() && decoded.reached > seek) {

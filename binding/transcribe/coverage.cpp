@@ -1,6 +1,7 @@
 #include "transcribe/coverage.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace whisper_hip {
 
@@ -13,6 +14,8 @@ constexpr int kFrame = 160;
 constexpr double kFewestTokens = 2.5;
 // A neighbour's speech may reach as far into a stretch: a frame of the network is longer than one of ours.
 constexpr int kTouch = 10;
+// What several gaps in one text must have, to count together.
+constexpr int kShortestLoss = 150;
 // Half of a pause between words.
 constexpr int kPause = 15;
 
@@ -81,16 +84,44 @@ std::vector<FrameSpan> VoicedTime::parts(FrameSpan span, int longest) const {
   return parts;
 }
 
+int VoicedTime::pause_near(int frame, int reach) const {
+  int best = frame;
+  int longest = -1;
+  int start = -1; // of the pause at hand
+  const auto end_pause = [&](int end) {
+    if (start < 0)
+      return;
+    const int length = end - start, middle = start + length / 2;
+    if (length > longest || (length == longest && std::abs(middle - frame) < std::abs(best - frame))) {
+      longest = length;
+      best = middle;
+    }
+    start = -1;
+  };
+  for (int at = frame - reach; at < frame + reach; ++at) {
+    if (within(at - 1, at + 1) > 0)
+      end_pause(at);
+    else if (start < 0)
+      start = at;
+  }
+  end_pause(frame + reach);
+  return best;
+}
+
 bool is_sparse(int voiced, size_t tokens) {
   return voiced - 100 * static_cast<double>(tokens) / kFewestTokens > kLongestLoss;
 }
 
 std::vector<FrameSpan> unspoken(const VoicedTime& voiced, const std::vector<FrameSpan>& spoken, int first,
                                 int end) {
-  std::vector<FrameSpan> lost;
+  std::vector<FrameSpan> gaps;
+  int lost = 0;
   const auto look = [&](int from, int to) {
-    if (voiced.within(from, to) > kLongestLoss)
-      lost.push_back(voiced.trimmed(from, to));
+    const int said = voiced.within(from, to);
+    if (said <= kShortestLoss)
+      return;
+    gaps.push_back(voiced.trimmed(from, to));
+    lost += said;
   };
   int reached = first;
   for (const FrameSpan& span : spoken) {
@@ -98,7 +129,7 @@ std::vector<FrameSpan> unspoken(const VoicedTime& voiced, const std::vector<Fram
     reached = std::max(reached, span.second);
   }
   look(reached, end);
-  return lost;
+  return lost > kLongestLoss ? gaps : std::vector<FrameSpan>();
 }
 
 } // namespace whisper_hip

@@ -29,6 +29,8 @@ class VoicedTime {
   bool is_empty() const { return sums_.size() == 1; } // nothing is known
   // [first, end) without the silence at both ends; empty where there is none that counts.
   FrameSpan trimmed(int first, int end) const;
+  // The middle of the longest pause within `reach` of a frame; of equal ones the nearest.
+  int pause_near(int frame, int reach) const;
   // The span in parts of at most `longest` frames, cut where the least is said, without silence at their
   // ends.
   std::vector<FrameSpan> parts(FrameSpan span, int longest) const;
@@ -43,8 +45,8 @@ class VoicedTime {
 // too.
 bool is_sparse(int voiced, size_t tokens);
 
-// The parts of [first, end) with more speech than kLongestLoss that none of `spoken` reaches, without the
-// silence at their ends. `spoken` ascends by its starts.
+// The parts of [first, end) with speech that none of `spoken` reaches, without the silence at their ends,
+// where they have more than kLongestLoss of it together. `spoken` ascends by its starts.
 std::vector<FrameSpan> unspoken(const VoicedTime& voiced, const std::vector<FrameSpan>& spoken, int first,
                                 int end);
 

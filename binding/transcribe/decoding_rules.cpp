@@ -116,8 +116,8 @@ std::unique_ptr<Rules> DecodingRules::make(size_t prefix) const {
   auto own = std::make_unique<WhisperRules>(tokens_, options);
   if (!grammar_)
     return own;
-  return std::make_unique<OwnedRules>(
-      std::make_unique<GrammarRules>(context_, *grammar_, grammar_penalty_), std::move(own));
+  return std::make_unique<OwnedRules>(std::make_unique<GrammarRules>(context_, *grammar_, grammar_penalty_),
+                                      std::move(own));
 }
 
 } // namespace whisper_hip

@@ -25,8 +25,9 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
     return {"en", 1.0, {{"en", 1.0}}, {}};
   Phases phases;
   const std::unique_ptr<AudioStream> audio = open_audio();
-  const Recording recording = read_recording(context, model.hparams(), *audio, kListenedSeconds * LogMel::kSampleRate,
-                                             SpeechRequest{network, {}}, cancelled, phases);
+  const Recording recording =
+      read_recording(context, model.hparams(), *audio, kListenedSeconds * LogMel::kSampleRate,
+                     SpeechRequest{network, {}}, cancelled, phases);
   const LogMel& mel = recording.mel;
   if (mel.frames() <= kMinimumFrames) {
     throw Error("ERR_INVALID_ARGUMENT",

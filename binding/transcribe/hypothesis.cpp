@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "transcribe/compression_ratio.h"
+#include "transcribe/decoding_rules.h"
 #include "transcribe/language.h"
 #include "transcribe/prompt.h"
 #include "transcribe/recording.h"
-#include "transcribe/decoding_rules.h"
 #include "transcribe/token_times.h"
 #include "transcribe/window_decoder.h"
 #include "transcribe/window_language.h"
@@ -30,8 +30,8 @@ class Guess {
   Hypothesis run(const OpenAudio& open_audio) {
     const auto begun = std::chrono::steady_clock::now();
     Phases phases;
-    const Recording recording = read_recording(context_, model_.hparams(), *open_audio(), kMostSamples, {},
-                                               cancelled_, phases);
+    const Recording recording =
+        read_recording(context_, model_.hparams(), *open_audio(), kMostSamples, {}, cancelled_, phases);
     const LogMel& mel = recording.mel;
     frames_ = static_cast<int>(std::min<size_t>(mel.frames(), kWindowFrames));
     encode(mel);

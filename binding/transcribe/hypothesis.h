@@ -19,8 +19,8 @@ struct HypothesisRequest {
   bool translate;
   std::vector<Token> prompt; // text before the audio, and hints
   std::vector<Token> prefix; // the beginning of the text, which stays
-  int beam_size;                     // 1 = greedy
-  int audio_context;                 // positions of 20 ms to encode; 0 = all
+  int beam_size;             // 1 = greedy
+  int audio_context;         // positions of 20 ms to encode; 0 = all
   bool suppress_blank;
   bool suppress_non_speech;
   std::vector<int> suppress_tokens;

@@ -21,9 +21,8 @@ double lap(Clock::time_point& mark) {
 } // namespace
 
 Recording read_recording(const whisper_context& context, const Hyperparameters& hparams, AudioStream& audio,
-                         size_t max_samples,
-                         const std::optional<SpeechRequest>& speech, const std::atomic<bool>& cancelled,
-                         Phases& phases) {
+                         size_t max_samples, const std::optional<SpeechRequest>& speech,
+                         const std::atomic<bool>& cancelled, Phases& phases) {
   auto mark = Clock::now();
   LogMel mel(mel_filters(context), hparams.n_mels);
   std::optional<SpeechDetector> detector;

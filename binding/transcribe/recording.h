@@ -24,8 +24,7 @@ struct Recording {
 // Reads the whole audio, or its first `max_samples`. Without a request nobody listens for speech. Adds to the
 // phases what it took. Throws the errors of the audio, and Error(ERR_CANCELLED).
 Recording read_recording(const whisper_context& context, const Hyperparameters& hparams, AudioStream& audio,
-                         size_t max_samples,
-                         const std::optional<SpeechRequest>& speech, const std::atomic<bool>& cancelled,
-                         Phases& phases);
+                         size_t max_samples, const std::optional<SpeechRequest>& speech,
+                         const std::atomic<bool>& cancelled, Phases& phases);
 
 } // namespace whisper_hip

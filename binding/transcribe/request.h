@@ -35,8 +35,8 @@ struct TranscribeRequest {
   int batch_size = 0;                           // windows that are decoded together; 0 = as is best
   float no_speech_threshold = 0;
   float log_probability_threshold = 0;
-  double compression_ratio_threshold = 0;      // infinite = off
-  double hallucination_silence_threshold = 0;  // seconds; infinite = off
+  double compression_ratio_threshold = 0;     // infinite = off
+  double hallucination_silence_threshold = 0; // seconds; infinite = off
   int threads = 1;
 };
 

@@ -22,8 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Span = std::pair<int, int>;
 
-// From three windows on decoding several at once is worth it.
-constexpr int kLongAudio = 2 * kWindowFrames;
+// From a minute and a half on there is more than one stretch.
+constexpr int kLongAudio = 3 * kWindowFrames;
 
 class Job {
  public:
@@ -32,8 +32,8 @@ class Job {
       : lease_(model.lease()), request_(request), cancelled_(cancelled), events_(events),
         client_(cancelled, request.threads, false),
         rules_(lease_->context(), lease_->engine().tokens(), request.rules, cancelled),
-        facts_{lease_->context(),        lease_->engine(), &client_, model.hparams(),
-               model.alignment_heads(), request,          rules_,  request.hotwords} {
+        facts_{lease_->context(),       lease_->engine(), &client_, model.hparams(),
+               model.alignment_heads(), request,          rules_,   request.hotwords} {
     const std::vector<Token>& prompt = request.initial_prompt;
     if (request.carry_initial_prompt)
       facts_.carried.insert(facts_.carried.end(), prompt.begin(), prompt.end());
@@ -63,7 +63,7 @@ class Job {
     settle_language(clips, recording.speech);
     const int at_once = windows_at_once();
     if (at_once > 1)
-      decode_batch(facts_, before_, pieces_of(voiced_, clips), at_once, events_of_clips());
+      decode_batch(facts_, before_, stretches_of(voiced_, clips, at_once), at_once, events_of_clips());
     else
       decode_in_order(clips);
     const PassSeconds spent = client_.seconds();
@@ -144,8 +144,8 @@ class Job {
       LanguageVote vote(request_.languages);
       for (const Span& part : language_windows(first, speech, clips)) {
         encoded_ = nullptr; // before another one is made
-        Window window = encode_window(facts_.engine, client_, *facts_.mel, facts_.hparams.n_mels,
-                                      part.first, part.second);
+        Window window = encode_window(facts_.engine, client_, *facts_.mel, facts_.hparams.n_mels, part.first,
+                                      part.second);
         vote.add(language_probabilities(facts_.context, facts_.engine, client_, window));
         if (part == first)
           encoded_ = std::move(window);

@@ -13,6 +13,8 @@ namespace whisper_hip {
 namespace {
 
 constexpr int kMargin = 20; // around a word
+// A word that lasts longer has been stretched over speech that the text leaves out.
+constexpr int kLongestWord = 150;
 
 class WindowDecoder {
  public:
@@ -83,7 +85,8 @@ class WindowDecoder {
   // Of attempts that are all bad (faster-whisper's rule; OpenAI takes the last).
   Attempt& best_of(std::vector<Attempt>& bad) const {
     const auto rank = [this](const Attempt& attempt) {
-      const bool circles = attempt.repeats || attempt.compression_ratio > request_.compression_ratio_threshold;
+      const bool circles =
+          attempt.repeats || attempt.compression_ratio > request_.compression_ratio_threshold;
       return std::make_pair(!circles, attempt.average_log_probability);
     };
     return *std::max_element(bad.begin(), bad.end(),
@@ -112,7 +115,8 @@ class WindowDecoder {
         spoken.clear();
         for (const SegmentResult& segment : timed) {
           for (const WordResult& word : segment.words)
-            spoken.emplace_back(frame(word.start) - kMargin, frame(word.end) + kMargin);
+            spoken.emplace_back(frame(word.start) - kMargin,
+                                std::min(frame(word.end), frame(word.start) + kLongestWord) + kMargin);
         }
       }
       if (request_.words) {

@@ -80,7 +80,8 @@ class Decoder {
       int rows = 0;
       for (; i < parts.size() && &parts[i].block->chunk() == &chunk; ++i)
         rows += parts[i].sequences * shape_.tokens;
-      ggml_tensor* cells = ggml_view_1d(context_, io_.cells, rows, static_cast<size_t>(first) * sizeof(int64_t));
+      ggml_tensor* cells =
+          ggml_view_1d(context_, io_.cells, rows, static_cast<size_t>(first) * sizeof(int64_t));
       const auto write = [&](ggml_tensor* whole, ggml_tensor* values) {
         ggml_tensor* own = ggml_view_2d(context_, values, values->ne[0], rows, values->nb[1],
                                         static_cast<size_t>(first) * values->nb[1]);
@@ -121,8 +122,8 @@ class Decoder {
     size_t first = 0;
     for (size_t i = 0; i < parts.size(); ++i) {
       const int rows = parts[i].sequences * shape_.tokens;
-      ggml_tensor* own = ggml_view_2d(context_, query, query->ne[0], rows, query->nb[1],
-                                      first * query->nb[1]);
+      ggml_tensor* own =
+          ggml_view_2d(context_, query, query->ne[0], rows, query->nb[1], first * query->nb[1]);
       ggml_tensor* result = attend(parts[i], i, own);
       ggml_tensor* writer = result->op == GGML_OP_RESHAPE ? result->src[0] : result;
       writer->view_src = scratch_;

@@ -11,9 +11,9 @@ ggml_tensor* convolve(const GraphBuilder& builder, const Affine& weights, ggml_t
   ggml_tensor* kernel = weights.weight; // [3, inputs, outputs]
   ggml_tensor* columns =
       ggml_im2col(context, kernel, input, stride, 0, 1, 0, 1, 0, /*is_2d*/ false, kernel->type);
-  ggml_tensor* product = ggml_mul_mat(
-      context, ggml_reshape_2d(context, columns, columns->ne[0], columns->ne[1]),
-      ggml_reshape_2d(context, kernel, kernel->ne[0] * kernel->ne[1], kernel->ne[2]));
+  ggml_tensor* product =
+      ggml_mul_mat(context, ggml_reshape_2d(context, columns, columns->ne[0], columns->ne[1]),
+                   ggml_reshape_2d(context, kernel, kernel->ne[0] * kernel->ne[1], kernel->ne[2]));
   return ggml_gelu(context, ggml_add(context, product, weights.bias));
 }
 
@@ -25,9 +25,8 @@ ggml_tensor* attend_to_all(const GraphBuilder& builder, const AttentionWeights& 
   ggml_tensor* key = ggml_cast(context, builder.linear(weights.key, normed), GGML_TYPE_F16);
   ggml_tensor* value = ggml_cast(context, builder.linear(weights.value, normed), GGML_TYPE_F16);
   const int positions = static_cast<int>(input->ne[1]);
-  ggml_tensor* heard =
-      builder.attend(query, 1, heads_of(context, key, heads, 0, positions, 1, positions),
-                     heads_of(context, value, heads, 0, positions, 1, positions), nullptr);
+  ggml_tensor* heard = builder.attend(query, 1, heads_of(context, key, heads, 0, positions, 1, positions),
+                                      heads_of(context, value, heads, 0, positions, 1, positions), nullptr);
   return ggml_add(context, builder.linear(weights.output, heard), input);
 }
 
@@ -42,9 +41,9 @@ ggml_tensor* build_encoder(const GraphBuilder& builder, const ModelWeights& weig
   ggml_tensor* sound =
       convolve(builder, weights.convolutions[1], convolve(builder, weights.convolutions[0], mel, 1), 2);
   ggml_tensor* table = weights.audio_position_table;
-  ggml_tensor* state = ggml_add(
-      context, ggml_view_2d(context, table, table->ne[0], positions, table->nb[1], 0),
-      ggml_cont(context, ggml_transpose(context, sound)));
+  ggml_tensor* state =
+      ggml_add(context, ggml_view_2d(context, table, table->ne[0], positions, table->nb[1], 0),
+               ggml_cont(context, ggml_transpose(context, sound)));
   for (const EncoderLayer& layer : weights.encoder) {
     state = attend_to_all(builder, layer.attention, weights.audio_heads, state);
     state = builder.feed_forward(layer.feed_forward, state);

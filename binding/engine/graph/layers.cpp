@@ -23,14 +23,13 @@ ggml_tensor* GraphBuilder::attend(ggml_tensor* query, int sequences, ggml_tensor
                                   ggml_tensor* mask) const {
   const int64_t size = key->ne[0], heads = key->ne[2], state = size * heads;
   const int64_t tokens = query->ne[1] / sequences;
-  ggml_tensor* q = ggml_view_4d(context, query, size, tokens, heads, sequences, query->nb[1],
-                                static_cast<size_t>(size) * query->nb[0],
-                                static_cast<size_t>(tokens) * query->nb[1], 0);
+  ggml_tensor* q =
+      ggml_view_4d(context, query, size, tokens, heads, sequences, query->nb[1],
+                   static_cast<size_t>(size) * query->nb[0], static_cast<size_t>(tokens) * query->nb[1], 0);
   const float scale = 1.0f / std::sqrt(static_cast<float>(size));
   if (flash_attention)
-    return ggml_reshape_2d(context,
-                           ggml_flash_attn_ext(context, q, key, value, mask, scale, 0.0f, 0.0f), state,
-                           tokens * sequences);
+    return ggml_reshape_2d(context, ggml_flash_attn_ext(context, q, key, value, mask, scale, 0.0f, 0.0f),
+                           state, tokens * sequences);
   ggml_tensor* weights = ggml_soft_max_ext(context, ggml_mul_mat(context, key, q), mask, scale, 0.0f);
   // [keys, size] of each head, for a product over the keys.
   ggml_tensor* turned = ggml_cont(context, ggml_transpose(context, value));
