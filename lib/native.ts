@@ -80,7 +80,7 @@ export interface NativeAddon {
     onProgress: (progress: number) => void,
   ): NativeTask<void>
   /** Live native objects of the process, for leak tests. */
-  counters(): { models: number; states: number; tasks: number; byteStores: number }
+  counters(): { models: number; tasks: number; byteStores: number }
 }
 
 export interface NativeBackends {
@@ -173,8 +173,6 @@ export interface NativeLoadOptions {
   /** Whether a run on the GPU may compute what the GPU does not support on the CPU. */
   allowPartial: boolean
   flashAttention: boolean
-  /** How many idle states are kept for the next jobs. */
-  idleStates: number
   /** Pairs of layer and head of the decoder, one after the other, whose attention follows the audio; absent or empty for those of a model of this size. */
   alignmentHeads?: number[]
 }

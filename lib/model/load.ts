@@ -118,7 +118,6 @@ async function execute(
       allowPartial: options.allowPartial ?? options.backend !== 'hip',
       flashAttention: options.flashAttention,
       // And one for the live transcriptions.
-      idleStates: options.concurrency + 1,
       alignmentHeads,
     },
     (progress) => {

@@ -78,7 +78,6 @@ describe.each(names)('a file that changes while it is loaded: %s', (name) => {
       device: 0,
       allowPartial: true,
       flashAttention: true,
-      idleStates: 1,
     } as const
     const inMemory = () => expect.unreachable('all of it is in files')
     const task = addon().native.loadModel(toNativePlan(plan, inMemory), options, () => {})

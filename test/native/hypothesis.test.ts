@@ -23,7 +23,6 @@ async function load(bytes: Uint8Array): Promise<NativeModel> {
     device: 0,
     allowPartial: true,
     flashAttention: true,
-    idleStates: 1,
   } as const
   const model = await addon().native.loadModel(plan, options, () => {}).result
   models.push(model)

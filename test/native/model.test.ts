@@ -118,7 +118,7 @@ describe('loading', () => {
     const load = (changes: object) =>
       native.loadModel(
         { ...plan, ...changes },
-        { backend: 'cpu', device: 0, allowPartial: true, flashAttention: true, idleStates: 1 },
+        { backend: 'cpu', device: 0, allowPartial: true, flashAttention: true },
         () => {},
       ).result
     const corrupt = { code: 'ERR_MODEL_CORRUPT' }
@@ -139,7 +139,7 @@ describe('loading', () => {
     expect(() =>
       native.loadModel(
         { ...plan, hyperparameters: Int32Array.of(1) },
-        { backend: 'cpu', device: 0, allowPartial: true, flashAttention: true, idleStates: 1 },
+        { backend: 'cpu', device: 0, allowPartial: true, flashAttention: true },
         () => {},
       ),
     ).toThrow(TypeError)
@@ -220,7 +220,6 @@ describe('jobs', () => {
     )
     expect(addon().native.counters()).toMatchObject({
       models: before.models,
-      states: before.states,
       tasks: before.tasks,
     })
   })

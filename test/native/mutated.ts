@@ -68,7 +68,6 @@ async function execute(plan: LoadPlan): Promise<void> {
     device: 0,
     allowPartial: true,
     flashAttention: true,
-    idleStates: 1,
   } as const
   const inMemory = () => expect.unreachable('all of it is in files')
   const model = await addon().native.loadModel(toNativePlan(plan, inMemory), options, () => {}).result

@@ -27,7 +27,6 @@ const options = {
   device: 0,
   allowPartial: true,
   flashAttention: true,
-  idleStates: 1,
 } as const
 const load = (plan: unknown) => addon().native.loadModel(plan as NativeLoadPlan, options, () => {})
 

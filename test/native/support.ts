@@ -71,7 +71,7 @@ export const pause = (milliseconds = 0) => new Promise((resolve) => setTimeout(r
 
 /** Waits until no native object is alive, collecting garbage meanwhile. */
 export async function expectNothingLeft(): Promise<void> {
-  const nothing = { models: 0, states: 0, tasks: 0, byteStores: 0 }
+  const nothing = { models: 0, tasks: 0, byteStores: 0 }
   for (let round = 0; round < 100; round++) {
     collectGarbage()
     await pause(10)

@@ -74,7 +74,7 @@ describe('memory', () => {
       '',
       ['--expose-gc'],
     )
-    expect(JSON.parse(output)).toMatchObject({ models: 0, states: 0, tasks: 0, byteStores: 0 })
+    expect(JSON.parse(output)).toMatchObject({ models: 0, tasks: 0, byteStores: 0 })
   })
 
   it('that runs out is an error, while loading and while running, and the process goes on', async () => {
