@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { NativeWord } from '../../../lib/native.ts'
 import { AlignAttPolicy } from '../../../lib/stream/policies/alignatt.ts'
 import { textOf } from '../../../lib/stream/policies/policy.ts'
-import { guessOf } from './fakes.ts'
+import { guessOf, wordsOf } from './fakes.ts'
 import { Talk, tail } from './talk.ts'
 
 const talkOf = (frames = 25) => new Talk((decoder, memory) => new AlignAttPolicy(decoder, memory, frames))
@@ -32,6 +32,26 @@ describe('words are committed', () => {
     expect(await talk.hear(5, tail(' went.', 0.4))).toEqual(['We', ' went.'])
     expect(await talk.hear(6, tail(' went home', 0.4))).toEqual(['We went', ' home'])
   })
+
+  it('later, when the model is not sure of them', async () => {
+    const talk = talkOf()
+    const words = (probability: number) =>
+      wordsOf(' We went home then').map((word, i) => (i === 1 ? { ...word, probability } : word))
+    // "went" ends at 0.7 s.
+    expect((await talk.hear(2.6, guessOf('', { words: words(0.4) })))[0]).toBe('We')
+    expect((await talk.hear(2.8, tail(' went home then', 0.4)))[0]).toBe('We went home')
+    expect((await talkOf().hear(2.8, guessOf('', { words: words(0.4) })))[0]).toBe('We went home')
+    expect((await talkOf(150).hear(3.5, guessOf('', { words: words(0.4) })))[0]).toBe('We')
+  })
+
+  it.each([' (speaking foreign language) he', ' [Music] he', ' ♪ he ♪', ' *coughs* he'])(
+    'but for notes of sounds, and what follows them:%s',
+    async (note) => {
+      const talk = talkOf()
+      expect((await talk.hear(8, ` We went${note} said`))[0]).toBe('We went')
+      expect((await talk.hear(9, tail(' home again then', 0.8)))[0]).toBe('We went home again')
+    },
+  )
 
   it('once: they are given to the model as the beginning of its text', async () => {
     const talk = talkOf()
