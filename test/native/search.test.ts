@@ -1,30 +1,40 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../scripts/support/package.mjs'
 import { scratchFolder } from '../fixtures/material.ts'
 
 let scratch: Awaited<ReturnType<typeof scratchFolder>>
-let program: string
 
 beforeAll(async () => {
   scratch = await scratchFolder()
-  program = join(scratch.path, 'search')
-  const folder = join(packageRoot, 'binding', 'engine', 'search')
+  const binding = join(packageRoot, 'binding')
   const ggml = join(packageRoot, 'vendor', 'whisper.cpp', 'ggml', 'include')
-  execFileSync('g++', [
-    ...['-std=c++17', '-g1', '-Wall', '-Wextra', '-Werror', '-D_GLIBCXX_ASSERTIONS'],
-    ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
-    ...[`-I${join(packageRoot, 'binding')}`, '-isystem', ggml],
-    join(packageRoot, 'test', 'native', 'search.cpp'),
-    ...readdirSync(folder)
-      .filter((name) => name.endsWith('.cpp'))
-      .map((name) => join(folder, name)),
-    ...['-o', program],
-  ])
+  const sanitizers = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+  const flags = ['-std=c++17', '-g1', '-Wall', '-Wextra', '-Werror', '-D_GLIBCXX_ASSERTIONS', ...sanitizers]
+  const compile = async (folder: string, name: string) => {
+    const object = join(scratch.path, `${name}.o`)
+    const args = [...flags, `-I${binding}`, '-isystem', ggml, '-c', join(folder, `${name}.cpp`), '-o', object]
+    await promisify(execFile)('g++', args)
+    return object
+  }
+  const folder = join(binding, 'engine', 'search')
+  const sources = readdirSync(folder).filter((name) => name.endsWith('.cpp'))
+  const programs = ['search-kinds', 'search-rules'].map((name) =>
+    compile(join(packageRoot, 'test', 'native'), name),
+  )
+  const objects = await Promise.all(sources.map((name) => compile(folder, name.slice(0, -'.cpp'.length))))
+  for (const program of await Promise.all(programs))
+    execFileSync('g++', [...sanitizers, program, ...objects, '-o', program.slice(0, -'.o'.length)])
 }, 120_000)
 afterAll(() => scratch?.[Symbol.asyncDispose]())
+
+function run(program: string, test: string): void {
+  const said = execFileSync(join(scratch.path, program), [test], { encoding: 'utf8' })
+  expect(said).toMatch(/^\d{2,} checks\n$/)
+}
 
 describe('a search', () => {
   it.each([
@@ -37,12 +47,14 @@ describe('a search', () => {
     ['ends with the most tokens that a text may have', 'limit'],
     ['draws samples as often as they are likely, the same ones each time', 'sampling'],
     ['ends in a loop', 'loops'],
-    ["keeps to OpenAI's rules of timestamps", 'timestamp-rules'],
-    ['keeps to all other rules', 'other-rules'],
-    ['makes texts and segments in order of whatever a model babbles', 'texts'],
-    ['has segments as OpenAI has them', 'split'],
-  ])('%s', (_, name) => {
-    const said = execFileSync(program, [name], { encoding: 'utf8' })
-    expect(said).toMatch(/^\d{2,} checks\n$/)
-  })
+  ])('%s', (_, test) => run('search-kinds', test))
+})
+
+describe('the text of a window', () => {
+  it.each([
+    ["keeps to OpenAI's rules of timestamps", 'timestamps'],
+    ['keeps to all other rules', 'others'],
+    ['is in order whatever a model babbles', 'texts'],
+    ['has the segments that OpenAI gives it', 'segments'],
+  ])('%s', (_, test) => run('search-rules', test))
 })
