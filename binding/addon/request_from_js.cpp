@@ -69,6 +69,8 @@ Napi::Array words_to_js(Napi::Env env, const std::vector<WordResult>& words) {
     for (uint32_t j = 0; j < words[i].tokens.size(); ++j)
       ids.Set(j, words[i].tokens[j]);
     word.Set("tokens", ids);
+    if (words[i].speaker != kNobody)
+      word.Set("speaker", words[i].speaker);
     array.Set(i, word);
   }
   return array;
@@ -131,6 +133,7 @@ TranscribeRequest request_from_js(Napi::Object options) {
   rules.repetition_penalty = static_cast<float>(number(options, "repetitionPenalty"));
   rules.no_repeat_ngram_size = integer(options, "noRepeatNgramSize", 0, 448);
   request.max_tokens = integer(options, "maxTokens", 0, 448);
+  request.diarize = flag(options, "diarize");
   request.batch_size = integer(options, "batchSize", 0, 64);
   request.words = flag(options, "words");
   const std::vector<double> clips = numbers(options, "clips");
@@ -202,6 +205,8 @@ Napi::Array segments_to_js(Napi::Env env, const std::vector<SegmentResult>& segm
     object.Set("compressionRatio", segment.compression_ratio);
     object.Set("noSpeechProbability", segment.no_speech_probability);
     object.Set("language", segment.language);
+    if (segment.speaker != kNobody)
+      object.Set("speaker", segment.speaker);
     object.Set("tokens", tokens);
     if (!segment.words.empty())
       object.Set("words", words_to_js(env, segment.words));

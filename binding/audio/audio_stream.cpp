@@ -164,6 +164,8 @@ size_t AudioStream::read_mono(float* out, size_t n) {
   const size_t wanted = std::min(n, kBlockFrames);
   const auto channels = static_cast<size_t>(source_->channels());
   const size_t got = source_->read(channels > 1 ? frames_.data() : out, wanted);
+  if (sides_)
+    sides_->push(frames_.data(), got, channels);
   if (channels > 1)
     mixer_.mix(frames_.data(), got, out);
   ended_ = got == 0;

@@ -10,6 +10,7 @@
 #include "audio/decoder.h"
 #include "audio/frame_source.h"
 #include "audio/resampler.h"
+#include "audio/side_loudness.h"
 #include "support/byte_store.h"
 
 namespace whisper_hip {
@@ -50,6 +51,11 @@ class AudioStream {
   // throws: for PCM Error(ERR_INVALID_ARGUMENT) naming the index of a sample that is not finite.
   size_t read(float* out, size_t n);
 
+  // Listens to the two sides as well: before the first read.
+  void compare_sides() { sides_ = std::make_shared<SideLoudness>(source_->sample_rate()); }
+  // Of what has been read; null unless it listens.
+  std::shared_ptr<const SideLoudness> sides() const { return sides_; }
+
   // Of the source.
   int channels() const { return source_->channels(); }
   // What was wrong with the source; complete at its end.
@@ -62,6 +68,7 @@ class AudioStream {
 
   std::unique_ptr<FrameSource> source_;
   ChannelMixer mixer_;
+  std::shared_ptr<SideLoudness> sides_;
   std::unique_ptr<Resampler> resampler_; // none at 16 kHz
   std::vector<float> frames_;            // interleaved, when there are several channels
   std::vector<float> mono_;

@@ -32,6 +32,7 @@ struct TranscribeRequest {
   bool words = false;                           // with their times
   std::vector<std::pair<double, double>> clips; // seconds; end may be infinite
   std::optional<SpeechRequest> vad;             // only the speech in them
+  bool diarize = false;                         // tell which of two channels speaks
   int batch_size = 0;                           // windows that are decoded together; 0 = as is best
   float no_speech_threshold = 0;
   float log_probability_threshold = 0;
@@ -55,6 +56,7 @@ struct SegmentResult {
   double compression_ratio;
   float no_speech_probability;
   std::string language;
+  int speaker = kNobody; // with diarize: 0 = the first channel, 1 = the second, -1 = unclear
   std::vector<TokenResult> tokens;
   std::vector<WordResult> words; // when they were asked for
 };

@@ -45,6 +45,8 @@ class Job {
   TranscribeResult run(const OpenAudio& open_audio) {
     const auto start = Clock::now();
     const std::unique_ptr<AudioStream> audio = open_audio();
+    if (request_.diarize)
+      audio->compare_sides();
     Recording recording = read_recording(facts_.context, facts_.hparams, *audio, SIZE_MAX, speech_request(),
                                          cancelled_, result_.phases);
     const LogMel& mel = recording.mel;
@@ -52,6 +54,7 @@ class Job {
     facts_.voiced = &voiced_;
     if (is_complete())
       voiced_ = std::move(recording.voiced);
+    sides_ = audio->sides();
     result_.channels = audio->channels();
     result_.warnings.add(audio->warnings());
     result_.duration = static_cast<double>(mel.samples()) / LogMel::kSampleRate;
@@ -119,10 +122,22 @@ class Job {
 
   ClipDecoder::Events events_of_clips() {
     ClipDecoder::Events events;
-    events.segments = events_.segments;
+    events.segments = [this](std::vector<SegmentResult> segments) {
+      if (sides_)
+        name_speakers(segments);
+      events_.segments(std::move(segments));
+    };
     events.warning = [this](Warning warning) { result_.warnings.add(std::move(warning)); };
     events.progress = [this](int frames) { progress(frames); };
     return events;
+  }
+
+  void name_speakers(std::vector<SegmentResult>& segments) const {
+    for (SegmentResult& segment : segments) {
+      segment.speaker = sides_->louder(segment.start, segment.end);
+      for (WordResult& word : segment.words)
+        word.speaker = sides_->louder(word.start, word.end);
+    }
   }
 
   void progress(int frames) {
@@ -180,6 +195,7 @@ class Job {
   DecodingRules rules_;
   JobFacts facts_;
   VoicedTime voiced_;
+  std::shared_ptr<const SideLoudness> sides_; // when speakers are told apart
   TextBefore before_;
   TranscribeResult result_ = {};
   Window encoded_; // the first window, when its language was looked for

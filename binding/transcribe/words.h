@@ -14,12 +14,16 @@ struct WindowToken {
   float probability;
 };
 
+// Nobody has asked who speaks.
+constexpr int kNobody = -2;
+
 struct WordResult {
   std::string text; // with its leading space
   double start;     // seconds
   double end;
   float probability; // mean of its tokens
   std::vector<Token> tokens;
+  int speaker = kNobody; // as that of a segment
 };
 
 // `tokens` with the bounds of their times: times.size() == tokens.size() + 1. The text is valid UTF-8. A word

@@ -39,13 +39,10 @@ class Beams : public Search {
       if (next.size() == beams_)
         break;
       const RankedToken& choice = candidate.choice;
-      const bool ends = choice.token == tokens_.end;
-      if (ends && ended_.size() == enough_)
-        continue;
       Sequence sequence = live_[static_cast<size_t>(candidate.parent)];
       sequence.log_probability = candidate.sum;
-      sequence.ended = ends;
-      if (ends) {
+      sequence.ended = choice.token == tokens_.end;
+      if (sequence.ended) {
         ended_.push_back(std::move(sequence));
         continue;
       }

@@ -79,7 +79,7 @@ void WhisperRules::penalize(const std::vector<Token>& text, float* logits) const
 
 void WhisperRules::forbid_repeated(const std::vector<Token>& text, float* logits) const {
   const auto before = static_cast<ptrdiff_t>(options_.no_repeat_ngram_size) - 1;
-  if (static_cast<ptrdiff_t>(text.size()) <= before)
+  if (static_cast<ptrdiff_t>(text.size()) < before)
     return;
   const auto last = text.end() - before; // what would begin the next one
   for (auto next = text.begin() + before; next != text.end(); ++next) {

@@ -32,8 +32,10 @@ class Rules {
 };
 
 struct SearchOptions {
-  int beam_size = 5;                   // 1 = greedy; 1..32
-  float patience = 1.0f;               // of a beam search: ends with round(beam_size * patience) texts
+  int beam_size = 5; // 1 = greedy; 1..32
+  // Of a beam search: it ends with round(beam_size * patience) texts. Below 1 they do not compete with texts
+  // that have not ended, as they do with OpenAI: those would be cut off in the middle. Greedy has none.
+  float patience = 1.0f;
   std::optional<float> length_penalty; // alpha of ((5 + length) / 6)^alpha; none = the length itself
   float temperature = 0.0f;            // above 0: sampling, with best_of sequences and no beams
   int best_of = 5;
@@ -73,7 +75,8 @@ class Search {
   virtual std::vector<Branch> advance(const std::vector<float*>& logits) = 0;
   // After the end.
   virtual Sequence best() const = 0;
-  // Whether the best text ends in a loop, in which the search was ended.
+  // Whether the best text ends in a loop, in which the search was ended (loop.h). Texts that have ended are
+  // preferred to it.
   virtual bool repeats() const = 0;
 };
 
