@@ -60,9 +60,7 @@ void timestamp_rules() {
   RuleOptions given;
   given.prefix = 2;
   CHECK(allowed(given, {at + 90, 1}) == tokens_of(0, false, 0, 51));
-  given.prefix = 1;
-  CHECK(allowed(given, {at + 90, 1}) == tokens_of(5, true, 0, 101));
-  given.prefix = 2;
+  CHECK(allowed(given, {at + 90, 1, 1}) == tokens_of(5, true, 0, 101));
   CHECK(allowed(given, {at + 90, 1, at + 3}) == tokens_of(5, true, 0, 0));
   CHECK(allowed(given, {at + 90, 1, at + 3, 1}) == tokens_of(5, true, 4, 101));
 
