@@ -14,15 +14,16 @@ class SideLoudness {
   // Interleaved samples of the first two channels of `channels`; fewer are not looked at.
   void push(const float* samples, size_t frames, size_t channels);
 
-  // In [start, end) in seconds: 0 for the first channel, 1 for the second, -1 where neither is clearly louder.
+  // In [start, end) in seconds: 0 for the first channel, 1 for the second, -1 where neither is clearly
+  // louder.
   int louder(double start, double end) const;
 
  private:
   double sum(const std::vector<double>& energies, double start, double end) const;
 
-  double frames_per_bin_;         // of 10 ms
+  double frames_per_bin_; // of 10 ms
   size_t frames_ = 0;
-  std::vector<double> sides_[2];  // energy in each bin
+  std::vector<double> sides_[2]; // energy in each bin
 };
 
 } // namespace whisper_hip

@@ -53,12 +53,11 @@ Attempt make_attempt(const whisper_context& context, const SpecialTokens& specia
     segment.end = (seek + part.end) / 100.0;
     for (size_t i = part.first; i < part.last; ++i) {
       const Token token = sequence.text[i];
-      if (token >= special.end)
+      if (token >= special.end || i < prefix)
         continue;
       std::string piece = assembler.push(token_bytes(context, token));
       segment.text += piece;
-      const float probability = i < prefix ? 1.0f : sequence.probabilities[i - prefix];
-      segment.tokens.push_back({token, std::move(piece), probability});
+      segment.tokens.push_back({token, std::move(piece), sequence.probabilities[i - prefix]});
     }
     if (&part == &text.segments.back())
       segment.text += assembler.flush();

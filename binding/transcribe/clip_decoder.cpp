@@ -14,6 +14,8 @@ constexpr int kMargin = 20; // around a word
 constexpr int kLostWindow = 1000;
 // A window of lost speech that gives less than this, twice in a row, is not worth a third one.
 constexpr int kLeastProgress = 300;
+// Timestamps may send a window back to its own beginning.
+constexpr int kLeastStep = 50;
 // A prompt confuses the decoder in a short rest (whisper.cpp drops it below 5 s).
 constexpr int kShortRest = 500;
 
@@ -72,6 +74,7 @@ void ClipDecoder::decode(int first, int end, Window encoded) {
     cut(decoded.segments, std::min(duration, (again ? seek + step : end) / 100.0));
     if (!decoded.segments.empty())
       events_.segments(std::move(decoded.segments));
+    step = std::max(step, std::min(kLeastStep, end - seek));
     seek += step;
     events_.progress(step);
   }

@@ -110,9 +110,14 @@ DecodingRules::DecodingRules(const whisper_context& context, const SpecialTokens
   }
 }
 
-std::unique_ptr<Rules> DecodingRules::make(size_t prefix) const {
+std::unique_ptr<Rules> DecodingRules::make(const std::vector<Token>& prefix) const {
   RuleOptions options = options_;
-  options.prefix = prefix;
+  options.prefix = prefix.size();
+  // A segment that the prefix has begun goes on after it (faster-whisper; OpenAI begins another one).
+  if (!prefix.empty() && options.timestamps) {
+    options.prefix = 0;
+    options.suppress_blank = false;
+  }
   auto own = std::make_unique<WhisperRules>(tokens_, options);
   if (!grammar_)
     return own;

@@ -34,8 +34,8 @@ class DecodingRules {
   DecodingRules(const whisper_context& context, const SpecialTokens& tokens, const RuleRequest& request,
                 const std::atomic<bool>& cancelled);
 
-  // For one search, whose text begins with a prefix of so many tokens. This object must outlive them.
-  std::unique_ptr<Rules> make(size_t prefix) const;
+  // For one search, whose text begins with this prefix. This object must outlive them.
+  std::unique_ptr<Rules> make(const std::vector<Token>& prefix) const;
 
  private:
   const whisper_context& context_;

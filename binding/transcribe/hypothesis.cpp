@@ -78,7 +78,7 @@ class Guess {
     options.beam_size = request_.beam_size;
     options.max_tokens = std::max(std::min(request_.max_tokens, room), 1);
     options.prefix = request_.prefix;
-    const std::unique_ptr<Rules> rules = rules_.make(request_.prefix.size());
+    const std::unique_ptr<Rules> rules = rules_.make(request_.prefix);
     const std::unique_ptr<Search> search = make_search(engine_.tokens(), options, *rules);
     hypothesis_.no_speech_probability = engine_.decode(client_, window_, prompt, *search);
     best_ = search->best();

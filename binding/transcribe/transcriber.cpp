@@ -108,7 +108,8 @@ class Job {
 
   // Windows that are decoded together; 1 where each one needs the text of the one before it.
   int windows_at_once() const {
-    const bool is_ordered = request_.condition_on_previous_text || !is_complete() || voiced_.is_empty();
+    const bool is_ordered = request_.condition_on_previous_text || !is_complete() || voiced_.is_empty() ||
+                            std::isfinite(request_.hallucination_silence_threshold);
     if (is_ordered || (request_.batch_size == 0 && total_frames_ <= kLongAudio))
       return 1;
     return request_.batch_size > 0 ? request_.batch_size : facts_.engine.batch_windows();

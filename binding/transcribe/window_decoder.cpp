@@ -65,7 +65,7 @@ class WindowDecoder {
     // Each window has samples of its own.
     options.seed += static_cast<uint64_t>(seek_);
     options.prefix = prefix;
-    const std::unique_ptr<Rules> rules = job_.rules.make(prefix.size());
+    const std::unique_ptr<Rules> rules = job_.rules.make(prefix);
     const std::unique_ptr<Search> search = make_search(job_.engine.tokens(), options, *rules);
     const float no_speech = job_.engine.decode(*job_.client, window_, prompt, *search);
     return make_attempt(job_.context, job_.engine.tokens(), request_, job_.language, seek_,
