@@ -142,6 +142,19 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
           std::fill_n(scores + static_cast<int64_t>(i) * padded + key, kKeyTile, 0.0f); // and the mask
         continue;
       }
+      if (head.turned_key != nullptr) {
+        float_rows<kFloatGroups, false, Half>(
+            queries, query, query_stride,
+            {head.turned_key + static_cast<int64_t>(key) * head.size, static_cast<int64_t>(kGroup) * head.size,
+             kGroup},
+            head.size, {scores + key, padded}, kFloatGroups * kGroup);
+        if constexpr (kFloatGroups == 1)
+          float_rows<1, false, Half>(
+              queries, query, query_stride,
+              {head.turned_key + static_cast<int64_t>(key + kGroup) * head.size, 0, kGroup}, head.size,
+              {scores + key + kGroup, padded}, kGroup);
+        continue;
+      }
       const float* keys = head.packed_key + static_cast<int64_t>(key) * head.size;
       if (head.packed_key == nullptr) {
         turn_keys(head, key, tile);

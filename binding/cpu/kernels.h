@@ -53,6 +53,7 @@ struct Attention {
   size_t query_stride;       // bytes between rows
   const uint8_t* key;        // f16, `keys` rows
   size_t key_stride;         // bytes
+  const uint16_t* turned_key; // f16 [padded_keys() / 16, size, 16] in place of the rows, or null
   const uint8_t* value;      // f16, `keys` rows
   size_t value_stride;       // bytes
   const uint8_t* mask;       // f16, [queries, keys], or null

@@ -176,6 +176,8 @@ Attention head_of(const ggml_tensor& node, int64_t index) {
   view.query_stride = query->nb[1];
   view.key = bytes(key);
   view.key_stride = key->nb[1];
+  if (node.op_params[kTurnedHeads] != 0)
+    view.turned_key = static_cast<const uint16_t*>(key->data) + head * padded_keys(view.keys) * view.size;
   view.value = bytes(value);
   view.value_stride = value->nb[1];
   if (mask != nullptr)
@@ -189,7 +191,7 @@ Attention head_of(const ggml_tensor& node, int64_t index) {
 
 // Keys and values are widened once where many queries share them.
 bool packs_keys(const ggml_tensor& node) {
-  return node.src[0]->ne[1] > 2 * kQueryBlock;
+  return node.src[0]->ne[1] > 2 * kQueryBlock && node.op_params[kTurnedHeads] == 0;
 }
 
 struct AttentionMemory {
@@ -264,6 +266,43 @@ void normalize(const Kernels& kernels, ggml_tensor& node, const Team& team, Memo
                       parameter(node, 0), data_of(node.src[kNormWeight]), data_of(node.src[kNormBias]));
     if (next_type != nullptr)
       kernels.quantize_row(*next_type, to, columns, row, next);
+  }
+}
+
+// Rows of keys, of all heads side by side, into turned ones; those that do not exist are zero.
+void turn_keys(const Kernels& kernels, ggml_tensor& node, const Team& team) {
+  const ggml_tensor& keys = *node.src[0];
+  const int64_t heads = node.op_params[kTurnedHeads], state = keys.ne[0], size = state / heads;
+  const int64_t groups = padded_keys(static_cast<int>(keys.ne[1])) / kGroup;
+  const auto* from = static_cast<const float*>(keys.data);
+  auto* to = static_cast<uint16_t*>(node.data);
+  gather(team);
+  share(team, groups, [&](int64_t group) {
+    float block[kGroup * 16];
+    const int64_t first = group * kGroup, count = std::clamp<int64_t>(keys.ne[1] - first, 0, kGroup);
+    for (int64_t column = 0; column < state; column += 16) {
+      std::memset(block, 0, sizeof block);
+      for (int64_t key = 0; key < count; ++key) {
+        for (int64_t i = 0; i < 16; ++i)
+          block[i * kGroup + key] = from[(first + key) * state + column + i];
+      }
+      const int64_t head = column / size;
+      kernels.to_halves(block, to + (head * groups + group) * size * kGroup + column % size * kGroup,
+                        kGroup * 16);
+    }
+  });
+}
+
+// The keys of one head in rows again.
+void turn_back(ggml_tensor& node, const Team& team) {
+  const int64_t size = node.ne[0], keys = node.ne[1];
+  const int64_t groups = padded_keys(static_cast<int>(keys)) / kGroup;
+  const auto* from = static_cast<const uint16_t*>(node.src[0]->view_src->data) +
+                     node.op_params[kTurnedHead] * groups * size * kGroup;
+  auto* to = static_cast<uint16_t*>(node.data);
+  for (int64_t key = team.index; key < keys; key += team.size) {
+    for (int64_t i = 0; i < size; ++i)
+      to[key * size + i] = from[key / kGroup * size * kGroup + i * kGroup + key % kGroup];
   }
 }
 
@@ -378,6 +417,9 @@ bool can_compute(const ggml_tensor& node) {
            ggml_nrows(node.src[1]) == ggml_nrows(&node);
   case GGML_OP_IM2COL:
     return can_take_columns(node);
+  case GGML_OP_CPY:
+  case GGML_OP_CONT:
+    return node.op_params[kTurnedHeads] != 0;
   default:
     return false;
   }
@@ -415,6 +457,10 @@ void compute(const Kernels& kernels, ggml_tensor& node, const Team& team, uint8_
     return add_terms(kernels, node, team);
   case GGML_OP_IM2COL:
     return take_columns(kernels, node, team, Memory(memory));
+  case GGML_OP_CPY:
+    return turn_keys(kernels, node, team);
+  case GGML_OP_CONT:
+    return turn_back(node, team);
   default:
     return gelu(kernels, node, team);
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "backend/cpu_module.h"
 #include "engine/graph/encoder.h"
 #include "engine/search/choose.h"
 #include "support/error.h"
@@ -36,6 +37,7 @@ int rounded_up(int count, int step) {
 Runner::Runner(const ModelWeights& weights, const SpecialTokens& tokens, const EngineOptions& options)
     : weights_(weights), tokens_(tokens), options_(options), device_(options.gpu),
       windows_(std::make_shared<WindowCache>(device_, weights)), sequences_(device_, weights) {
+  turned_keys_ = options.flash_attention && !device_.is_gpu() && cpu_kernels() != nullptr;
   const size_t affordable = device_.free_memory() / kWindowShare / windows_->window_bytes();
   most_windows_ = static_cast<int>(std::clamp<size_t>(affordable, 1, kMostWindows));
   recover();
@@ -55,7 +57,7 @@ void Runner::recover() {
 }
 
 GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
-  return {context, graph, weights_.epsilon, options_.flash_attention};
+  return {context, graph, weights_.epsilon, options_.flash_attention, turned_keys_};
 }
 
 // Fused attention of GPUs has its fastest kernel for whole blocks of 256 keys; ours skips blocks of 32 that

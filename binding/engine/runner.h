@@ -79,6 +79,7 @@ class Runner {
   std::shared_ptr<WindowCache> windows_;
   SequenceCache sequences_;
   int most_windows_;
+  bool turned_keys_; // of windows: see graph/layers.h
   std::optional<Pass> encoder_, prompt_, step_, copies_;
   ggml_tensor* mel_ = nullptr;
   DecoderGraph prompt_graph_, step_graph_;

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "cpu/kernels.h"
+
 namespace whisper_hip {
 
 EncodedWindow::EncodedWindow(std::shared_ptr<WindowCache> cache, int positions)
@@ -34,7 +36,7 @@ EncodedWindow::Memory WindowCache::take() {
   for (size_t i = 0; i < layers; ++i) {
     for (auto* list : {&memory.keys, &memory.values})
       list->push_back(ggml_new_tensor_2d(memory.tensors.get(), GGML_TYPE_F16, weights_.text_state,
-                                         weights_.audio_positions));
+                                         padded_keys(weights_.audio_positions)));
   }
   memory.buffer = device_.allocate(memory.tensors.get(), "the keys and values of a window");
   std::lock_guard<std::mutex> lock(mutex_);

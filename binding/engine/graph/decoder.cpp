@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cpu/joined_operands.h"
+
 namespace whisper_hip {
 
 namespace {
@@ -108,7 +110,7 @@ class Decoder {
         return heads_of(context_, rows, weights_.text_heads, 0, positions, 1, positions);
       };
       return builder_.attend(own, 1, heads(part.window->keys(layer)), heads(part.window->values(layer)),
-                             nullptr);
+                             nullptr, builder_.turned_keys);
     });
     return ggml_add(context_, builder_.linear(weights.output, heard), input);
   }
@@ -150,6 +152,11 @@ class Decoder {
                                       static_cast<size_t>(head.head * size) * keys->nb[0]);
       ggml_tensor* own = ggml_view_2d(context_, query, size, query->ne[1], query->nb[1],
                                       static_cast<size_t>(head.head * size) * query->nb[0]);
+      if (builder_.turned_keys) {
+        key = ggml_cont(context_, key);
+        key->op_params[kTurnedHeads] = weights_.text_heads;
+        key->op_params[kTurnedHead] = head.head;
+      }
       ggml_tensor* scores = ggml_mul_mat(context_, key, ggml_cont(context_, own));
       ggml_tensor* softened = ggml_soft_max_ext(context_, scores, nullptr, scale, 0.0f);
       ggml_set_output(softened);

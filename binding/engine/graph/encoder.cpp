@@ -1,5 +1,7 @@
 #include "engine/graph/encoder.h"
 
+#include "cpu/joined_operands.h"
+
 namespace whisper_hip {
 
 namespace {
@@ -54,9 +56,13 @@ ggml_tensor* build_encoder(const GraphBuilder& builder, const ModelWeights& weig
     const AttentionWeights& cross = weights.decoder[i].cross;
     const auto write = [&](const Affine& what, ggml_tensor* whole) {
       ggml_tensor* place = ggml_view_2d(context, whole, whole->ne[0], positions, whole->nb[1], 0);
-      ggml_build_forward_expand(builder.graph, ggml_cpy(context, builder.linear(what, state), place));
+      ggml_tensor* copy = ggml_cpy(context, builder.linear(what, state), place);
+      ggml_build_forward_expand(builder.graph, copy);
+      return copy;
     };
-    write(cross.key, window.keys(static_cast<int>(i)));
+    ggml_tensor* keys = write(cross.key, window.keys(static_cast<int>(i)));
+    if (builder.turned_keys)
+      keys->op_params[kTurnedHeads] = weights.text_heads;
     write(cross.value, window.values(static_cast<int>(i)));
   }
   return mel;

@@ -11,6 +11,8 @@ struct GraphBuilder {
   ggml_cgraph* graph;
   float epsilon;        // of norms
   bool flash_attention; // fused, or as products with a softmax between them
+  // Keys that are read many times are stored turned: see cpu/joined_operands.h.
+  bool turned_keys = false;
 
   // (x - mean) / deviation * weight + bias
   ggml_tensor* norm(const Affine& weights, ggml_tensor* input) const;
@@ -20,9 +22,10 @@ struct GraphBuilder {
   ggml_tensor* feed_forward(const FeedForwardWeights& weights, ggml_tensor* input) const;
 
   // softmax(Q K^T / sqrt(size) + mask) V. `query` f32 [state, sequences * tokens]; `key` and `value` f16
-  // [size, keys, heads, sequences]; `mask` f16 [keys, tokens] or null. Returns f32 like `query`.
+  // [size, keys, heads, sequences]; `mask` f16 [keys, tokens] or null. Returns f32 like `query`. `turned`:
+  // whether the keys are.
   ggml_tensor* attend(ggml_tensor* query, int sequences, ggml_tensor* key, ggml_tensor* value,
-                      ggml_tensor* mask) const;
+                      ggml_tensor* mask, bool turned = false) const;
 };
 
 // Keys or values [state, rows] from `first_row` on, as heads: [size, rows, heads, sequences], where each of
