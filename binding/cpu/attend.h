@@ -143,11 +143,10 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
         continue;
       }
       if (head.turned_key != nullptr) {
-        float_rows<kFloatGroups, false, Half>(
-            queries, query, query_stride,
-            {head.turned_key + static_cast<int64_t>(key) * head.size, static_cast<int64_t>(kGroup) * head.size,
-             kGroup},
-            head.size, {scores + key, padded}, kFloatGroups * kGroup);
+        float_rows<kFloatGroups, false, Half>(queries, query, query_stride,
+                                              {head.turned_key + static_cast<int64_t>(key) * head.size,
+                                               static_cast<int64_t>(kGroup) * head.size, kGroup},
+                                              head.size, {scores + key, padded}, kFloatGroups * kGroup);
         if constexpr (kFloatGroups == 1)
           float_rows<1, false, Half>(
               queries, query, query_stride,

@@ -48,20 +48,20 @@ struct Product {
 struct Attention {
   int size; // of a head, a multiple of 16
   int keys;
-  float scale;               // above 0
-  const uint8_t* query;      // f32, `queries` rows
-  size_t query_stride;       // bytes between rows
-  const uint8_t* key;        // f16, `keys` rows
-  size_t key_stride;         // bytes
+  float scale;                // above 0
+  const uint8_t* query;       // f32, `queries` rows
+  size_t query_stride;        // bytes between rows
+  const uint8_t* key;         // f16, `keys` rows
+  size_t key_stride;          // bytes
   const uint16_t* turned_key; // f16 [padded_keys() / 16, size, 16] in place of the rows, or null
-  const uint8_t* value;      // f16, `keys` rows
-  size_t value_stride;       // bytes
-  const uint8_t* mask;       // f16, [queries, keys], or null
-  size_t mask_stride;        // bytes
-  float* output;             // f32, `queries` rows
-  size_t output_stride;      // floats
-  const float* packed_key;   // of pack_keys(), or null
-  const float* packed_value; // of pack_values(), or null
+  const uint8_t* value;       // f16, `keys` rows
+  size_t value_stride;        // bytes
+  const uint8_t* mask;        // f16, [queries, keys], or null
+  size_t mask_stride;         // bytes
+  float* output;              // f32, `queries` rows
+  size_t output_stride;       // floats
+  const float* packed_key;    // of pack_keys(), or null
+  const float* packed_value;  // of pack_values(), or null
 };
 
 struct Kernels {

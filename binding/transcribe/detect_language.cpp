@@ -39,7 +39,7 @@ DetectedLanguage detect_language(LoadedModel& model, const OpenAudio& open_audio
   LanguageVote vote({});
   for (const auto& part : language_windows(all, recording.speech, {all})) {
     const Window window =
-        encode_window(lease->engine(), client, mel, model.hparams().n_mels, part.first, part.second);
+        encode_window(lease->engine(), client, mel, model.hparams(), part.first, part.second);
     vote.add(language_probabilities(context, lease->engine(), client, window));
     if (vote.sure())
       break;

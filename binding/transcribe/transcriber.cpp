@@ -160,8 +160,8 @@ class Job {
       LanguageVote vote(request_.languages);
       for (const Span& part : language_windows(first, speech, clips)) {
         encoded_ = nullptr; // before another one is made
-        Window window = encode_window(facts_.engine, client_, *facts_.mel, facts_.hparams.n_mels, part.first,
-                                      part.second);
+        Window window =
+            encode_window(facts_.engine, client_, *facts_.mel, facts_.hparams, part.first, part.second);
         vote.add(language_probabilities(facts_.context, facts_.engine, client_, window));
         if (part == first)
           encoded_ = std::move(window);

@@ -21,7 +21,7 @@ class WindowDecoder {
   WindowDecoder(const JobFacts& job, int seek, int end, const TextBefore& before, Window encoded)
       : job_(job), request_(job.request), seek_(seek), end_(end), before_(before),
         window_(encoded ? std::move(encoded)
-                        : encode_window(job.engine, *job.client, *job.mel, job.hparams.n_mels, seek, end)) {}
+                        : encode_window(job.engine, *job.client, *job.mel, job.hparams, seek, end)) {}
 
   DecodedWindow run(float hottest) {
     std::optional<Attempt> silent; // a good attempt, but for the speech that it does not tell of
@@ -153,10 +153,13 @@ class WindowDecoder {
 
 } // namespace
 
-Window encode_window(Engine& engine, Client& client, const LogMel& mel, int mels, int seek, int end) {
-  std::vector<float> window(static_cast<size_t>(mels) * kWindowFrames);
-  mel.window(static_cast<size_t>(seek), kWindowFrames, static_cast<size_t>(end), window.data());
-  return engine.encode(client, std::move(window), kWindowFrames / 2);
+Window encode_window(Engine& engine, Client& client, const LogMel& mel, const Hyperparameters& hparams,
+                     int seek, int end) {
+  const int positions = hparams.n_audio_ctx;
+  std::vector<float> window(static_cast<size_t>(hparams.n_mels) * 2 * positions);
+  mel.window(static_cast<size_t>(seek), static_cast<size_t>(2 * positions), static_cast<size_t>(end),
+             window.data());
+  return engine.encode(client, std::move(window), positions);
 }
 
 DecodedWindow decode_window(const JobFacts& job, int seek, int end, const TextBefore& before, float hottest,

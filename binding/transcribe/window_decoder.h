@@ -53,7 +53,8 @@ struct DecodedWindow {
 };
 
 // The encoded window of 30 s at frame `seek`; what lies at or after `end` is silence to the model.
-Window encode_window(Engine& engine, Client& client, const LogMel& mel, int mels, int seek, int end);
+Window encode_window(Engine& engine, Client& client, const LogMel& mel, const Hyperparameters& hparams,
+                     int seek, int end);
 
 // The text of the window that begins at `seek`, in the audio up to `end`. No text that is hotter than
 // `hottest` is looked for. `encoded`: the window, where it is encoded already.
