@@ -86,7 +86,8 @@ struct Engine::Shared {
 };
 
 Engine::Engine(const ModelWeights& weights, const SpecialTokens& tokens, const EngineOptions& options)
-    : tokens_(tokens), on_gpu_(options.gpu >= 0), shared_(std::make_shared<Shared>()) {
+    : tokens_(tokens), audio_positions_(weights.audio_positions), on_gpu_(options.gpu >= 0),
+      shared_(std::make_shared<Shared>()) {
   try {
     shared_->thread = std::thread([shared = shared_, &weights, tokens, options] {
       std::optional<Pulse> pulse;

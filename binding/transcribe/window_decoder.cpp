@@ -154,9 +154,11 @@ class WindowDecoder {
 } // namespace
 
 Window encode_window(Engine& engine, Client& client, const LogMel& mel, int mels, int seek, int end) {
-  std::vector<float> window(static_cast<size_t>(mels) * kWindowFrames);
-  mel.window(static_cast<size_t>(seek), kWindowFrames, static_cast<size_t>(end), window.data());
-  return engine.encode(client, std::move(window), kWindowFrames / 2);
+  const int positions = std::min(kWindowFrames / 2, engine.audio_positions());
+  const auto frames = static_cast<size_t>(2 * positions);
+  std::vector<float> window(static_cast<size_t>(mels) * frames);
+  mel.window(static_cast<size_t>(seek), frames, static_cast<size_t>(end), window.data());
+  return engine.encode(client, std::move(window), positions);
 }
 
 DecodedWindow decode_window(const JobFacts& job, int seek, int end, const TextBefore& before, float hottest,
