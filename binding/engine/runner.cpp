@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "backend/graph_record.h"
 #include "engine/graph/encoder.h"
 #include "engine/search/choose.h"
 #include "support/error.h"
@@ -329,17 +330,17 @@ void Runner::copy_sequences() {
     return;
   std::vector<SequenceCopy> copies;
   copies.swap(waiting_copies_);
-  if (!device_.is_gpu())
+  if (!device_.is_gpu() && !graphs_are_recorded())
     return sequences_.copy(copies);
   std::map<const SequenceChunk*, std::vector<SequenceCopy>> by_chunk;
   for (const SequenceCopy& copy : copies)
     by_chunk[copy.chunk].push_back(copy);
   for (const auto& [chunk, own] : by_chunk)
-    copy_on_gpu(*chunk, own);
+    copy_by_graph(*chunk, own);
 }
 
 // All layers in one graph, whose size grows in large steps: what is left over copies a row onto itself.
-void Runner::copy_on_gpu(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies) {
+void Runner::copy_by_graph(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies) {
   std::vector<int32_t> from;
   std::vector<int64_t> to;
   for (const SequenceCopy& copy : copies) {

@@ -68,7 +68,7 @@ class Runner {
   void advance(ActiveSearch& search, const std::vector<float*>& rows);
   void branch(ActiveSearch& search, const std::vector<Branch>& branches);
   void copy_sequences();
-  void copy_on_gpu(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies);
+  void copy_by_graph(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies);
   int padded_keys(int count) const;
   ggml_tensor* scratch(int rows);
 
