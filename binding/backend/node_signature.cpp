@@ -79,6 +79,8 @@ std::string product(const ggml_tensor* node) {
 std::string attention(const ggml_tensor* node) {
   const ggml_tensor *q = node->src[0], *k = node->src[1], *v = node->src[2], *mask = node->src[3];
   std::string text = mask == nullptr ? "" : " with a mask";
+  if (mask != nullptr && mask->ne[3] < q->ne[3] && mask->nb[3] != 0)
+    text += " that is read beyond its end"; // by a GPU that looks for the keys that a text does not see
   if (q->type != GGML_TYPE_F32 || k->type != GGML_TYPE_F16 || v->type != GGML_TYPE_F16)
     text += std::string(" from ") + operand(q) + ", " + operand(k) + ", " + operand(v);
   if (k->ne[0] != kHeadSize || v->ne[0] != kHeadSize)

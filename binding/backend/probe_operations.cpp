@@ -111,7 +111,9 @@ ggml_tensor* cached(ggml_context* context, Inputs& inputs, Keys keys) {
 }
 
 ggml_tensor* mask_of(ggml_context* context, Inputs& inputs, int64_t keys, int64_t queries) {
-  return input(inputs, ggml_new_tensor_2d(context, GGML_TYPE_F16, keys, queries), ProbeInput::mask);
+  ggml_tensor* mask = ggml_new_tensor_2d(context, GGML_TYPE_F16, keys, queries);
+  mask->nb[3] = 0; // all texts share it
+  return input(inputs, mask, ProbeInput::mask);
 }
 
 Shapes fused_attention(const std::vector<int64_t>& queries, const std::vector<Keys>& keys, bool masked) {

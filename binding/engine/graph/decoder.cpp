@@ -65,6 +65,8 @@ class Decoder {
       };
       ggml_tensor* mask = ggml_view_2d(context_, io_.mask, shape_.keys, shape_.tokens, io_.mask->nb[1],
                                        index * io_.mask->nb[3]);
+      // The sequences share it. ggml's GPUs look for its end in that of each sequence, by this stride.
+      mask->nb[3] = 0;
       return builder_.attend(own, part.sequences, heads(chunk.keys[static_cast<size_t>(layer)]),
                              heads(chunk.values[static_cast<size_t>(layer)]), mask);
     });
