@@ -1,6 +1,9 @@
 #include "engine/engine.h"
 
+#include <algorithm>
+#include <cmath>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -152,7 +155,13 @@ void Engine::answer(Client& client, const std::shared_ptr<Request>& request) {
       std::rethrow_exception(shared_->failure);
   }
   shared_->queue.add(request);
-  request->wait(client.cancelled);
+  try {
+    request->wait(client.cancelled);
+  } catch (const Error& error) {
+    if (std::strcmp(error.code, "ERR_MODEL_CORRUPT") == 0)
+      throw_not_numbers();
+    throw;
+  }
 }
 
 Window Engine::encode(Client& client, std::vector<float> mel, int positions) {
@@ -181,6 +190,9 @@ std::vector<float> Engine::align(Client& client, const Window& window, const std
   request->tokens = tokens;
   request->heads = heads;
   answer(client, request);
+  if (!std::all_of(request->attention.begin(), request->attention.end(),
+                   [](float weight) { return std::isfinite(weight); }))
+    throw_not_numbers();
   return std::move(request->attention);
 }
 
