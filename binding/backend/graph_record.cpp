@@ -32,10 +32,14 @@ void record_graphs(bool on) {
   all.on = on;
 }
 
+bool graphs_are_recorded() {
+  return record().on.load(std::memory_order_relaxed);
+}
+
 void record_graph(ggml_cgraph* graph) {
-  Record& all = record();
-  if (!all.on.load(std::memory_order_relaxed))
+  if (!graphs_are_recorded())
     return;
+  Record& all = record();
   std::lock_guard<std::mutex> lock(all.mutex);
   for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
     const ggml_tensor* node = ggml_graph_node(graph, i);

@@ -62,24 +62,32 @@ std::string spread(const ggml_tensor* node) {
   return b->ne[0] == 1 ? " of a column" : " of a part";
 }
 
+// The fourth dimension is that of texts which are decoded side by side.
+std::string several(const ggml_tensor* tensor) {
+  return tensor->ne[3] > 1 ? " of several texts" : "";
+}
+
 std::string product(const ggml_tensor* node) {
   const std::string columns = operand(node->src[1]);
   return std::string(" ") + operand(node->src[0]) + (columns == "f32" ? "" : " by " + columns) +
-         (node->ne[2] * node->ne[3] > 1 ? " for each head" : "") + how_many(node->ne[1], "column");
+         (node->ne[2] * node->ne[3] > 1 ? " for each head" : "") + several(node) +
+         how_many(node->ne[1], "column");
 }
 
-// The layouts do not matter: the kernels get all strides, and whisper.cpp's views of its caches are what the
-// trial has.
+// The layouts do not matter: the kernels get all strides, and views of caches like those of the graphs are
+// what the trial has.
 std::string attention(const ggml_tensor* node) {
   const ggml_tensor *q = node->src[0], *k = node->src[1], *v = node->src[2], *mask = node->src[3];
   std::string text = mask == nullptr ? "" : " with a mask";
+  if (mask != nullptr && mask->ne[3] < q->ne[3] && mask->nb[3] != 0)
+    text += " that is read beyond its end"; // by a GPU that looks for the keys that a text does not see
   if (q->type != GGML_TYPE_F32 || k->type != GGML_TYPE_F16 || v->type != GGML_TYPE_F16)
     text += std::string(" from ") + operand(q) + ", " + operand(k) + ", " + operand(v);
   if (k->ne[0] != kHeadSize || v->ne[0] != kHeadSize)
     text += " with heads of " + std::to_string(k->ne[0]);
   if (q->ne[2] != k->ne[2])
     text += " with groups of heads";
-  return text + how_many(q->ne[1], "query");
+  return text + several(q) + how_many(q->ne[1], "query");
 }
 
 std::string soft_max(const ggml_tensor* node) {
@@ -87,7 +95,7 @@ std::string soft_max(const ggml_tensor* node) {
   return (mask == nullptr               ? ""
           : mask->type == GGML_TYPE_F32 ? " with a mask"
                                         : " with a mask of f16") +
-         long_rows(node) + unusual_operands(node, 1);
+         several(node) + long_rows(node) + unusual_operands(node, 1);
 }
 
 std::string all_operands(const ggml_tensor* node) {
@@ -116,13 +124,16 @@ std::string details(const ggml_tensor* node) {
   case GGML_OP_UNARY:
     return unusual_operands(node, 1);
   case GGML_OP_CONT:
-    return std::string(" ") + operand(node->src[0]);
+    return std::string(" ") + operand(node->src[0]) + several(node->src[0]);
   case GGML_OP_CPY: // its second source is where it writes, as is the node
     return std::string(" ") + operand(node->src[0]) + " to " + operand(node);
   case GGML_OP_IM2COL: // of its first source only the shape matters
     return std::string(" ") + operand(node) + (node->op_params[6] == 1 ? " of two dimensions" : "");
   case GGML_OP_GET_ROWS:
     return std::string(" ") + operand(node->src[0]);
+  case GGML_OP_SET_ROWS:
+    return std::string(" ") + operand(node->src[0]) + " to " + operand(node) +
+           (node->src[1]->type == GGML_TYPE_I64 ? "" : std::string(" by ") + operand(node->src[1]));
   default:
     return all_operands(node);
   }

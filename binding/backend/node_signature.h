@@ -12,7 +12,7 @@ namespace whisper_hip {
 // False for what only renames memory: NONE, VIEW, RESHAPE, PERMUTE and TRANSPOSE.
 bool does_work(ggml_op op);
 
-// For example "mul_mat q4_K of 2 to 8 columns", "cpy transposed f32 to f16", "soft_max with a mask". Types
+// For example "mul_mat q4_K of 2 to 8 columns", "cont transposed f16", "soft_max with a mask of f16". Types
 // and layouts that all nodes of an operation have in Whisper are left out, and said where a node has others.
 // An operation that is not known here has all of them in its name.
 std::string node_signature(const ggml_tensor* node);

@@ -1,5 +1,6 @@
 #include "backend/probe_operations.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "backend/node_signature.h"
@@ -18,9 +19,11 @@ constexpr double kProduct = 5e-4;
 constexpr int64_t kHead = 64, kHeads = 2, kState = 512;
 // 128 is the height of a tile of a product: a kernel for whole tiles, and another for the rest.
 constexpr int64_t kWholeTiles = 128, kBrokenTiles = 130, kFewRows = 64;
-// Keys of fused attention are padded to 256; otherwise there are as many as positions.
-constexpr int64_t kPaddedKeys = 512;
-constexpr int64_t kEvenKeys = 76, kOddKeys = 77;
+// Of a text: as many of its keys are looked at as whole blocks of 256, or all that there is room for.
+constexpr int64_t kRoom = 448, kPaddedKeys = 256;
+// Of a window: no whole tiles, as 1500 are none.
+constexpr int64_t kEvenKeys = 348, kOddKeys = 77;
+constexpr int64_t kTexts = 3;
 
 using Inputs = std::vector<ProbeInput>;
 using Build = ProbeOperation::Build;
@@ -83,79 +86,106 @@ Shapes weights_products(ggml_type type, const std::vector<int64_t>& columns) {
   return all;
 }
 
-// Queries as whisper.cpp has them: [kHead, queries, kHeads], a view of [kHead, kHeads, queries].
-ggml_tensor* queries_of(ggml_context* context, Inputs& inputs, int64_t queries) {
-  return ggml_permute(context, floats(context, inputs, kHead, kHeads, queries), 0, 2, 1, 3);
+// Queries as the heads of rows: [kHead, queries, kHeads, texts].
+ggml_tensor* queries_of(ggml_context* context, Inputs& inputs, int64_t queries, int64_t texts) {
+  ggml_tensor* rows = floats(context, inputs, kHead * kHeads, queries * texts);
+  return ggml_view_4d(context, rows, kHead, queries, kHeads, texts, rows->nb[1],
+                      static_cast<size_t>(kHead) * rows->nb[0], static_cast<size_t>(queries) * rows->nb[1],
+                      0);
 }
 
-// A layer of a cache of keys or of values: positions one after the other, each with all its heads. Another
-// layer comes first.
-ggml_tensor* cached(ggml_context* context, Inputs& inputs, int64_t positions) {
-  const int64_t state = kHead * kHeads;
-  ggml_tensor* cache = input(inputs, ggml_new_tensor_1d(context, GGML_TYPE_F16, 2 * state * positions));
-  const size_t size = ggml_element_size(cache);
-  return ggml_view_3d(context, cache, kHead, positions, kHeads, size * state, size * kHead,
-                      size * state * positions);
+// What attention looks at: of a window, or of texts that are decoded side by side.
+struct Keys {
+  int64_t count;
+  int64_t texts = 1;
+};
+
+// A cache of keys or of values, as heads: [kHead, keys, kHeads, texts]. Another text comes first.
+ggml_tensor* cached(ggml_context* context, Inputs& inputs, Keys keys) {
+  const int64_t room = std::max(keys.count, kRoom);
+  ggml_tensor* rows =
+      input(inputs, ggml_new_tensor_2d(context, GGML_TYPE_F16, kHead * kHeads, room * (keys.texts + 1)));
+  const size_t text = static_cast<size_t>(room) * rows->nb[1];
+  return ggml_view_4d(context, rows, kHead, keys.count, kHeads, keys.texts, rows->nb[1],
+                      static_cast<size_t>(kHead) * rows->nb[0], text, text);
 }
 
-// Values that are kept by rows of `length` positions, of which some are in use: [positions, kHead, kHeads].
-ggml_tensor* cached_rows(ggml_context* context, Inputs& inputs, int64_t positions, int64_t length) {
-  ggml_tensor* cache = input(inputs, ggml_new_tensor_1d(context, GGML_TYPE_F16, length * kHead * kHeads));
-  const size_t size = ggml_element_size(cache);
-  return ggml_view_3d(context, cache, positions, kHead, kHeads, size * length, size * length * kHead, 0);
+ggml_tensor* mask_of(ggml_context* context, Inputs& inputs, int64_t keys, int64_t queries) {
+  ggml_tensor* mask = ggml_new_tensor_2d(context, GGML_TYPE_F16, keys, queries);
+  mask->nb[3] = 0; // all texts share it
+  return input(inputs, mask, ProbeInput::mask);
 }
 
-Shapes fused_attention(const std::vector<int64_t>& queries, bool masked) {
+Shapes fused_attention(const std::vector<int64_t>& queries, const std::vector<Keys>& keys, bool masked) {
   Shapes all;
   for (const int64_t count : queries) {
-    all.push_back(shape([=](ggml_context* context, Inputs& inputs) {
-      ggml_tensor* mask = masked
-                              ? input(inputs, ggml_new_tensor_2d(context, GGML_TYPE_F16, kPaddedKeys, count),
-                                      ProbeInput::mask)
-                              : nullptr;
-      ggml_tensor* q = queries_of(context, inputs, count);
-      ggml_tensor* k = cached(context, inputs, kPaddedKeys);
-      return ggml_flash_attn_ext(context, q, k, cached(context, inputs, kPaddedKeys), mask, 0.125f, 0.0f,
-                                 0.0f);
-    }));
-  }
-  return all;
-}
-
-// Queries with keys.
-Shapes scores(const std::vector<int64_t>& queries) {
-  Shapes all;
-  for (const int64_t count : queries) {
-    all.push_back(shape([=](ggml_context* context, Inputs& inputs) {
-      ggml_tensor* keys = cached(context, inputs, kOddKeys);
-      return ggml_mul_mat(context, keys, queries_of(context, inputs, count));
-    }));
-  }
-  return all;
-}
-
-// Weights of the attention with values, from a cache with room for more or without.
-Shapes weighted_values(const std::vector<int64_t>& queries, bool room) {
-  Shapes all;
-  for (const int64_t count : queries) {
-    for (const int64_t keys : {kEvenKeys, kOddKeys}) {
+    for (const Keys& seen : keys) {
       all.push_back(shape([=](ggml_context* context, Inputs& inputs) {
-        ggml_tensor* values = cached_rows(context, inputs, keys, room ? 128 : keys);
-        return ggml_mul_mat(context, values, floats(context, inputs, keys, count, kHeads));
+        ggml_tensor* q = queries_of(context, inputs, count, seen.texts);
+        ggml_tensor* k = cached(context, inputs, seen);
+        ggml_tensor* v = cached(context, inputs, seen);
+        ggml_tensor* mask = masked ? mask_of(context, inputs, seen.count, count) : nullptr;
+        return ggml_flash_attn_ext(context, q, k, v, mask, 0.125f, 0.0f, 0.0f);
       }));
     }
   }
   return all;
 }
 
-Build soft_max(int64_t keys, bool masked) {
-  constexpr int64_t queries = 6;
+// Queries with keys.
+Shapes scores(const std::vector<int64_t>& queries, const std::vector<Keys>& keys) {
+  Shapes all;
+  for (const int64_t count : queries) {
+    for (const Keys& seen : keys) {
+      all.push_back(shape([=](ggml_context* context, Inputs& inputs) {
+        ggml_tensor* k = cached(context, inputs, seen);
+        return ggml_mul_mat(context, k, queries_of(context, inputs, count, seen.texts));
+      }));
+    }
+  }
+  return all;
+}
+
+// Weights of the attention with values, which have been turned.
+Shapes weighted_values(const std::vector<int64_t>& queries, const std::vector<Keys>& keys) {
+  Shapes all;
+  for (const int64_t count : queries) {
+    for (const Keys& seen : keys) {
+      all.push_back(shape([=](ggml_context* context, Inputs& inputs) {
+        ggml_tensor* values =
+            input(inputs, ggml_new_tensor_4d(context, GGML_TYPE_F16, seen.count, kHead, kHeads, seen.texts));
+        ggml_tensor* weights =
+            input(inputs, ggml_new_tensor_4d(context, GGML_TYPE_F32, seen.count, count, kHeads, seen.texts));
+        return ggml_mul_mat(context, values, weights);
+      }));
+    }
+  }
+  return all;
+}
+
+// Keys of one head, which lie in rows with those of the others, with queries that have been gathered.
+Shapes scores_of_head(const std::vector<int64_t>& queries) {
+  Shapes all;
+  for (const int64_t count : queries) {
+    for (const int64_t keys : {kEvenKeys, kOddKeys}) {
+      all.push_back(shape([=](ggml_context* context, Inputs& inputs) {
+        ggml_tensor* rows = input(inputs, ggml_new_tensor_2d(context, GGML_TYPE_F16, kHead * kHeads, keys));
+        ggml_tensor* k = ggml_view_2d(context, rows, kHead, keys, rows->nb[1], kHead * rows->nb[0]);
+        return ggml_mul_mat(context, k, floats(context, inputs, kHead, count));
+      }));
+    }
+  }
+  return all;
+}
+
+Build soft_max(Keys keys, bool masked) {
+  const int64_t queries = keys.texts > 1 ? 1 : 6;
   return shape([=](ggml_context* context, Inputs& inputs) {
-    ggml_tensor* mask =
-        masked ? input(inputs, ggml_new_tensor_2d(context, GGML_TYPE_F32, keys, queries), ProbeInput::mask)
-               : nullptr;
-    ggml_tensor* scores = floats(context, inputs, keys, queries, kHeads, ProbeInput::wide_values);
-    return ggml_soft_max_ext(context, scores, mask, masked ? 1.0f : 0.5f, 0.0f);
+    ggml_tensor* scores =
+        input(inputs, ggml_new_tensor_4d(context, GGML_TYPE_F32, keys.count, queries, kHeads, keys.texts),
+              ProbeInput::wide_values);
+    ggml_tensor* mask = masked ? mask_of(context, inputs, keys.count, queries) : nullptr;
+    return ggml_soft_max_ext(context, scores, mask, 0.125f, 0.0f);
   });
 }
 
@@ -191,32 +221,45 @@ Build convolution_product(int64_t bands) {
   });
 }
 
-// Keys of some tokens into their place in a cache.
-Build copy_to_cache() {
+// Keys or values of a window into its memory, which has room for more.
+Build copy_to_window() {
   return shape([](ggml_context* context, Inputs& inputs) {
-    ggml_tensor* cache = input(inputs, ggml_new_tensor_1d(context, GGML_TYPE_F16, 12 * kState));
-    ggml_tensor* place = ggml_view_1d(context, cache, 7 * kState, ggml_element_size(cache) * 3 * kState);
+    ggml_tensor* whole = input(inputs, ggml_new_tensor_2d(context, GGML_TYPE_F16, kState, 12));
+    ggml_tensor* place = ggml_view_2d(context, whole, kState, 7, whole->nb[1], 0);
     return ggml_cpy(context, floats(context, inputs, kState, 7), place);
   });
 }
 
-// Values of some tokens into a cache that keeps them by rows of `length` positions.
-Build copy_to_rows(int64_t tokens, int64_t length) {
+// Keys or values of some tokens into their places in a cache.
+Build rows_to_cache(int64_t tokens) {
   return shape([=](ggml_context* context, Inputs& inputs) {
-    ggml_tensor* cache = input(inputs, ggml_new_tensor_1d(context, GGML_TYPE_F16, length * kState));
-    const size_t size = ggml_element_size(cache);
-    const size_t offset = size * static_cast<size_t>(length - tokens);
-    ggml_tensor* place =
-        ggml_view_2d(context, cache, tokens, kState, size * static_cast<size_t>(length), offset);
-    return ggml_cpy(context, ggml_transpose(context, floats(context, inputs, kState, tokens)), place);
+    ggml_tensor* cache = input(inputs, ggml_new_tensor_2d(context, GGML_TYPE_F16, kState, kProbeTableRows));
+    ggml_tensor* rows = input(inputs, ggml_new_tensor_1d(context, GGML_TYPE_I64, tokens), ProbeInput::rows);
+    return ggml_set_rows(context, cache, floats(context, inputs, kState, tokens), rows);
   });
 }
 
-// Reads as the name of the signature: [kHead, queries, kHeads] with the heads of each query side by side.
-Build merge_heads(int64_t queries) {
+// Values that a product takes as its columns.
+Build turned_values(Keys keys) {
   return shape([=](ggml_context* context, Inputs& inputs) {
-    ggml_tensor* heads = floats(context, inputs, kHead, queries, kHeads);
-    return ggml_cont_2d(context, ggml_permute(context, heads, 0, 2, 1, 3), kHead * kHeads, queries);
+    return ggml_cont(context, ggml_transpose(context, cached(context, inputs, keys)));
+  });
+}
+
+// [kHead, queries, kHeads, texts] with the heads of each query side by side.
+Build merge_heads(int64_t queries, int64_t texts) {
+  return shape([=](ggml_context* context, Inputs& inputs) {
+    ggml_tensor* heads =
+        input(inputs, ggml_new_tensor_4d(context, GGML_TYPE_F32, kHead, queries, kHeads, texts));
+    return ggml_cont_2d(context, ggml_permute(context, heads, 0, 2, 1, 3), kHead * kHeads, queries * texts);
+  });
+}
+
+// The queries of one head.
+Build gather_head() {
+  return shape([](ggml_context* context, Inputs& inputs) {
+    ggml_tensor* rows = floats(context, inputs, kHead * kHeads, 7);
+    return ggml_cont(context, ggml_view_2d(context, rows, kHead, 7, rows->nb[1], kHead * rows->nb[0]));
   });
 }
 
@@ -253,28 +296,26 @@ void add_simple(List& list) {
   list.add({pair(ggml_mul, kState, 7)}, kExact);
   list.add({pair(ggml_mul, kState, 1)}, kExact);
   list.add({shape([](ggml_context* context, Inputs& inputs) {
-             return ggml_scale(context, floats(context, inputs, kState, 7), -0.35f);
-           })},
-           kExact);
-  list.add({shape([](ggml_context* context, Inputs& inputs) {
              return ggml_gelu(context, floats(context, inputs, kState, 7, 1, ProbeInput::wide_values));
            })},
            kFunction);
   list.add({norm(384)}, kFunction);
   list.add({norm(1280)}, kFunction);
-  list.add({soft_max(256, false), soft_max(kOddKeys, false)}, kFunction);
-  list.add({soft_max(1500, false), soft_max(1536, false)}, kFunction);
-  list.add({soft_max(256, true), soft_max(kOddKeys, true)}, kFunction);
-  list.add({soft_max(1792, true), soft_max(2048, true)}, kFunction);
+  list.add({soft_max({kEvenKeys}, false), soft_max({kOddKeys}, false)}, kFunction);
+  list.add({soft_max({1500}, false), soft_max({1025}, false)}, kFunction);
+  list.add({soft_max({kPaddedKeys}, true), soft_max({kRoom}, true)}, kFunction);
+  list.add({soft_max({kPaddedKeys, kTexts}, true), soft_max({kRoom, kTexts}, true)}, kFunction);
 }
 
 void add_copies(List& list) {
-  list.add({copy_to_cache()}, kExact);
-  list.add({copy_to_rows(1, 16)}, kExact);
-  list.add({copy_to_rows(7, 16)}, kExact);
-  list.add({copy_to_rows(16, 16)}, kExact);
-  list.add({merge_heads(1)}, kExact);
-  list.add({merge_heads(7)}, kExact);
+  list.add({copy_to_window()}, kExact);
+  list.add({rows_to_cache(1), rows_to_cache(40)}, kExact);
+  list.add({turned_values({kPaddedKeys}), turned_values({kOddKeys})}, kExact);
+  list.add({turned_values({kPaddedKeys, kTexts}), turned_values({kRoom, kTexts})}, kExact);
+  list.add({merge_heads(1, 1)}, kExact);
+  list.add({merge_heads(7, 1)}, kExact);
+  list.add({merge_heads(1, kTexts)}, kExact);
+  list.add({gather_head()}, kExact);
   list.add({shape([](ggml_context* context, Inputs& inputs) {
              return ggml_cont(context, ggml_transpose(context, floats(context, inputs, 50, kState)));
            })},
@@ -292,18 +333,25 @@ void add_attention(List& list) {
     const std::vector<int64_t> some = queries.back() > 16  ? std::vector<int64_t>{72}
                                       : queries.size() > 2 ? std::vector<int64_t>{2, 5}
                                                            : std::vector<int64_t>{queries.back()};
-    list.add(fused_attention(some, false), kProduct);
-    list.add(fused_attention(some, true), kProduct);
-    list.add(scores(some), kProduct);
-    list.add(weighted_values(some, false), kProduct);
-    list.add(weighted_values(some, true), kProduct);
+    const std::vector<Keys> of_window = {{kEvenKeys}, {kOddKeys}}, of_text = {{kPaddedKeys}, {kRoom}};
+    list.add(fused_attention(some, of_window, false), kProduct);
+    list.add(fused_attention(some, of_text, true), kProduct);
+    list.add(scores(some, of_window), kProduct);
+    list.add(weighted_values(some, of_window), kProduct);
+    if (some.back() > 1) // of a whole text
+      list.add(scores_of_head(some), kProduct);
   }
+  // A step has one token of each text.
+  const std::vector<Keys> of_texts = {{kPaddedKeys, kTexts}, {kRoom, kTexts}};
+  list.add(fused_attention({1}, of_texts, true), kProduct);
+  list.add(scores({1}, of_texts), kProduct);
+  list.add(weighted_values({1}, of_texts), kProduct);
 }
 
 void add_weights(List& list, ggml_type type) {
   const std::string name = ggml_type_name(type);
-  // All models have their positions in f32.
-  list.add({rows_of(type)}, kExact, type == GGML_TYPE_F32 ? "" : name);
+  // All models have their positions in f32, and caches in f16 that are copied by rows.
+  list.add({rows_of(type)}, kExact, type == GGML_TYPE_F32 || type == GGML_TYPE_F16 ? "" : name);
   for (const auto& columns : kColumns)
     list.add(weights_products(type, columns), kProduct, name);
 }

@@ -14,7 +14,7 @@ struct ProbeInput {
   enum Kind {
     values,      // from -1 to 1
     wide_values, // from -4 to 4
-    rows,        // of a table
+    rows,        // of a table, each at most once
     mask,        // [keys, queries]: each query sees some keys more than the one before
   };
   ggml_tensor* tensor;

@@ -10,10 +10,14 @@ std::vector<char> probe_values(const ProbeInput& input, uint32_t seed) {
   const auto count = static_cast<size_t>(ggml_nelements(tensor));
   std::vector<char> bytes(ggml_nbytes(tensor));
   if (input.kind == ProbeInput::rows) {
-    std::vector<int32_t> rows(count);
-    for (size_t i = 0; i < count; ++i)
-      rows[i] = static_cast<int32_t>((i * 37 + 5) % kProbeTableRows);
-    std::memcpy(bytes.data(), rows.data(), bytes.size());
+    for (size_t i = 0; i < count; ++i) {
+      const int64_t row = static_cast<int64_t>(i * 37 + 5) % kProbeTableRows;
+      const auto narrow = static_cast<int32_t>(row);
+      if (tensor->type == GGML_TYPE_I64)
+        std::memcpy(bytes.data() + i * sizeof row, &row, sizeof row);
+      else
+        std::memcpy(bytes.data() + i * sizeof narrow, &narrow, sizeof narrow);
+    }
     return bytes;
   }
   std::vector<float> values(count);

@@ -50,7 +50,7 @@ function(choose_hip_kernels)
   # In step with has_kernels() in binding/kernels/module.cpp.
   ggml_cuda_sources(kept concat convert cpy fattn-tile ggml-cuda im2col norm quantize scale unary)
   set(units binbcast_unit fattn_mma_unit fattn_tile_unit fattn_unit fattn_vec_unit getrows_unit mmf_unit mmq_unit
-    mmvf_unit mmvq_unit softmax_unit)
+    mmvf_unit mmvq_unit setrows_unit softmax_unit)
   list(TRANSFORM units REPLACE "^(.+)$" "${KERNELS_DIR}/\\1.cu")
 
   set(sources ${kept} ${mmq_instances} ${mmf_instances} ${mmf_instances_of_many} ${units})

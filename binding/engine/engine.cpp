@@ -1,6 +1,9 @@
 #include "engine/engine.h"
 
+#include <algorithm>
+#include <cmath>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -86,7 +89,7 @@ struct Engine::Shared {
 };
 
 Engine::Engine(const ModelWeights& weights, const SpecialTokens& tokens, const EngineOptions& options)
-    : tokens_(tokens), on_gpu_(options.gpu >= 0), shared_(std::make_shared<Shared>()) {
+      shared_(std::make_shared<Shared>()) {
   try {
     shared_->thread = std::thread([shared = shared_, &weights, tokens, options] {
       std::optional<Pulse> pulse;
@@ -151,7 +154,13 @@ void Engine::answer(Client& client, const std::shared_ptr<Request>& request) {
       std::rethrow_exception(shared_->failure);
   }
   shared_->queue.add(request);
-  request->wait(client.cancelled);
+  try {
+    request->wait(client.cancelled);
+  } catch (const Error& error) {
+    if (std::strcmp(error.code, "ERR_MODEL_CORRUPT") == 0)
+      throw_not_numbers();
+    throw;
+  }
 }
 
 Window Engine::encode(Client& client, std::vector<float> mel, int positions) {
@@ -180,6 +189,9 @@ std::vector<float> Engine::align(Client& client, const Window& window, const std
   request->tokens = tokens;
   request->heads = heads;
   answer(client, request);
+  if (!std::all_of(request->attention.begin(), request->attention.end(),
+                   [](float weight) { return std::isfinite(weight); }))
+    throw_not_numbers();
   return std::move(request->attention);
 }
 

@@ -59,6 +59,7 @@ class Engine {
   const SpecialTokens& tokens() const { return tokens_; }
   // Windows that are best worked at together, as far as memory goes.
   int batch_windows() const;
+  // The longest window, in positions of 20 ms: 1500 but for small models of tests.
 
   // Each of these waits for its result. Throws Error(ERR_CANCELLED) soon after the client is cancelled, or
   // what the computation threw.
@@ -84,6 +85,7 @@ class Engine {
   void answer(Client& client, const std::shared_ptr<Request>& request);
 
   SpecialTokens tokens_;
+  int audio_positions_;
   bool on_gpu_;
   std::shared_ptr<Shared> shared_; // with the thread
 };

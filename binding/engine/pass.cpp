@@ -2,6 +2,7 @@
 
 #include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
+#include "backend/node_signature.h"
 #include "support/error.h"
 #include "support/log.h"
 
@@ -35,6 +36,7 @@ void Pass::prepare(const PassKey& key, const std::function<void(ggml_context*, g
   tensors_ = describe_tensors(3 * most_nodes_, ggml_graph_overhead_custom(most_nodes_, false));
   ggml_cgraph* graph = ggml_new_graph_custom(tensors_.get(), most_nodes_, false);
   build(tensors_.get(), graph);
+  require_support(graph);
   ggml_backend_sched_reset(scheduler_);
   const GpuScope waiting(device_.is_gpu());
   if (!ggml_backend_sched_alloc_graph(scheduler_, graph))
@@ -44,6 +46,22 @@ void Pass::prepare(const PassKey& key, const std::function<void(ggml_context*, g
                 "OUT_OF_MEMORY");
   graph_ = graph;
   key_ = key;
+}
+
+// What writes into memory of a GPU cannot be computed anywhere else, and ggml gives up where it has to be.
+void Pass::require_support(ggml_cgraph* graph) const {
+  if (!device_.is_gpu())
+    return;
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    const ggml_tensor* node = ggml_graph_node(graph, i);
+    if (!does_work(node->op) || node->view_src == nullptr || node->view_src->buffer == nullptr ||
+        ggml_backend_supports_op(device_.backends().front(), node))
+      continue;
+    throw Error("ERR_GPU_NOT_USED",
+                std::string("The GPU does not support the operation ") + ggml_op_desc(node) +
+                    ", which writes into its memory",
+                "OPS_ON_CPU");
+  }
 }
 
 void Pass::set(ggml_tensor* input, const void* data, size_t size) {

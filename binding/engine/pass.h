@@ -25,6 +25,8 @@ class Pass {
   // Makes the graph of `key` the current one: `build` makes it anew unless it is already. Throws
   // Error(ERR_OUT_OF_MEMORY | ERR_GPU_NOT_USED).
   void prepare(const PassKey& key, const std::function<void(ggml_context*, ggml_cgraph*)>& build);
+  // No graph is the current one any more.
+  void forget() { graph_ = nullptr; }
   // Bytes of an input of the current graph.
   void set(ggml_tensor* input, const void* data, size_t size);
   // Computes the current graph for `job`. Returns false when the job was cancelled meanwhile.
@@ -35,6 +37,8 @@ class Pass {
   size_t memory() const;
 
  private:
+  void require_support(ggml_cgraph* graph) const;
+
   Device& device_;
   size_t most_nodes_;
   ggml_backend_sched_t scheduler_ = nullptr;

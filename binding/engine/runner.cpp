@@ -8,6 +8,7 @@
 #include <map>
 
 #include "backend/cpu_module.h"
+#include "backend/graph_record.h"
 #include "engine/graph/encoder.h"
 #include "engine/search/choose.h"
 #include "support/error.h"
@@ -24,6 +25,7 @@ constexpr size_t kEncoderNodes = 48;
 // Windows that a pass may have parts of.
 constexpr size_t kMostParts = 64;
 constexpr int kMostWindows = 10;
+constexpr int kUsualBeams = 5;
 constexpr size_t kWindowShare = 4; // of the free memory
 
 constexpr uint16_t kMinusInfinity = 0xfc00; // f16
@@ -41,6 +43,8 @@ Runner::Runner(const ModelWeights& weights, const SpecialTokens& tokens, const E
   const size_t affordable = device_.free_memory() / kWindowShare / windows_->window_bytes();
   most_windows_ = static_cast<int>(std::clamp<size_t>(affordable, 1, kMostWindows));
   recover();
+  if (device_.is_gpu())
+    reserve();
 }
 
 void Runner::recover() {
@@ -57,7 +61,8 @@ void Runner::recover() {
 }
 
 GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
-  return {context, graph, weights_.epsilon, options_.flash_attention, turned_keys_};
+  return {context, graph, device_.is_gpu() ? device_.backends().front() : nullptr, weights_.epsilon,
+          options_.flash_attention, turned_keys_};
 }
 
 // Fused attention of GPUs has its fastest kernel for whole blocks of 256 keys; ours skips blocks of 32 that
@@ -66,9 +71,16 @@ int Runner::padded_keys(int count) const {
   return std::min(rounded_up(count, device_.is_gpu() ? 256 : 32), weights_.text_positions);
 }
 
-ggml_tensor* Runner::scratch(int rows) {
+// Where the attention of several windows comes together.
+ggml_tensor* Runner::scratch(const DecoderShape& shape) {
+  if (shape.parts.size() == 1)
+    return nullptr;
+  const int rows = shape.rows();
   if (scratch_ != nullptr && scratch_->ne[1] >= rows)
     return scratch_;
+  // Graphs that are kept may write there.
+  prompt_->forget();
+  step_->forget();
   scratch_ = nullptr;
   scratch_tensors_ = describe_tensors(1);
   scratch_ =
@@ -102,20 +114,51 @@ bool Runner::compute(Pass& pass, const Requests& requests, double PassSeconds::*
   return true;
 }
 
+// What needs memory of a GPU before the first job needs it: where there is none, another device can still be
+// used.
+void Runner::reserve() {
+  const std::shared_ptr<EncodedWindow> window = windows_->make(weights_.audio_positions);
+  const std::unique_ptr<SequenceBlock> block = sequences_.take(kUsualBeams);
+  if (!block)
+    throw Error("ERR_OUT_OF_MEMORY",
+                "Memory of " + device_.name() + " for the self-attention of sequences could not be allocated",
+                "OUT_OF_MEMORY");
+  prepare_encoder(*window);
+  DecoderShape prompt = {};
+  prompt.parts = {{window.get(), block.get(), 1}};
+  prompt.tokens = std::max(weights_.text_positions / 2, 1);
+  prompt.keys = padded_keys(prompt.tokens);
+  prompt.logit_rows = 2;
+  prepare_prompt(prompt);
+  DecoderShape step = {};
+  step.parts = {{window.get(), block.get(), kUsualBeams}};
+  step.tokens = 1;
+  step.keys = weights_.text_positions;
+  step.logit_rows = kUsualBeams;
+  step.all_rows = true;
+  prepare_step(step);
+}
+
+// The graph writes into the window's own memory.
+void Runner::prepare_encoder(const EncodedWindow& window) {
+  encoder_->prepare({reinterpret_cast<int64_t>(window.keys(0)), window.positions()},
+                    [&](ggml_context* context, ggml_cgraph* graph) {
+                      mel_ = build_encoder(builder(context, graph), weights_, window);
+                    });
+}
+
 bool Runner::encode(Request& request) {
   std::shared_ptr<EncodedWindow> window;
   try {
     window = windows_->make(request.positions);
+  } catch (const Abort&) {
+    throw;
   } catch (const Error&) {
     if (windows_->count() > 0)
       return false;
     throw;
   }
-  // The graph writes into the window's own memory.
-  encoder_->prepare({reinterpret_cast<int64_t>(window->keys(0)), request.positions},
-                    [&](ggml_context* context, ggml_cgraph* graph) {
-                      mel_ = build_encoder(builder(context, graph), weights_, *window);
-                    });
+  prepare_encoder(*window);
   encoder_->set(mel_, request.mel.data(), request.mel.size() * sizeof(float));
   if (compute(*encoder_, {&request}, &PassSeconds::encode))
     request.encoded = std::move(window);
@@ -194,6 +237,18 @@ std::vector<Request*> requests_of(const std::vector<ActiveSearch*>& searches) {
 
 } // namespace
 
+void Runner::prepare_prompt(const DecoderShape& shape) {
+  prompt_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
+    prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape));
+  });
+}
+
+void Runner::prepare_step(const DecoderShape& shape) {
+  step_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
+    step_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape));
+  });
+}
+
 void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
   const std::vector<ActiveSearch*> searches = by_chunk(unordered);
   const int tokens = static_cast<int>(searches.front()->request->tokens.size());
@@ -208,9 +263,7 @@ void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
   shape.tokens = tokens;
   shape.keys = padded_keys(tokens);
   shape.logit_rows = static_cast<int>(wanted.size());
-  prompt_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
-    prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape.rows()));
-  });
+  prepare_prompt(shape);
   fill(*prompt_, prompt_graph_, searches, shape);
   prompt_->set(prompt_graph_.wanted, wanted.data(), wanted.size() * sizeof(int32_t));
   if (!compute(*prompt_, requests_of(searches), &PassSeconds::prompt))
@@ -221,8 +274,14 @@ void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
     search->read = {request.tokens};
     search->position = tokens;
     search->order = {0};
-    request.no_speech = std::exp(logits[tokens_.no_speech] - choose(logits, weights_.vocabulary, 0).log_sum);
-    advance(*search, {logits + weights_.vocabulary});
+    try {
+      request.no_speech =
+          std::exp(logits[tokens_.no_speech] - choose(logits, weights_.vocabulary, 0).log_sum);
+      advance(*search, {logits + weights_.vocabulary});
+    } catch (const Error&) {
+      request.finish(std::current_exception());
+      search->ended = true;
+    }
     logits += 2 * static_cast<ptrdiff_t>(weights_.vocabulary);
   }
   copy_sequences();
@@ -241,9 +300,7 @@ void Runner::step(const std::vector<ActiveSearch*>& unordered) {
   shape.keys = padded_keys(longest);
   shape.logit_rows = shape.rows();
   shape.all_rows = true;
-  step_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
-    step_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape.rows()));
-  });
+  prepare_step(shape);
   fill(*step_, step_graph_, searches, shape);
   if (!compute(*step_, requests_of(searches), &PassSeconds::sample))
     return;
@@ -331,17 +388,17 @@ void Runner::copy_sequences() {
     return;
   std::vector<SequenceCopy> copies;
   copies.swap(waiting_copies_);
-  if (!device_.is_gpu())
+  if (!device_.is_gpu() && !graphs_are_recorded())
     return sequences_.copy(copies);
   std::map<const SequenceChunk*, std::vector<SequenceCopy>> by_chunk;
   for (const SequenceCopy& copy : copies)
     by_chunk[copy.chunk].push_back(copy);
   for (const auto& [chunk, own] : by_chunk)
-    copy_on_gpu(*chunk, own);
+    copy_by_graph(*chunk, own);
 }
 
 // All layers in one graph, whose size grows in large steps: what is left over copies a row onto itself.
-void Runner::copy_on_gpu(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies) {
+void Runner::copy_by_graph(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies) {
   std::vector<int32_t> from;
   std::vector<int64_t> to;
   for (const SequenceCopy& copy : copies) {

@@ -181,6 +181,8 @@ bool Worker::begin_waiting() {
 }
 
 void Worker::read_prompts(const Searches& searches) {
+  if (is_lost())
+    return;
   try {
     const LogScope log;
     runner_.read_prompts(searches);
@@ -219,6 +221,8 @@ bool Worker::step_all() {
 }
 
 void Worker::step(const Searches& searches) {
+  if (is_lost())
+    return;
   try {
     const LogScope log;
     runner_.step(searches);
@@ -229,8 +233,7 @@ void Worker::step(const Searches& searches) {
 
 void Worker::recover(const Searches& searches) {
   const std::exception_ptr cause = failure();
-  const bool is_lost = compute_is_broken() || (runner_.device().is_gpu() && !gpu_failure().empty());
-  if (!is_lost && searches.size() > 1 && is_out_of_memory(cause)) {
+  if (!is_lost() && searches.size() > 1 && is_out_of_memory(cause)) {
     int rows = 0;
     for (const ActiveSearch* search : searches)
       rows += static_cast<int>(std::max<size_t>(search->next.size(), 1));
@@ -241,7 +244,7 @@ void Worker::recover(const Searches& searches) {
       search->ended = true;
     }
   }
-  if (is_lost)
+  if (is_lost())
     return;
   try {
     runner_.recover();
@@ -255,6 +258,11 @@ void Worker::recover(const Searches& searches) {
   }
 }
 
+// Nothing can be computed any more.
+bool Worker::is_lost() const {
+  return compute_is_broken() || (runner_.device().is_gpu() && !gpu_failure().empty());
+}
+
 std::exception_ptr Worker::failure() const {
   return runner_.device().is_gpu() ? note_gpu_failure() : std::current_exception();
 }
@@ -263,6 +271,8 @@ bool Worker::end_if_lost() {
   try {
     if (runner_.device().is_gpu())
       require_sound_gpu();
+    if (compute_is_broken())
+      throw Error("ERR_INTERNAL", "An earlier failure inside ggml made the compute threads unusable");
     return false;
   } catch (...) {
     for (const auto& search : active_)

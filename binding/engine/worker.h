@@ -33,6 +33,7 @@ class Worker {
   void read_prompts(const Searches& searches);
   void step(const Searches& searches);
   // What the exception that is being handled means for the device.
+  bool is_lost() const;
   std::exception_ptr failure() const;
   // Fails everything after a failure that nothing can be computed after.
   bool end_if_lost();

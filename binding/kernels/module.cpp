@@ -64,6 +64,8 @@ bool has_kernels(const ggml_tensor* op) {
   case GGML_OP_DIV:
   case GGML_OP_REPEAT:
     return op->src[0]->type == GGML_TYPE_F32 && op->type == GGML_TYPE_F32;
+  case GGML_OP_SET_ROWS:
+    return op->type == GGML_TYPE_F16 || op->type == GGML_TYPE_F32;
   case GGML_OP_MUL_MAT:
     return is_weight_type(op->src[0]->type);
   case GGML_OP_FLASH_ATTN_EXT: {

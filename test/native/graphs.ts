@@ -70,6 +70,9 @@ const says = (count: number, options: Partial<typeof SIZE> | object = {}) =>
   speaking({ ...SIZE, ...options, script: letters(count) })
 
 const sideBySide = (model: Model) => model.transcribe(hum(3), { language: 'en', bestOf: 8, temperature: 1 })
+/** What is asked for at the same time is computed together. */
+const together = (model: Model) =>
+  Promise.all([1, 5, 5, 8].map((beamSize) => model.transcribe(hum(3), { language: 'en', beamSize })))
 
 type Kind = (options: LoadOptions) => Promise<string[]>
 
@@ -87,5 +90,6 @@ export const GRAPHS: Readonly<Record<string, Kind>> = {
   'live audio': (options) => bothWays(says(12), streamLive, options),
   'windows of 30 s': (options) => bothWays(says(4, { audioContext: 1500 }), words, options),
   'long texts side by side': (options) => bothWays(says(200), sideBySide, options),
+  'windows side by side': (options) => bothWays(says(12), together, options),
   'wide models': (options) => bothWays(says(4, { state: 1024, heads: 16 }), words, options),
 }

@@ -86,6 +86,8 @@ std::unique_ptr<SequenceBlock> SequenceCache::take(int count) {
   for (const int sequences : {wanted, count}) {
     try {
       chunks_.push_back(make_chunk(sequences));
+    } catch (const Abort&) {
+      throw;
     } catch (const Error&) {
       continue;
     }

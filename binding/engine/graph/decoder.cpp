@@ -67,6 +67,8 @@ class Decoder {
       };
       ggml_tensor* mask = ggml_view_2d(context_, io_.mask, shape_.keys, shape_.tokens, io_.mask->nb[1],
                                        index * io_.mask->nb[3]);
+      // The sequences share it. ggml's GPUs look for its end in that of each sequence, by this stride.
+      mask->nb[3] = 0;
       return builder_.attend(own, part.sequences, heads(chunk.keys[static_cast<size_t>(layer)]),
                              heads(chunk.values[static_cast<size_t>(layer)]), mask);
     });
@@ -116,7 +118,7 @@ class Decoder {
   }
 
   // The attention of each part to its own keys. The results of several come together in `scratch`: attention
-  // writes there itself, as operations in place do.
+  // writes there itself, as operations in place do, or is copied there where a GPU has none.
   template <typename Attend> ggml_tensor* for_each_part(ggml_tensor* query, Attend attend) {
     const auto& parts = shape_.parts;
     if (parts.size() == 1)
@@ -128,10 +130,16 @@ class Decoder {
           ggml_view_2d(context_, query, query->ne[0], rows, query->nb[1], first * query->nb[1]);
       ggml_tensor* result = attend(parts[i], i, own);
       ggml_tensor* writer = result->op == GGML_OP_RESHAPE ? result->src[0] : result;
-      writer->view_src = scratch_;
-      writer->view_offs = first * scratch_->nb[1];
-      writer->data = static_cast<char*>(scratch_->data) + writer->view_offs;
-      writer->buffer = scratch_->buffer;
+      const size_t offset = first * scratch_->nb[1];
+      if (builder_.gpu == nullptr || ggml_backend_supports_op(builder_.gpu, writer)) {
+        writer->view_src = scratch_;
+        writer->view_offs = offset;
+        writer->data = static_cast<char*>(scratch_->data) + offset;
+        writer->buffer = scratch_->buffer;
+      } else {
+        writer = ggml_cpy(context_, result,
+                          ggml_view_2d(context_, scratch_, scratch_->ne[0], rows, scratch_->nb[1], offset));
+      }
       ggml_build_forward_expand(builder_.graph, writer);
       first += static_cast<size_t>(rows);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/weights.h"
+#include "ggml-backend.h"
 
 namespace whisper_hip {
 
@@ -9,6 +10,7 @@ namespace whisper_hip {
 struct GraphBuilder {
   ggml_context* context;
   ggml_cgraph* graph;
+  ggml_backend_t gpu;   // where the caches are; null when they are in ordinary memory
   float epsilon;        // of norms
   bool flash_attention; // fused, or as products with a softmax between them
   // Keys that are read many times are stored turned: see cpu/joined_operands.h.
