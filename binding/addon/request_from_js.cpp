@@ -30,8 +30,6 @@ int integer(Napi::Object object, const char* name, int low, int high) {
 }
 
 std::vector<double> numbers(Napi::Object object, const char* name) {
-  if (!object.Get(name).IsArray())
-    return {};
   const auto array = object.Get(name).As<Napi::Array>();
   std::vector<double> values(array.Length());
   for (uint32_t i = 0; i < array.Length(); ++i)

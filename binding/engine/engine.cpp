@@ -89,7 +89,7 @@ struct Engine::Shared {
 };
 
 Engine::Engine(const ModelWeights& weights, const SpecialTokens& tokens, const EngineOptions& options)
-      shared_(std::make_shared<Shared>()) {
+    : tokens_(tokens), on_gpu_(options.gpu >= 0), shared_(std::make_shared<Shared>()) {
   try {
     shared_->thread = std::thread([shared = shared_, &weights, tokens, options] {
       std::optional<Pulse> pulse;

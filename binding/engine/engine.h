@@ -85,7 +85,6 @@ class Engine {
   void answer(Client& client, const std::shared_ptr<Request>& request);
 
   SpecialTokens tokens_;
-  int audio_positions_;
   bool on_gpu_;
   std::shared_ptr<Shared> shared_; // with the thread
 };

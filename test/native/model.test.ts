@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addon } from '../../lib/backend/addon.ts'
-import { loadModel, type Model } from '../../lib/index.ts'
+import { convertModel, loadModel, type Model } from '../../lib/index.ts'
 import { writeCt2Folder } from '../fixtures/ct2-builder.ts'
 import { buildGgml } from '../fixtures/ggml-builder.ts'
 
@@ -56,18 +56,21 @@ describe('loading', () => {
     })
   })
 
-  it('writes the same from a ggml file, its bytes and a CTranslate2 folder', async () => {
+  it('writes the same from a file and its bytes, and from a CTranslate2 folder and what it is converted to', async () => {
     const ct2 = join(folder, 'ct2')
     await writeCt2Folder(ct2, { multilingual: true })
+    // The ggml file has mel filters of its own.
+    const gguf = join(folder, 'ct2.gguf')
+    await convertModel(ct2, gguf)
     const texts: string[] = []
-    for (const source of [file, bytes, ct2]) {
+    for (const source of [file, bytes, ct2, gguf]) {
       const model = await loadModel(source, cpu)
       const { segments } = await model.transcribe(tone(2), { ...quick, maxTokens: 12 })
       texts.push(segments.flatMap(({ tokens }) => tokens.map(({ id }) => id)).join(' '))
       await model.dispose()
     }
     expect(texts[1]).toBe(texts[0])
-    expect(texts[2]).toBe(texts[0])
+    expect(texts[3]).toBe(texts[2])
   })
 
   it('reports progress up to 1', async () => {
