@@ -5,6 +5,7 @@
 #include <set>
 
 #include "backend/node_signature.h"
+#include "cpu/joined_operands.h"
 
 namespace whisper_hip {
 
@@ -43,7 +44,9 @@ void record_graph(ggml_cgraph* graph) {
   std::lock_guard<std::mutex> lock(all.mutex);
   for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
     const ggml_tensor* node = ggml_graph_node(graph, i);
-    if (does_work(node->op))
+    // Keys are turned, and turned back, by our CPU kernels only.
+    const bool is_of_cpu = node->op == GGML_OP_CONT && node->op_params[kTurnedHeads] != 0;
+    if (does_work(node->op) && !is_of_cpu)
       all.signatures.insert(node_signature(node));
   }
 }
