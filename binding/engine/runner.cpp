@@ -7,7 +7,11 @@
 #include <functional>
 #include <map>
 
+<<<<<<< HEAD
 #include "backend/cpu_module.h"
+=======
+#include "backend/gpu_state.h"
+>>>>>>> d1b77ab9fb6ead9578813013076cba82462ac596
 #include "backend/graph_record.h"
 #include "engine/graph/encoder.h"
 #include "engine/search/choose.h"
@@ -26,6 +30,8 @@ constexpr size_t kEncoderNodes = 48;
 constexpr size_t kMostParts = 64;
 constexpr int kMostWindows = 10;
 constexpr int kUsualBeams = 5;
+// Of sequences, at a time: four beams that leave a prompt, or what some beams have not in common.
+constexpr int kCopiedRows = 256;
 constexpr size_t kWindowShare = 4; // of the free memory
 
 constexpr uint16_t kMinusInfinity = 0xfc00; // f16
@@ -137,6 +143,7 @@ void Runner::reserve() {
   step.logit_rows = kUsualBeams;
   step.all_rows = true;
   prepare_step(step);
+  prepare_copies(block->chunk());
 }
 
 // The graph writes into the window's own memory.
@@ -284,7 +291,7 @@ void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
     }
     logits += 2 * static_cast<ptrdiff_t>(weights_.vocabulary);
   }
-  copy_sequences();
+  copy_sequences(searches);
 }
 
 void Runner::step(const std::vector<ActiveSearch*>& unordered) {
@@ -316,7 +323,7 @@ void Runner::step(const std::vector<ActiveSearch*>& unordered) {
     advance(*search, rows);
     logits += static_cast<ptrdiff_t>(count) * weights_.vocabulary;
   }
-  copy_sequences();
+  copy_sequences(searches);
 }
 
 // Lets the search choose. What is wrong with one search is no matter of the others.
@@ -383,7 +390,8 @@ void Runner::branch(ActiveSearch& search, const std::vector<Branch>& branches) {
   search.order = std::move(order);
 }
 
-void Runner::copy_sequences() {
+// A search whose copies could not be made cannot go on.
+void Runner::copy_sequences(const std::vector<ActiveSearch*>& searches) {
   if (waiting_copies_.empty())
     return;
   std::vector<SequenceCopy> copies;
@@ -393,11 +401,22 @@ void Runner::copy_sequences() {
   std::map<const SequenceChunk*, std::vector<SequenceCopy>> by_chunk;
   for (const SequenceCopy& copy : copies)
     by_chunk[copy.chunk].push_back(copy);
-  for (const auto& [chunk, own] : by_chunk)
-    copy_by_graph(*chunk, own);
+  try {
+    for (const auto& [chunk, own] : by_chunk)
+      copy_by_graph(*chunk, own);
+  } catch (...) {
+    const std::exception_ptr failure = device_.is_gpu() ? note_gpu_failure() : std::current_exception();
+    for (ActiveSearch* search : searches) {
+      if (!search->ended)
+        search->request->finish(failure);
+      search->ended = true;
+    }
+    throw;
+  }
 }
 
-// All layers in one graph, whose size grows in large steps: what is left over copies a row onto itself.
+// All layers in one graph of always the same size, so that it never needs more memory. What is left over
+// copies a row again.
 void Runner::copy_by_graph(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies) {
   std::vector<int32_t> from;
   std::vector<int64_t> to;
@@ -407,14 +426,29 @@ void Runner::copy_by_graph(const SequenceChunk& chunk, const std::vector<Sequenc
       to.push_back(copy.to * weights_.text_positions + position);
     }
   }
-  const int rows = rounded_up(static_cast<int>(from.size()), 256);
-  from.resize(static_cast<size_t>(rows), from.front());
-  to.resize(static_cast<size_t>(rows), to.front());
+  const auto rows = static_cast<size_t>(rounded_up(static_cast<int>(from.size()), kCopiedRows));
+  if (rows == 0)
+    return;
+  from.resize(rows, from.front());
+  to.resize(rows, to.front());
+  prepare_copies(chunk);
+  ComputeJob job = {};
+  job.gpu_only = options_.gpu_only;
+  job.threads = 1;
+  job.is_cancelled = [] { return false; };
+  for (size_t first = 0; first < rows; first += kCopiedRows) {
+    copies_->set(copies_from_, from.data() + first, kCopiedRows * sizeof(int32_t));
+    copies_->set(copies_to_, to.data() + first, kCopiedRows * sizeof(int64_t));
+    copies_->compute(job);
+  }
+}
+
+void Runner::prepare_copies(const SequenceChunk& chunk) {
   if (!copies_)
     copies_.emplace(device_, weights_.decoder.size() * 8 + 16);
-  copies_->prepare({reinterpret_cast<int64_t>(&chunk), rows}, [&](ggml_context* context, ggml_cgraph* graph) {
-    copies_from_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, rows);
-    copies_to_ = ggml_new_tensor_1d(context, GGML_TYPE_I64, rows);
+  copies_->prepare({reinterpret_cast<int64_t>(&chunk)}, [&](ggml_context* context, ggml_cgraph* graph) {
+    copies_from_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, kCopiedRows);
+    copies_to_ = ggml_new_tensor_1d(context, GGML_TYPE_I64, kCopiedRows);
     ggml_set_input(copies_from_);
     ggml_set_input(copies_to_);
     for (const auto* list : {&chunk.keys, &chunk.values}) {
@@ -423,13 +457,6 @@ void Runner::copy_by_graph(const SequenceChunk& chunk, const std::vector<Sequenc
             graph, ggml_set_rows(context, tensor, ggml_get_rows(context, tensor, copies_from_), copies_to_));
     }
   });
-  copies_->set(copies_from_, from.data(), from.size() * sizeof(int32_t));
-  copies_->set(copies_to_, to.data(), to.size() * sizeof(int64_t));
-  ComputeJob job = {};
-  job.gpu_only = options_.gpu_only;
-  job.threads = 1;
-  job.is_cancelled = [] { return false; };
-  copies_->compute(job);
 }
 
 bool Runner::align(Request& request) {

@@ -65,13 +65,14 @@ class Runner {
   void reserve();
   void prepare_encoder(const EncodedWindow& window);
   void prepare_prompt(const DecoderShape& shape);
+  void prepare_copies(const SequenceChunk& chunk);
   void prepare_step(const DecoderShape& shape);
   bool compute(Pass& pass, const Requests& requests, double PassSeconds::*phase);
   void fill(Pass& pass, const DecoderGraph& graph, const std::vector<ActiveSearch*>& searches,
             const DecoderShape& shape);
   void advance(ActiveSearch& search, const std::vector<float*>& rows);
   void branch(ActiveSearch& search, const std::vector<Branch>& branches);
-  void copy_sequences();
+  void copy_sequences(const std::vector<ActiveSearch*>& searches);
   void copy_by_graph(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies);
   int padded_keys(int count) const;
   ggml_tensor* scratch(const DecoderShape& shape);

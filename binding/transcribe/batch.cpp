@@ -14,8 +14,12 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kShortestStretch = 6000; // frames of 10 ms: a minute
-constexpr int kLongestStretch = 30000;
+// What a window of 30 s usually gives before the next one begins, in frames of 10 ms. Stretches are whole
+// numbers of it, so that few windows at their ends are nearly empty.
+constexpr int kUsualStep = 2800;
+constexpr int kFewestWindows = 3;
+constexpr int kMostWindows = 10;
+constexpr int kReach = 800; // within which a pause is looked for
 
 // What a stretch has told, and nobody has heard.
 struct Told {
@@ -142,12 +146,13 @@ std::vector<FrameSpan> stretches_of(const VoicedTime& voiced, const std::vector<
   int total = 0;
   for (const FrameSpan& clip : clips)
     total += clip.second - clip.first;
-  const int length = std::clamp(total / (2 * at_once), kShortestStretch, kLongestStretch);
+  const int windows = std::clamp(total / (2 * at_once) / kUsualStep, kFewestWindows, kMostWindows);
+  const int length = windows * kUsualStep;
   std::vector<FrameSpan> stretches;
   for (const FrameSpan& clip : clips) {
     int first = clip.first;
-    while (clip.second - first > length * 3 / 2) {
-      const int cut = voiced.pause_near(first + length, length / 3);
+    while (clip.second - first > length + kUsualStep) {
+      const int cut = voiced.pause_near(first + length, kReach);
       stretches.emplace_back(first, cut);
       first = cut;
     }

@@ -22,8 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Span = std::pair<int, int>;
 
-// From a minute and a half on there is more than one stretch.
-constexpr int kLongAudio = 3 * kWindowFrames;
+// From two minutes on there is more than one stretch.
+constexpr int kLongAudio = 4 * kWindowFrames;
 
 class Job {
  public:

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "backend/buffer_pages.h"
+#include "backend/gpu_watch.h"
 #include "support/error.h"
 
 namespace whisper_hip {
@@ -52,6 +53,7 @@ std::shared_ptr<SequenceChunk> SequenceCache::make_chunk(int sequences) {
   chunk->used.assign(static_cast<size_t>(sequences), false);
   // Positions that are masked are read all the same, and what is no number times zero is none.
   if (device_.is_gpu()) {
+    const GpuScope waiting(true);
     ggml_backend_buffer_clear(chunk->buffer.get(), 0);
   } else {
     const Pages pages = pages_of(chunk->buffer.get());
