@@ -7,11 +7,8 @@
 #include <functional>
 #include <map>
 
-<<<<<<< HEAD
 #include "backend/cpu_module.h"
-=======
 #include "backend/gpu_state.h"
->>>>>>> d1b77ab9fb6ead9578813013076cba82462ac596
 #include "backend/graph_record.h"
 #include "engine/graph/encoder.h"
 #include "engine/search/choose.h"

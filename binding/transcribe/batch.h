@@ -7,9 +7,8 @@
 
 namespace whisper_hip {
 
-// The clips as contiguous stretches for so many windows at a time, cut in the longest pauses: a minute at
-// least, as each stretch costs a window that is not full, and a cut a window that begins without what was
-// said before.
+// The clips as contiguous stretches for so many windows at a time, cut in the longest pauses: of some windows
+// at least, as each cut costs one that begins without what was said before.
 std::vector<FrameSpan> stretches_of(const VoicedTime& voiced, const std::vector<FrameSpan>& clips,
                                     int at_once);
 
