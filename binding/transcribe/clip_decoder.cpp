@@ -1,9 +1,12 @@
 #include "transcribe/clip_decoder.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 #include <utility>
 
 #include "support/cancellation.h"
+#include "transcribe/invented_text.h"
 
 namespace whisper_hip {
 
@@ -53,6 +56,7 @@ void ClipDecoder::decode(int first, int end, Window encoded) {
     if (seek > first && seek + kShortRest >= end)
       before_.history.clear();
     DecodedWindow decoded = decode_window(job_, seek, end, before_, 1.0f, std::exchange(encoded, nullptr));
+    leave_out_invented(decoded, seek, end);
     remember(decoded);
     int step = decoded.step;
     if (!decoded.lost.empty() && decoded.reached > seek) {
@@ -78,6 +82,21 @@ void ClipDecoder::decode(int first, int end, Window encoded) {
     seek += step;
     events_.progress(step);
   }
+}
+
+// What follows is decoded again, from a window that begins later.
+void ClipDecoder::leave_out_invented(DecodedWindow& decoded, int seek, int end) const {
+  const double threshold = job_.request.hallucination_silence_threshold;
+  if (!std::isfinite(threshold))
+    return;
+  const HeardWindow window = {seek / 100.0, std::min(seek + kWindowFrames, end) / 100.0, end / 100.0,
+                              before_.spoken_until};
+  const std::optional<InventedText> invented = find_invented(decoded.segments, window, threshold);
+  if (!invented)
+    return;
+  decoded.segments.resize(invented->first);
+  decoded.step = std::clamp(static_cast<int>(std::lround(invented->seek * 100)) - seek, 1, end - seek);
+  decoded.lost.clear();
 }
 
 // Speech within a window that has no text gets a window of its own. What follows it was already decoded.

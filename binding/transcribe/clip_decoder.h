@@ -31,6 +31,7 @@ class ClipDecoder {
 
  private:
   void decode_lost(const FrameSpan& lost, std::vector<SegmentResult>& segments);
+  void leave_out_invented(DecodedWindow& decoded, int seek, int end) const;
   void remember(const DecodedWindow& window);
   bool request_has_words(const DecodedWindow& window) const;
 
