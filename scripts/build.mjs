@@ -48,8 +48,9 @@ const load = createRequire(import.meta.url)
  * @param {string} root the package
  * @param {NodeJS.ProcessEnv} env
  * @param {boolean} [portable]
+ * @param {string} [glibc] the oldest one that it has to run with
  */
-export function planBuild(root, env, portable) {
+export function planBuild(root, env, portable, glibc) {
   const options = buildOptions(env, portable)
   const hip = planHip(options, env)
   const unseen = hip.rocm ? unseenFolders(hip.rocm.root) : []
@@ -59,6 +60,7 @@ export function planBuild(root, env, portable) {
     unseen,
     version: packageVersion(root),
     napi: load('node-addon-api/package.json').version,
+    ...(glibc !== undefined && { glibc }),
   })
   return { portable: options.portable, hip, unseen, sourcesHash }
 }
@@ -68,12 +70,13 @@ export function planBuild(root, env, portable) {
  * @param {string} request.root the package
  * @param {string} request.out folder of the build; the outputs are in its `Release`
  * @param {boolean} [request.portable]
+ * @param {string} [request.glibc] the oldest one that it has to run with, without a C++ library of the system
  * @param {NodeJS.ProcessEnv} [request.env]
  * @param {(line: string) => void} [request.tell]
  * @returns {Promise<BuildReport>}
  */
-export async function build({ root, out, portable: wanted, env = process.env, tell = () => {} }) {
-  const { portable, hip, unseen, sourcesHash } = planBuild(root, env, wanted)
+export async function build({ root, out, portable: wanted, glibc, env = process.env, tell = () => {} }) {
+  const { portable, hip, unseen, sourcesHash } = planBuild(root, env, wanted, glibc)
   const outputs = join(out, 'Release')
 
   await mkdir(out, { recursive: true })
@@ -93,10 +96,11 @@ export async function build({ root, out, portable: wanted, env = process.env, te
     }
     tell(hip.rocm ? hipAnnouncement(hip) : `without HIP: ${hip.message}`)
     const toolchain = requireToolchain(env)
-    await compile({ root, out, env, toolchain, hip, unseen, portable })
+    const linking = glibc === undefined ? [] : await linkingFor(glibc, toolchain)
+    await compile({ root, out, env, toolchain, hip, unseen, portable, linking })
 
     const configuration = JSON.parse(await readFile(join(out, 'configuration.json'), 'utf8'))
-    const report = makeReport({ root, configuration, toolchain, hip, portable, sourcesHash })
+    const report = makeReport({ root, configuration, toolchain, hip, portable, glibc, sourcesHash })
     if (hip.build && !report.hip.built)
       throw new BuildError('HIP was asked for and the build has no HIP module.')
     const missing = missingOutputs(outputs, report)
@@ -109,6 +113,15 @@ export async function build({ root, out, portable: wanted, env = process.env, te
   })
 }
 
+/** @param {string} glibc @param {Toolchain} toolchain */
+async function linkingFor(glibc, toolchain) {
+  const { floorFlags, glibcFloor } = await import('./support/glibc-floor.mjs')
+  return floorFlags(await glibcFloor({ floor: glibc, compiler: toolchain.c }))
+}
+
+/** For the shell that CMake's commands run in. @param {string} flag */
+const quoted = (flag) => (/[^\w=,./+-]/.test(flag) ? `"${flag}"` : flag)
+
 /** @param {HipPlan} hip */
 function hipAnnouncement({ gpuTargets, rocm, kernels }) {
   const minutes = (kernels === 'all' ? 38 : 5) * gpuTargets.length
@@ -118,10 +131,12 @@ function hipAnnouncement({ gpuTargets, rocm, kernels }) {
 
 /**
  * Configures and compiles once. cmake-js's own `compile` would answer an error with a second build from nothing.
- * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, unseen: string[], portable: boolean }} request
+ * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, unseen: string[], portable: boolean, linking: string[] }} request
  */
-async function compile({ root, out, env, toolchain, hip, unseen, portable }) {
-  await forgetOtherConfiguration(root, out, toolchain, hip)
+async function compile({ root, out, env, toolchain, hip, unseen, portable, linking }) {
+  await forgetOtherConfiguration(root, out, toolchain, hip, linking)
+  if (linking.length > 0)
+    process.env.LDFLAGS = [env.LDFLAGS, ...linking.map(quoted)].filter(Boolean).join(' ')
   // Objects are the same wherever the package lies: ccache may use those of another checkout.
   process.env.CCACHE_BASEDIR ??= root
   process.env.CCACHE_NOHASHDIR ??= '1'
@@ -168,8 +183,9 @@ async function compile({ root, out, env, toolchain, hip, unseen, portable }) {
  * @param {string} out
  * @param {Toolchain} toolchain
  * @param {HipPlan} hip
+ * @param {string[]} linking flags for the linker, which CMake reads once
  */
-async function forgetOtherConfiguration(root, out, toolchain, { rocm }) {
+async function forgetOtherConfiguration(root, out, toolchain, { rocm }, linking) {
   const cache = await readFile(join(out, 'CMakeCache.txt'), 'utf8').catch(() => '')
   /** @param {string} key */
   const cached = (key) => cache.match(new RegExp(`^${key}:\\w+=(.*)$`, 'm'))?.[1]
@@ -178,6 +194,7 @@ async function forgetOtherConfiguration(root, out, toolchain, { rocm }) {
     cached('CMAKE_CACHEFILE_DIR') === out &&
     cached('CMAKE_GENERATOR') === toolchain.generator &&
     cached('CMAKE_CXX_COMPILER') === toolchain.cxx &&
+    linking.every((flag) => cached('CMAKE_SHARED_LINKER_FLAGS')?.includes(flag)) &&
     (!rocm || (cached('CMAKE_HIP_COMPILER') ?? rocm.compiler) === rocm.compiler) &&
     (!rocm || (cached('hip_DIR') ?? rocm.root).startsWith(rocm.root))
   if (same) return
