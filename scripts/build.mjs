@@ -2,7 +2,7 @@
 // @ts-check
 /**
  * Compiles the addon and its backend modules into `build/Release/` and records the outcome in
- * `build/Release/build-report.json`. Does nothing when sources and options are those of the build that is there.
+ * `build/Release/build-report.json`. With an argument, the folder of the build is that one. Does nothing when sources and options are those of the build that is there.
  *
  * Environment:
  *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU (or targets) are found; hip: or
@@ -15,7 +15,8 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { cmakeSystem } from './support/cmake.mjs'
 import { rocmEnvironment } from './support/hip-compiler.mjs'
 import { withLock } from './support/lock.mjs'
 import { buildOptions, planHip } from './support/options.mjs'
@@ -145,11 +146,9 @@ async function compile({ root, out, env, toolchain, hip, unseen, portable, linki
     else delete process.env.ROCM_PATH
     process.env.HIPCXX = hip.rocm.compiler
   }
-  const { BuildSystem } = load('cmake-js')
-  const system = new BuildSystem({
+  const system = cmakeSystem({
     directory: root,
     out,
-    config: 'Release',
     cmakePath: toolchain.cmake,
     generator: toolchain.generator,
     cCompilerPath: toolchain.c,
@@ -224,4 +223,6 @@ async function writeReport(outputs, report) {
 }
 
 if (isMain(import.meta.url))
-  await run(() => build({ root: packageRoot, out: join(packageRoot, 'build'), tell: log }))
+  await run(() =>
+    build({ root: packageRoot, out: resolve(process.argv[2] ?? join(packageRoot, 'build')), tell: log }),
+  )
