@@ -20,9 +20,18 @@ export function packageRoot(): string {
   }
 }
 
+/** Version of the package in a folder. */
+export function packageVersion(root: string): string {
+  return String(manifestOf(join(root, 'package.json')).version)
+}
+
 function nameIn(manifest: string): unknown {
+  return manifestOf(manifest).name
+}
+
+function manifestOf(manifest: string): Record<string, unknown> {
   try {
-    return JSON.parse(readFileSync(manifest, 'utf8')).name
+    return JSON.parse(readFileSync(manifest, 'utf8'))
   } catch (cause) {
     throw new WhisperHipError('ERR_NATIVE_MISSING', `${manifest} cannot be read: ${messageOf(cause)}`, {
       cause,
