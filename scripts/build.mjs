@@ -10,6 +10,7 @@
  *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
  *   WHISPER_HIP_ALL_KERNELS=ON       all of ggml's GPU kernels instead of those that Whisper runs
  *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
+ *   WHISPER_HIP_GLIBC=2.28           the oldest glibc to run with, instead of that of this machine
  *   CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, HIPCXX, ROCM_PATH, CMAKE_BUILD_PARALLEL_LEVEL   as usual
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
@@ -224,5 +225,10 @@ async function writeReport(outputs, report) {
 
 if (isMain(import.meta.url))
   await run(() =>
-    build({ root: packageRoot, out: resolve(process.argv[2] ?? join(packageRoot, 'build')), tell: log }),
+    build({
+      root: packageRoot,
+      out: resolve(process.argv[2] ?? join(packageRoot, 'build')),
+      ...(process.env.WHISPER_HIP_GLIBC && { glibc: process.env.WHISPER_HIP_GLIBC }),
+      tell: log,
+    }),
   )

@@ -238,6 +238,7 @@ function writeLinkerNames(folder, sonames, loader) {
 export const floorFlags = (folder) => [
   '-static-libstdc++',
   `-L${folder}`,
+  '-Wl,--gc-sections', // of the C++ library, of which each function has a section
   '-Wl,--wrap=__libc_start_main',
   '-Wl,--allow-shlib-undefined', // libgcc_s.so.1 of this machine may want what this library does not have
 ]

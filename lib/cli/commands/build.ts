@@ -7,6 +7,7 @@ import { packageRoot, packageVersion } from '../../backend/package-root.ts'
 import { onDisk } from '../../host/asar.ts'
 import { guarded } from '../../host/guard.ts'
 import { nodeProgram, notNodeError } from '../../host/node-program.ts'
+import { buildSources } from '../build-sources.ts'
 import type { CommandContext } from '../context.ts'
 
 interface BuildFlags {
@@ -20,9 +21,9 @@ export function buildCommand(context: CommandContext): Command {
   return new Command('build')
     .summary('compile the addon on this machine')
     .description(
-      'Compiles the addon and its backend modules for this machine, from the sources in the package. What is up to\n' +
-        'date is not compiled again. Without --hip or --cpu: with HIP where ROCm and an AMD GPU are found. The build is kept\n' +
-        'in the package, or in the cache where this user cannot write to the package.',
+      'Compiles the addon and its backend modules for this machine. What is up to date is not compiled again. Without --hip\n' +
+        'or --cpu: with HIP where ROCm and an AMD GPU are found. The build is kept in the package, or in the cache where this\n' +
+        'user cannot write to the package. npm fetches the sources where they are not installed.',
     )
     .addOption(new Option('--hip', 'with the HIP module, or fail and say what is missing').conflicts('cpu'))
     .option('--cpu', 'without the HIP module')
@@ -36,15 +37,16 @@ export function buildCommand(context: CommandContext): Command {
 }
 
 /** The script says itself what went wrong. Its output is progress: standard output stays empty. */
-function build({ hip, cpu, targets }: BuildFlags, signal: AbortSignal): Promise<number | null> {
+async function build({ hip, cpu, targets }: BuildFlags, signal: AbortSignal): Promise<number | null> {
   const root = onDisk(packageRoot())
-  const script = join(root, 'scripts', 'build.mjs')
+  const sources = await buildSources(root, signal)
+  const script = join(sources, 'scripts', 'build.mjs')
   const node = nodeProgram()
   return new Promise((resolve, reject) => {
     if (node.problem !== null) throw notNodeError(node, 'to build in', node.problem)
     // A group of its own: the compilers end with the script.
     const child = spawn(node.path, [script, folderFor(root)], {
-      cwd: root,
+      cwd: sources,
       detached: true,
       stdio: ['ignore', 2, 2],
       env: {
