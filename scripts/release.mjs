@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * Makes all packages of a release in `release/`, with their checksums and a manifest:
+ * Makes all packages of a release in `release/`, with their checksums, a manifest and a bill of materials (CycloneDX):
  *
  *   node scripts/release.mjs --dry-run [--out DIR] [--prebuild DIR] [--hip DIR]… [--rocm 6|7]… [--targets LIST]
  *
@@ -32,6 +32,7 @@ import {
   stageLibrary,
   stageSources,
 } from './support/release-packages.mjs'
+import { makeSbom } from './support/sbom.mjs'
 import { BuildError, log, run } from './support/script.mjs'
 
 /** npm's registry refuses more, and users wait for it. */
@@ -165,6 +166,8 @@ async function release() {
   rmSync(stage, { recursive: true })
   writeManifest(manifestPath, packages, [])
   writeFileSync(join(out, 'SHA256SUMS'), packages.map(({ sha256, file }) => `${sha256}  ${file}\n`).join(''))
+  const sbom = makeSbom(packageRoot, packages)
+  writeFileSync(join(out, 'sbom.cdx.json'), `${JSON.stringify(sbom, null, 2)}\n`)
   log(`${packages.length} packages are in ${out}`)
   if (values['dry-run']) return
   for (const { file } of packages)

@@ -108,7 +108,7 @@ describe('a release', () => {
     expect(stderr).not.toContain('up to date')
     const again = await makeRelease('second', '--hip', withHip)
     expect(again.stderr.match(/is up to date/g)).toHaveLength(4)
-    for (const name of ['manifest.json', 'SHA256SUMS'])
+    for (const name of ['manifest.json', 'SHA256SUMS', 'sbom.cdx.json'])
       expect(readFileSync(join(folder, 'second', name), 'utf8')).toBe(
         readFileSync(join(folder, 'first', name), 'utf8'),
       )
