@@ -21,9 +21,10 @@ export function buildCommand(context: CommandContext): Command {
   return new Command('build')
     .summary('compile the addon on this machine')
     .description(
-      'Compiles the addon and its backend modules for this machine. What is up to date is not compiled again. Without --hip\n' +
-        'or --cpu: with HIP where ROCm and an AMD GPU are found. The build is kept in the package, or in the cache where this\n' +
-        'user cannot write to the package. npm fetches the sources where they are not installed.',
+      'Compiles the addon and its backend modules for this machine. What is up to date is not compiled again.\n' +
+        'Without --hip or --cpu: with HIP where ROCm and an AMD GPU are found. The build is kept in the package,\n' +
+        'or in the cache where this user cannot write to the package. npm fetches the sources where they are\n' +
+        'not installed.',
     )
     .addOption(new Option('--hip', 'with the HIP module, or fail and say what is missing').conflicts('cpu'))
     .option('--cpu', 'without the HIP module')
