@@ -10,7 +10,8 @@ import { BUILD_REPORT_FILE, type BuildReport, readBuildReport } from './build-re
 import { addonPackage, cachedBuildFolder, folderOfPackage } from './installed.ts'
 import { packageRoot, packageVersion } from './package-root.ts'
 
-const require = createRequire(import.meta.url)
+/** As the package requires it, also where a bundler has put this code elsewhere. */
+const requireHere = (name: string) => createRequire(join(packageRoot(), 'package.json'))(name)
 
 /** The addon of this process, and what its build says about it. */
 export interface LoadedAddon {
@@ -69,7 +70,7 @@ function load(): LoadedAddon {
   for (const file of [base, ...cpu, hip, trial]) if (file) onDisk(join(folder, file))
   let native: NativeAddon
   try {
-    native = require(path) as NativeAddon
+    native = requireHere(path) as NativeAddon
   } catch (error) {
     throw missing(`The addon ${path} cannot be loaded: ${messageOf(error)}`, error)
   }
@@ -85,9 +86,9 @@ function load(): LoadedAddon {
 /** Each gives the path of the addon, or null, or throws what is to be said of its place. */
 const PLACES: readonly ((root: string) => string | null)[] = [
   // `bindings` looks through the build folders and lists them all when none has the file.
-  (root) => require('bindings')({ bindings: 'whisper_hip', module_root: root, path: true }),
+  (root) => requireHere('bindings')({ bindings: 'whisper_hip', module_root: root, path: true }),
   inCache,
-  (root) => require('node-gyp-build').resolve(root),
+  (root) => requireHere('node-gyp-build').resolve(root),
   inPackage,
 ]
 
