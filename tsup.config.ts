@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { defineConfig, type Options } from 'tsup'
 
@@ -28,6 +29,27 @@ const fromLibrary: NonNullable<Options['esbuildPlugins']>[number] = {
 }
 
 /**
+ * The ESM entry asks for the package by its name. In the bundle of an application, too, that is the one that is installed: bundlers leave the call
+ * as it is, and the code stays beside the addon. A static import of CommonJS would not survive esbuild, which has no `require` in ES modules.
+ */
+async function esmEntry(library: string): Promise<string> {
+  const names = Object.keys(createRequire(import.meta.url)(resolve(library))).sort()
+  return `import { createRequire } from 'node:module'
+
+function load() {
+  try {
+    return createRequire(import.meta.url ?? __filename)('whisper-hip') // a bundle in CommonJS has no URL
+  } catch (error) {
+    if (error.code !== 'MODULE_NOT_FOUND' || !error.message.includes("'whisper-hip'")) throw error
+    throw new Error('whisper-hip is not installed where this bundle runs, and its native addon cannot be bundled: install it beside the bundle', { cause: error })
+  }
+}
+
+export const { ${names.join(', ')} } = load()
+`
+}
+
+/**
  * One CommonJS build holds all state: the loaded addon, its models and the class WhisperHipError exist once in a process
  * that uses both `require` and `import`. The ESM entry passes the names on, and the command line uses it as any program does. The
  * program of isolated models is started, never imported.
@@ -38,9 +60,8 @@ export default defineConfig([
     entry: { index: 'lib/index.ts', 'isolated-child': 'lib/isolation/child.ts' },
     dts: { entry: { index: 'lib/index.ts' } },
     async onSuccess() {
-      const passOn = "export * from './index.js'\n"
-      await writeFile('dist/index.mjs', passOn)
-      await writeFile('dist/index.d.mts', passOn)
+      await writeFile('dist/index.mjs', await esmEntry('dist/index.js'))
+      await writeFile('dist/index.d.mts', "export * from './index.js'\n")
     },
   },
   { ...common, entry: { cli: 'lib/cli/main.ts' }, esbuildPlugins: [fromLibrary] },

@@ -2,7 +2,7 @@
 // @ts-check
 /**
  * Compiles the addon and its backend modules into `build/Release/` and records the outcome in
- * `build/Release/build-report.json`. Does nothing when sources and options are those of the build that is there.
+ * `build/Release/build-report.json`. With an argument, the folder of the build is that one. Does nothing when sources and options are those of the build that is there.
  *
  * Environment:
  *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU (or targets) are found; hip: or
@@ -10,12 +10,14 @@
  *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
  *   WHISPER_HIP_ALL_KERNELS=ON       all of ggml's GPU kernels instead of those that Whisper runs
  *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
+ *   WHISPER_HIP_GLIBC=2.28           the oldest glibc to run with, instead of that of this machine
  *   CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, HIPCXX, ROCM_PATH, CMAKE_BUILD_PARALLEL_LEVEL   as usual
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { cmakeSystem } from './support/cmake.mjs'
 import { rocmEnvironment } from './support/hip-compiler.mjs'
 import { withLock } from './support/lock.mjs'
 import { buildOptions, planHip } from './support/options.mjs'
@@ -48,8 +50,9 @@ const load = createRequire(import.meta.url)
  * @param {string} root the package
  * @param {NodeJS.ProcessEnv} env
  * @param {boolean} [portable]
+ * @param {string} [glibc] the oldest one that it has to run with
  */
-export function planBuild(root, env, portable) {
+export function planBuild(root, env, portable, glibc) {
   const options = buildOptions(env, portable)
   const hip = planHip(options, env)
   const unseen = hip.rocm ? unseenFolders(hip.rocm.root) : []
@@ -59,6 +62,7 @@ export function planBuild(root, env, portable) {
     unseen,
     version: packageVersion(root),
     napi: load('node-addon-api/package.json').version,
+    ...(glibc !== undefined && { glibc }),
   })
   return { portable: options.portable, hip, unseen, sourcesHash }
 }
@@ -68,12 +72,13 @@ export function planBuild(root, env, portable) {
  * @param {string} request.root the package
  * @param {string} request.out folder of the build; the outputs are in its `Release`
  * @param {boolean} [request.portable]
+ * @param {string} [request.glibc] the oldest one that it has to run with, without a C++ library of the system
  * @param {NodeJS.ProcessEnv} [request.env]
  * @param {(line: string) => void} [request.tell]
  * @returns {Promise<BuildReport>}
  */
-export async function build({ root, out, portable: wanted, env = process.env, tell = () => {} }) {
-  const { portable, hip, unseen, sourcesHash } = planBuild(root, env, wanted)
+export async function build({ root, out, portable: wanted, glibc, env = process.env, tell = () => {} }) {
+  const { portable, hip, unseen, sourcesHash } = planBuild(root, env, wanted, glibc)
   const outputs = join(out, 'Release')
 
   await mkdir(out, { recursive: true })
@@ -93,10 +98,11 @@ export async function build({ root, out, portable: wanted, env = process.env, te
     }
     tell(hip.rocm ? hipAnnouncement(hip) : `without HIP: ${hip.message}`)
     const toolchain = requireToolchain(env)
-    await compile({ root, out, env, toolchain, hip, unseen, portable })
+    const linking = glibc === undefined ? [] : await linkingFor(glibc, toolchain)
+    await compile({ root, out, env, toolchain, hip, unseen, portable, linking })
 
     const configuration = JSON.parse(await readFile(join(out, 'configuration.json'), 'utf8'))
-    const report = makeReport({ root, configuration, toolchain, hip, portable, sourcesHash })
+    const report = makeReport({ root, configuration, toolchain, hip, portable, glibc, sourcesHash })
     if (hip.build && !report.hip.built)
       throw new BuildError('HIP was asked for and the build has no HIP module.')
     const missing = missingOutputs(outputs, report)
@@ -109,6 +115,15 @@ export async function build({ root, out, portable: wanted, env = process.env, te
   })
 }
 
+/** @param {string} glibc @param {Toolchain} toolchain */
+async function linkingFor(glibc, toolchain) {
+  const { floorFlags, glibcFloor } = await import('./support/glibc-floor.mjs')
+  return floorFlags(await glibcFloor({ floor: glibc, compiler: toolchain.c }))
+}
+
+/** For the shell that CMake's commands run in. @param {string} flag */
+const quoted = (flag) => (/[^\w=,./+-]/.test(flag) ? `"${flag}"` : flag)
+
 /** @param {HipPlan} hip */
 function hipAnnouncement({ gpuTargets, rocm, kernels }) {
   const minutes = (kernels === 'all' ? 38 : 5) * gpuTargets.length
@@ -118,10 +133,12 @@ function hipAnnouncement({ gpuTargets, rocm, kernels }) {
 
 /**
  * Configures and compiles once. cmake-js's own `compile` would answer an error with a second build from nothing.
- * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, unseen: string[], portable: boolean }} request
+ * @param {{ root: string, out: string, env: NodeJS.ProcessEnv, toolchain: Toolchain, hip: HipPlan, unseen: string[], portable: boolean, linking: string[] }} request
  */
-async function compile({ root, out, env, toolchain, hip, unseen, portable }) {
-  await forgetOtherConfiguration(root, out, toolchain, hip)
+async function compile({ root, out, env, toolchain, hip, unseen, portable, linking }) {
+  await forgetOtherConfiguration(root, out, toolchain, hip, linking)
+  if (linking.length > 0)
+    process.env.LDFLAGS = [env.LDFLAGS, ...linking.map(quoted)].filter(Boolean).join(' ')
   // Objects are the same wherever the package lies: ccache may use those of another checkout.
   process.env.CCACHE_BASEDIR ??= root
   process.env.CCACHE_NOHASHDIR ??= '1'
@@ -130,11 +147,9 @@ async function compile({ root, out, env, toolchain, hip, unseen, portable }) {
     else delete process.env.ROCM_PATH
     process.env.HIPCXX = hip.rocm.compiler
   }
-  const { BuildSystem } = load('cmake-js')
-  const system = new BuildSystem({
+  const system = cmakeSystem({
     directory: root,
     out,
-    config: 'Release',
     cmakePath: toolchain.cmake,
     generator: toolchain.generator,
     cCompilerPath: toolchain.c,
@@ -168,8 +183,9 @@ async function compile({ root, out, env, toolchain, hip, unseen, portable }) {
  * @param {string} out
  * @param {Toolchain} toolchain
  * @param {HipPlan} hip
+ * @param {string[]} linking flags for the linker, which CMake reads once
  */
-async function forgetOtherConfiguration(root, out, toolchain, { rocm }) {
+async function forgetOtherConfiguration(root, out, toolchain, { rocm }, linking) {
   const cache = await readFile(join(out, 'CMakeCache.txt'), 'utf8').catch(() => '')
   /** @param {string} key */
   const cached = (key) => cache.match(new RegExp(`^${key}:\\w+=(.*)$`, 'm'))?.[1]
@@ -178,6 +194,7 @@ async function forgetOtherConfiguration(root, out, toolchain, { rocm }) {
     cached('CMAKE_CACHEFILE_DIR') === out &&
     cached('CMAKE_GENERATOR') === toolchain.generator &&
     cached('CMAKE_CXX_COMPILER') === toolchain.cxx &&
+    linking.every((flag) => cached('CMAKE_SHARED_LINKER_FLAGS')?.includes(flag)) &&
     (!rocm || (cached('CMAKE_HIP_COMPILER') ?? rocm.compiler) === rocm.compiler) &&
     (!rocm || (cached('hip_DIR') ?? rocm.root).startsWith(rocm.root))
   if (same) return
@@ -207,4 +224,11 @@ async function writeReport(outputs, report) {
 }
 
 if (isMain(import.meta.url))
-  await run(() => build({ root: packageRoot, out: join(packageRoot, 'build'), tell: log }))
+  await run(() =>
+    build({
+      root: packageRoot,
+      out: resolve(process.argv[2] ?? join(packageRoot, 'build')),
+      ...(process.env.WHISPER_HIP_GLIBC && { glibc: process.env.WHISPER_HIP_GLIBC }),
+      tell: log,
+    }),
+  )

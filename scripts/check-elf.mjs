@@ -3,14 +3,17 @@
 /**
  * Checks the native outputs in a folder: `node scripts/check-elf.mjs [FOLDER…]` (default: what is built here).
  * They must find their libraries beside them and nowhere else, need nothing unexpected, show nothing but their entry
- * points, keep the usual hardening, and name no path of the machine that built them. Reads with binutils' readelf.
+ * points, keep the usual hardening, and name no path of the machine that built them. Where the build report names the oldest glibc
+ * that they run with, they must need nothing of a newer one, and no C++ library. Reads with binutils' readelf.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir, tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { isNewer } from './support/glibc-floor.mjs'
 import { packageRoot } from './support/package.mjs'
+import { BUILD_REPORT_FILE } from './support/report.mjs'
 import { isMain } from './support/script.mjs'
 
 /** What every Linux with glibc has beside Node. */
@@ -30,9 +33,10 @@ const PROGRAM = 'whisper-hip-trial'
 /**
  * @param {string} path
  * @param {string[]} forbiddenPaths folders that must not occur in the file
+ * @param {string} [glibc] the oldest one that it has to run with
  * @returns {string[]} one sentence per problem
  */
-export function checkFile(path, forbiddenPaths) {
+export function checkFile(path, forbiddenPaths, glibc) {
   const { status, stdout, stderr, error } = spawnSync(
     'readelf',
     ['--wide', '--dynamic', '--segments', '--dyn-syms', path],
@@ -50,6 +54,7 @@ export function checkFile(path, forbiddenPaths) {
     ...checkExports(basename(path), stdout),
     ...checkHardening(stdout),
     ...checkThreadLocalData(stdout),
+    ...(glibc === undefined ? [] : checkVersions(stdout, glibc)),
     ...checkPaths(readFileSync(path), forbiddenPaths),
   ]
 }
@@ -98,6 +103,25 @@ function checkHardening(elf) {
   return problems
 }
 
+/**
+ * What has no version is looked for under its name alone: there, too, only Node, ggml and what may be missing can be meant.
+ * @param {string} elf
+ * @param {string} glibc
+ */
+function checkVersions(elf, glibc) {
+  const wanted = [...elf.matchAll(/^\s*\d+: [0-9a-f]+ +\S+ +\w+ +(GLOBAL|WEAK) +DEFAULT +UND (\S+)/gm)]
+  const problems = wanted.flatMap(([, binding, symbol = '']) => {
+    const [name = '', version] = symbol.split('@')
+    if (version === undefined)
+      return binding === 'WEAK' || /^(napi_|node_api_|ggml_|gguf_|quantize_)/.test(name) ? [] : [name]
+    const [, release] = version.match(/^GLIBC_([\d.]+)$/) ?? []
+    const isOfNewer = release !== undefined && isNewer(release, glibc)
+    return isOfNewer || /^(GLIBCXX|CXXABI)_/.test(version) ? [symbol] : []
+  })
+  const shown = problems.slice(0, 5).join(', ')
+  return problems.length > 0 ? [`needs more than glibc ${glibc} has (${shown})`] : []
+}
+
 /** A module with more is refused by the loader: "cannot allocate memory in static TLS block". @param {string} elf */
 function checkThreadLocalData(elf) {
   // TLS offset, addresses, size in the file, size in memory
@@ -118,10 +142,17 @@ function checkPaths(bytes, forbiddenPaths) {
 export function checkFolder(folder, forbiddenPaths = machinePaths()) {
   const files = readdirSync(folder).filter((name) => name === PROGRAM || /\.(node|so)(\.|$)/.test(name))
   if (!files.some((name) => name.endsWith('.node'))) return [`${folder} holds no addon`]
+  const glibc = floorOf(folder)
   return files.sort().flatMap((name) => {
     const path = join(folder, name)
-    return checkFile(path, forbiddenPaths).map((problem) => `${path} ${problem}`)
+    return checkFile(path, forbiddenPaths, glibc).map((problem) => `${path} ${problem}`)
   })
+}
+
+/** @param {string} folder @returns {string | undefined} */
+function floorOf(folder) {
+  const report = join(folder, BUILD_REPORT_FILE)
+  return existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')).glibc : undefined
 }
 
 function machinePaths() {

@@ -10,9 +10,15 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { packageRoot } from './support/package.mjs'
-import { BUILD_REPORT_FILE } from './support/report.mjs'
+import { BUILD_REPORT_FILE, hashOutputs } from './support/report.mjs'
 
 const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'))
+/**
+ * CPU modules that are not worth their size. Two have the kernels of another one: ggml asks those processors for AVX512-VBMI, and does not use
+ * it. The third multiplies bfloat16 faster on one generation of servers. Their processors use the modules of skylakex, cascadelake or zen4.
+ */
+const LEFT_OUT = ['cannonlake', 'icelake', 'cooperlake'].map((name) => `libggml-cpu-${name}.so`)
+
 const staging = join(packageRoot, 'build', 'prebuild')
 const target = join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)
 
@@ -34,6 +40,9 @@ const report = JSON.parse(await readFile(join(outputs, BUILD_REPORT_FILE), 'utf8
 // prebuildify takes the libraries along, and no program.
 if (report.built.trial) await copyFile(join(outputs, report.built.trial), join(target, report.built.trial))
 report.built.addon = 'whisper-hip.node'
+report.built.cpu = report.built.cpu.filter((name) => !LEFT_OUT.includes(name))
+for (const name of LEFT_OUT) await rm(join(target, name), { force: true })
 // Why the releasing machine had no ROCm says nothing about the machine that reads this.
 if (!report.hip.built) report.hip.message = 'The prebuilt addon contains no HIP module.'
+report.sha256 = hashOutputs(target, report)
 await writeFile(join(target, BUILD_REPORT_FILE), `${JSON.stringify(report, null, 2)}\n`)

@@ -1,23 +1,24 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * Tests what users get: packs the package and installs the tarball into an empty app (in a path with a space), where
- * PATH has neither a compiler nor CMake, then transcribes there by `require` and by `import`. Also without the
- * prebuild, as after an install that ran no script: `whisper-hip doctor` must say what to do, and `whisper-hip build`, which
- * needs no install script, must fail with advice where there is no compiler, and compile where there is one.
+ * Tests what users get: makes the packages of a release and installs them into an empty app (in a path with a space), where
+ * PATH has neither a compiler nor CMake, then transcribes there by `require` and by `import`. Also without the package that has the
+ * addon, as after an install without optional packages: `whisper-hip doctor` must say what to do, and `whisper-hip build` must fail with
+ * advice where there is no compiler, and compile where there is one. The installation has a limit of packages and of bytes.
  *
  * Needs `npm run prebuild` and a model: WHISPER_HIP_TEST_MODEL=PATH, or `base` in the cache.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { checkFolder } from './check-elf.mjs'
 import { packageRoot } from './support/package.mjs'
+import { filesIn } from './support/release-packages.mjs'
 import { BuildError, log, run } from './support/script.mjs'
 import { findProgram } from './support/toolchain.mjs'
 
@@ -37,6 +38,10 @@ const PROGRAMS = {
   if (createRequire(import.meta.url)('whisper-hip').WhisperHipError !== WhisperHipError) throw new Error('two copies')
   ${TRANSCRIBE}`,
 }
+
+/** What an installation without a GPU module may take. */
+const MOST_PACKAGES = 10
+const MOST_BYTES = 20_000_000
 
 /** What a user's shell has: nothing of the npm that may be running this script. */
 const userEnvironment = Object.fromEntries(
@@ -82,7 +87,7 @@ async function findModel() {
  * @param {string} app
  * @param {NodeJS.ProcessEnv} env
  * @param {string} model
- * @param {string} addon path of the addon that must have been used, in the installed package
+ * @param {string} addon path of the addon that must have been used, in node_modules
  */
 async function transcribe(app, env, model, addon) {
   for (const program of Object.keys(PROGRAMS)) {
@@ -90,7 +95,7 @@ async function transcribe(app, env, model, addon) {
     const result = JSON.parse(stdout)
     assert.match(result.text, WORDS)
     assert.equal(result.backend, 'cpu')
-    assert.equal(result.addon, join(app, 'node_modules/whisper-hip', addon))
+    assert.equal(result.addon, join(app, 'node_modules', addon))
     log(`${program}: ${result.text.trim()}`)
   }
   const program = join(app, 'node_modules/.bin/whisper-hip')
@@ -111,14 +116,14 @@ async function testTarball(folder) {
     throw new BuildError(`${prebuild} is missing: run \`npm run prebuild\`.`)
   const model = await findModel()
 
-  const packed = await execute(
-    'npm',
-    ['pack', '--json', '--silent', '--pack-destination', folder],
-    packageRoot,
-    userEnvironment,
-  )
-  const [{ filename, size, unpackedSize }] = JSON.parse(packed.stdout.slice(packed.stdout.indexOf('[\n')))
-  log(`${filename}: ${(size / 1e6).toFixed(1)} MB, unpacked ${(unpackedSize / 1e6).toFixed(1)} MB`)
+  const out = join(folder, 'release')
+  const making = ['scripts/release.mjs', '--dry-run', '--out', out, '--prebuild', join(packageRoot, prebuild)]
+  await execute(process.execPath, making, packageRoot, userEnvironment)
+  /** @type {{ packages: { name: string, file: string }[] }} */
+  const { packages } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))
+  /** @param {string} name */
+  const tarball = (name) => join(out, packages.find((packed) => packed.name === name)?.file ?? '')
+  const system = `@whisper-hip/${process.platform}-${process.arch}`
 
   const app = join(folder, 'an app')
   const installed = join(app, 'node_modules/whisper-hip')
@@ -126,12 +131,20 @@ async function testTarball(folder) {
   await writeFile(join(app, 'package.json'), '{ "name": "app", "private": true }')
   for (const [name, text] of Object.entries(PROGRAMS)) await writeFile(join(app, name), text)
   const poor = { ...userEnvironment, PATH: await poorPath(join(folder, 'bin')) }
-  await execute('npm', ['install', '--no-audit', '--no-fund', join(folder, basename(filename))], app, poor)
-  assert.ok(!existsSync(join(installed, 'build')), 'the install compiled although there is a prebuild')
-  log('installed without a compiler')
-  await transcribe(app, poor, model, `${prebuild}/whisper-hip.node`)
+  /** @param {...string} names */
+  const install = (...names) =>
+    execute('npm', ['install', '--no-audit', '--no-fund', ...names.map(tarball)], app, poor)
+  await install('whisper-hip', system)
+  const files = filesIn(join(app, 'node_modules'))
+  const bytes = files.reduce((sum, path) => sum + statSync(join(app, 'node_modules', path)).size, 0)
+  const count = files.filter((path) => /^(@[^/]+\/)?[^/@]+\/package\.json$/.test(path)).length
+  log(`installed without a compiler: ${count} packages, ${(bytes / 1e6).toFixed(1)} MB`)
+  assert.ok(count <= MOST_PACKAGES && bytes <= MOST_BYTES, 'the installation is too large')
+  await transcribe(app, poor, model, `${system}/whisper-hip.node`)
 
-  await rm(join(installed, 'prebuilds'), { recursive: true })
+  await rm(join(app, 'node_modules', system), { recursive: true })
+  await install('@whisper-hip/source')
+  await rm(join(app, 'node_modules', system), { recursive: true, force: true })
   const program = join(app, 'node_modules/.bin/whisper-hip')
   /** @param {...string} args */
   const refused = async (...args) => {
@@ -145,11 +158,11 @@ async function testTarball(folder) {
     /No C\+\+ compiler was found in PATH.*cmake was not found in PATH/,
   )
   assert.match((await refused('build', '--hip')).stderr, /HIP module cannot be built/)
-  log('without prebuild and compiler, doctor and build say what is missing')
+  log('without addon and compiler, doctor and build say what is missing')
 
   await execute(program, ['build', '--cpu'], app, userEnvironment)
   assert.deepEqual(checkFolder(join(installed, 'build/Release')), [])
-  await transcribe(app, poor, model, 'build/Release/whisper_hip.node')
+  await transcribe(app, poor, model, 'whisper-hip/build/Release/whisper_hip.node')
   log('compiled from the sources in the package')
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { WhisperHipError } from '../errors.ts'
@@ -6,9 +7,11 @@ import { messageOf } from '../kinds.ts'
 import { attachLogSource } from '../log.ts'
 import type { NativeAddon, NativeBackends } from '../native.ts'
 import { BUILD_REPORT_FILE, type BuildReport, readBuildReport } from './build-report.ts'
-import { packageRoot } from './package-root.ts'
+import { addonPackage, cachedBuildFolder, folderOfPackage } from './installed.ts'
+import { packageRoot, packageVersion } from './package-root.ts'
 
-const require = createRequire(import.meta.url)
+/** As the package requires it, also where a bundler has put this code elsewhere. */
+const requireHere = (name: string) => createRequire(join(packageRoot(), 'package.json'))(name)
 
 /** The addon of this process, and what its build says about it. */
 export interface LoadedAddon {
@@ -21,8 +24,8 @@ export interface LoadedAddon {
 let loaded: LoadedAddon | undefined
 
 /**
- * Finds and loads the addon: a local build first, else a prebuild. A failure is not kept: it may pass, as a full file table does, or be
- * mended by a build.
+ * Finds and loads the addon: a local build first, else one in the cache, a prebuild in this package, or the package for this system. A failure
+ * is not kept: it may pass, as a full file table does, or be mended by a build.
  * @throws {@link WhisperHipError} `ERR_NATIVE_MISSING` with everything that was tried
  */
 export function addon(): LoadedAddon {
@@ -67,7 +70,7 @@ function load(): LoadedAddon {
   for (const file of [base, ...cpu, hip, trial]) if (file) onDisk(join(folder, file))
   let native: NativeAddon
   try {
-    native = require(path) as NativeAddon
+    native = requireHere(path) as NativeAddon
   } catch (error) {
     throw missing(`The addon ${path} cannot be loaded: ${messageOf(error)}`, error)
   }
@@ -80,27 +83,57 @@ function load(): LoadedAddon {
   return { native, path, report }
 }
 
+/** Each gives the path of the addon, or null, or throws what is to be said of its place. */
+const PLACES: readonly ((root: string) => string | null)[] = [
+  // `bindings` looks through the build folders and lists them all when none has the file.
+  (root) => requireHere('bindings')({ bindings: 'whisper_hip', module_root: root, path: true }),
+  inCache,
+  (root) => requireHere('node-gyp-build').resolve(root),
+  inPackage,
+]
+
 function locate(root: string): string {
   const failures: unknown[] = []
-  try {
-    // `bindings` looks through the build folders and lists them all when none has the file.
-    return require('bindings')({ bindings: 'whisper_hip', module_root: root, path: true })
-  } catch (error) {
-    failures.push(error)
-  }
-  try {
-    return require('node-gyp-build').resolve(root)
-  } catch (error) {
-    failures.push(error)
+  for (const find of PLACES) {
+    try {
+      const path = find(root)
+      if (path !== null) return path
+    } catch (error) {
+      failures.push(error)
+    }
   }
   const cause = new AggregateError(failures, failures.map(messageOf).join('; '))
   if (isOfArchive(root))
     throw notUnpacked(join(root, 'build', 'Release', 'whisper_hip.node'), undefined, cause)
   const system = `${process.platform}-${process.arch}`
+  const refused = failures.filter((failure) => failure instanceof WhisperHipError).map(messageOf)
   throw missing(
-    `whisper-hip has neither a local build nor a prebuild for ${system}: there is nothing to load in ${join(root, 'build')} and ${join(root, 'prebuilds')}`,
+    [
+      `whisper-hip has neither a local build nor a prebuild for ${system}: there is nothing to load in ${join(root, 'build')} and ${join(root, 'prebuilds')}, and the package ${addonPackage()} is not ${refused.length > 0 ? 'of use' : 'installed'}`,
+      ...refused,
+    ].join('; '),
     cause,
   )
+}
+
+/** What was built where this package cannot be written to. */
+function inCache(root: string): string | null {
+  const path = join(cachedBuildFolder(packageVersion(root)), 'Release', 'whisper_hip.node')
+  return existsSync(path) ? path : null
+}
+
+/** The package for this system. */
+function inPackage(root: string): string | null {
+  const folder = folderOfPackage(addonPackage(), root)
+  if (folder === null) return null
+  const report = readBuildReport(folder)
+  const version = packageVersion(root)
+  if (report === null) throw missing(`The package ${folder} has no build report`)
+  if (report.whisperHip !== version)
+    throw missing(
+      `${addonPackage()} in ${folder} is version ${report.whisperHip}, whisper-hip is version ${version}`,
+    )
+  return join(folder, report.built.addon)
 }
 
 function missing(message: string, cause?: unknown): WhisperHipError {
@@ -108,7 +141,7 @@ function missing(message: string, cause?: unknown): WhisperHipError {
     cause,
     advice: [
       'Build it here (needs a C++17 compiler and CMake 3.21): npx whisper-hip build',
-      'Or let the package manager run the install script of whisper-hip: pnpm approve-builds, or bun pm trust whisper-hip',
+      `Or install what was built for this system, where the package manager left it out (--omit=optional): npm install ${addonPackage()}`,
     ],
   })
 }

@@ -42,6 +42,8 @@ export interface BuildReport {
   /** Compiler flags and the CPU features of a local build. */
   flags: string
   portable: boolean
+  /** The oldest glibc that it runs with; left out where that is the one of the machine that built it. */
+  glibc?: string
   /** sha256 over the sources and options of the build. */
   sourcesHash: string
   /** sha256 of each file that was built; left out by version 0.1. */
@@ -115,6 +117,7 @@ const FIELDS: Record<string, Check> = {
   cmake: isText,
   flags: isText,
   portable: isFlag,
+  glibc: isTextIfAny,
   sourcesHash: isText,
 }
 

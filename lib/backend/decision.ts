@@ -1,7 +1,10 @@
 import { dirname, join } from 'node:path'
 import { cpuModulePaths, type LoadedAddon, trialProgramPath } from './addon.ts'
 import type { BuildReport } from './build-report.ts'
+import { installedHipModules, type RefusedBuild } from './installed.ts'
 import { type Limits, readLimits } from './limits.ts'
+import { hashProblem } from './module-hash.ts'
+import { packageRoot } from './package-root.ts'
 import { unpinned } from './pinned.ts'
 import { type HipBuild, modulePath } from './preflight/module.ts'
 import { type Candidate, type Preflight, preflight, withoutModule } from './preflight/preflight.ts'
@@ -73,9 +76,9 @@ export interface DecideOptions {
  * @throws `signal.reason`
  */
 export async function decide(addon: LoadedAddon, options: DecideOptions = {}): Promise<Decision> {
-  const build = hipBuild(addon.report, addon.path)
-  if (modulePath(build, process.env) === null)
-    return { active: 'cpu', ...withoutModule(build, process.env), gpu: null }
+  const { builds } = hipBuilds(addon)
+  if (builds.every((build) => modulePath(build, process.env) === null))
+    return { active: 'cpu', ...withoutModule(builds[0], process.env), gpu: null }
   return (await examine(addon, options)).decision
 }
 
@@ -84,11 +87,7 @@ export async function examine(addon: LoadedAddon, options: DecideOptions = {}): 
   const { failure, gpu: started } = addon.native.hipState()
   const environment = unpinned(process.env)
   const limits = readLimits(environment)
-  const found = await preflight({
-    build: hipBuild(addon.report, addon.path),
-    device: options.device,
-    environment,
-  })
+  const found = await preflightOf(addon, options.device, environment)
   const { reason, message, advice, module } = found
   const withoutTrial = (answer: Omit<Decision, 'active' | 'gpu'>): Examination => ({
     decision: { ...answer, active: 'cpu', gpu: null },
@@ -207,10 +206,67 @@ function nameOf(candidate: Candidate | null): string {
   return candidate === null ? 'the GPU of Windows' : `${candidate.device.name} (${candidate.device.pciId})`
 }
 
-function hipBuild({ hip, built }: BuildReport, addonPath: string): HipBuild {
+/** A build with the hash that its module must have; null where the build is a local one. */
+interface KnownBuild extends HipBuild {
+  sha256: string | null
+}
+
+/** The HIP modules that could be used, best first: that of the addon's own build, else those of packages. */
+function hipBuilds({ report, path }: LoadedAddon): {
+  builds: [KnownBuild, ...KnownBuild[]]
+  refused: RefusedBuild[]
+} {
+  const own = { ...hipBuild(report, dirname(path)), sha256: null }
+  if (own.module !== null) return { builds: [own], refused: [] }
+  const { usable, refused } = installedHipModules(packageRoot(), report)
+  const [first, ...others] = usable.map(({ folder, report }) => ({
+    ...hipBuild(report, folder),
+    rocm: null, // that of the machine that made the package
+    sha256: report.sha256?.[report.built.hip ?? ''] ?? null,
+  }))
+  if (first !== undefined) return { builds: [first, ...others], refused }
+  const problem = refused.map(({ problem }) => problem).join('; ')
+  return { builds: [problem === '' ? own : { ...own, message: `${problem}.` }], refused }
+}
+
+/** Reasons for which the module of another ROCm is looked at. */
+const OF_THE_RUNTIME: readonly BackendReason[] = ['HIP_RUNTIME_MISSING', 'HIP_RUNTIME_VERSION_MISMATCH']
+
+/** The machine as it is for the first module that fits it; where none does, for the best one. */
+async function preflightOf(
+  addon: LoadedAddon,
+  device: number | string | undefined,
+  environment: NodeJS.ProcessEnv,
+): Promise<Preflight> {
+  const { builds, refused } = hipBuilds(addon)
+  const results: Preflight[] = []
+  for (const build of builds) {
+    const result = await preflight({ build: await checked(build, environment), device, environment })
+    results.push(result)
+    if (!OF_THE_RUNTIME.includes(result.reason)) break
+  }
+  const found = (results.find(({ reason }) => !OF_THE_RUNTIME.includes(reason)) ?? results[0]) as Preflight
+  if (refused.length === 0 || builds[0].module === null) return found
+  const notes = refused.map(({ problem }) => ({
+    reason: 'BACKEND_LIBRARY_MISSING' as const,
+    message: problem,
+    advice: [],
+  }))
+  return { ...found, notes: [...found.notes, ...notes] }
+}
+
+/** A module that is not what was packed is none. */
+async function checked(build: KnownBuild, environment: NodeJS.ProcessEnv): Promise<HipBuild> {
+  if (build.module === null || build.sha256 === null || modulePath(build, environment) !== build.module)
+    return build
+  const problem = await hashProblem(build.module, build.sha256)
+  return problem === null ? build : { ...build, damage: problem }
+}
+
+function hipBuild({ hip, built }: BuildReport, folder: string): HipBuild {
   return {
     message: hip.message,
-    module: built.hip === null ? null : join(dirname(addonPath), built.hip),
+    module: built.hip === null ? null : join(folder, built.hip),
     hipVersion: hip.hipVersion,
     gpuTargets: hip.gpuTargets,
     rocm: hip.rocm ?? null,

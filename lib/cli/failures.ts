@@ -1,6 +1,7 @@
 import { WhisperHipError } from '../errors.ts'
 import { isError } from '../kinds.ts'
 import type { Warning } from '../warnings.ts'
+import { asFlags } from './as-flags.ts'
 import { neutral } from './listen/neutral.ts'
 
 /** The command line is wrong in a way that the parser cannot tell. */
@@ -52,6 +53,6 @@ export function tellWarning({ code, message }: Warning, about: string): void {
 
 /** A message with a line for each piece of advice. */
 export function tell(message: string, advice: readonly string[] = []): void {
-  const lines = [`whisper-hip: ${message}`, ...advice.filter(Boolean).map((line) => `  - ${line}`)]
+  const lines = [`whisper-hip: ${message}`, ...advice.filter(Boolean).map((line) => `  - ${asFlags(line)}`)]
   process.stderr.write(`${lines.join('\n')}\n`)
 }

@@ -4,6 +4,7 @@ import { CommanderError } from 'commander'
 import { AbortController } from '../abort.ts'
 import type { CommandContext } from './context.ts'
 import { tellError, tellWarnings } from './failures.ts'
+import { withImpliedCommand } from './implied-command.ts'
 import { ClosedOutput, Interrupted } from './interrupt.ts'
 import { createProgram } from './program.ts'
 
@@ -25,7 +26,8 @@ async function main(args: readonly string[]): Promise<number> {
     },
   })
   try {
-    await program.parseAsync(args, { from: 'user' })
+    const commands = ['help', ...program.commands.map((command) => command.name())]
+    await program.parseAsync(withImpliedCommand(args, commands), { from: 'user' })
     return code
   } catch (error) {
     const { reason } = controller.signal

@@ -9,6 +9,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { listenCommand } from './commands/listen.ts'
 import { modelsCommand } from './commands/models.ts'
+import { setupCommand } from './commands/setup.ts'
 import { transcribeCommand } from './commands/transcribe.ts'
 import type { CommandContext } from './context.ts'
 
@@ -25,11 +26,12 @@ export function createProgram(context: CommandContext): Command {
     .helpCommand('help [command]', 'print the help of a command')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nMore: docs/cli.md in the repository.',
+      '\n`whisper-hip FILE` is short for `whisper-hip transcribe FILE`.\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\nMore: docs/cli.md in the repository.',
     )
   for (const make of [
     transcribeCommand,
     listenCommand,
+    setupCommand,
     doctorCommand,
     modelsCommand,
     inspectCommand,

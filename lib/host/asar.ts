@@ -6,10 +6,10 @@ import { WhisperHipError } from '../errors.ts'
 const COMPANIONS = ['bindings', 'file-uri-to-path', 'node-gyp-build', 'pend', 'yauzl'] as const
 
 /** What to do about native files that were packed into the archive of an Electron application. */
-const unpackAdvice = adviceFor(['whisper-hip'])
+const unpackAdvice = adviceFor(['whisper-hip', '@whisper-hip'])
 
 /** The same for the program of isolated models, which needs the packages that this one depends on. */
-export const unpackAllAdvice = adviceFor(['whisper-hip', ...COMPANIONS])
+export const unpackAllAdvice = adviceFor(['whisper-hip', '@whisper-hip', ...COMPANIONS])
 
 /**
  * Where a file of this package is on the disk. Electron's `fs` and `require` read inside `app.asar` as if it were a folder. The loader of

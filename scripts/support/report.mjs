@@ -22,10 +22,11 @@ export const BUILD_REPORT_FILE = 'build-report.json'
  * @param {import('./toolchain.mjs').Toolchain} build.toolchain
  * @param {import('./options.mjs').HipPlan} build.hip
  * @param {boolean} build.portable
+ * @param {string} [build.glibc] the oldest one that it runs with, where it was linked for one
  * @param {string} build.sourcesHash
  * @returns {BuildReport}
  */
-export function makeReport({ root, configuration, toolchain, hip, portable, sourcesHash }) {
+export function makeReport({ root, configuration, toolchain, hip, portable, glibc, sourcesHash }) {
   const hipModule = configuration.modules.find((name) => name === 'libggml-hip.so') ?? null
   return {
     whisperHip: packageVersion(root),
@@ -51,6 +52,7 @@ export function makeReport({ root, configuration, toolchain, hip, portable, sour
     cmake: toolchain.cmakeVersion,
     flags: configuration.flags,
     portable,
+    ...(glibc !== undefined && { glibc }),
     sourcesHash,
   }
 }

@@ -18,6 +18,8 @@ export interface HipBuild {
   gpuTargets: readonly string[]
   /** Folder of the ROCm that the module was compiled with, or null. */
   rocm?: string | null
+  /** What is wrong with the module's file, to follow its path in a sentence. */
+  damage?: string
 }
 
 /** A HIP module that the loader could take. */
@@ -56,6 +58,7 @@ export function readModule(
   environment: NodeJS.ProcessEnv,
   arch: string,
 ): HipModule | string {
+  if (build.damage !== undefined && path === build.module) return build.damage
   const file = root.open(path)
   if (isFailure(file)) return file.errno === 'ENOENT' ? 'does not exist' : `cannot be read (${file.errno})`
   try {

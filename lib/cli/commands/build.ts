@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
-import { packageRoot } from '../../backend/package-root.ts'
+import { cachedBuildFolder } from '../../backend/installed.ts'
+import { packageRoot, packageVersion } from '../../backend/package-root.ts'
+import { onDisk } from '../../host/asar.ts'
 import { guarded } from '../../host/guard.ts'
 import { nodeProgram, notNodeError } from '../../host/node-program.ts'
+import { buildSources } from '../build-sources.ts'
 import type { CommandContext } from '../context.ts'
 
 interface BuildFlags {
@@ -17,8 +21,10 @@ export function buildCommand(context: CommandContext): Command {
   return new Command('build')
     .summary('compile the addon on this machine')
     .description(
-      'Compiles the addon and its backend modules for this machine, from the sources in the package. What is up to\n' +
-        'date is not compiled again. Without --hip or --cpu: with HIP where ROCm and an AMD GPU are found.',
+      'Compiles the addon and its backend modules for this machine. What is up to date is not compiled again.\n' +
+        'Without --hip or --cpu: with HIP where ROCm and an AMD GPU are found. The build is kept in the package,\n' +
+        'or in the cache where this user cannot write to the package. npm fetches the sources where they are\n' +
+        'not installed.',
     )
     .addOption(new Option('--hip', 'with the HIP module, or fail and say what is missing').conflicts('cpu'))
     .option('--cpu', 'without the HIP module')
@@ -32,14 +38,16 @@ export function buildCommand(context: CommandContext): Command {
 }
 
 /** The script says itself what went wrong. Its output is progress: standard output stays empty. */
-function build({ hip, cpu, targets }: BuildFlags, signal: AbortSignal): Promise<number | null> {
-  const script = join(packageRoot(), 'scripts', 'build.mjs')
+async function build({ hip, cpu, targets }: BuildFlags, signal: AbortSignal): Promise<number | null> {
+  const root = onDisk(packageRoot())
+  const sources = await buildSources(root, signal)
+  const script = join(sources, 'scripts', 'build.mjs')
   const node = nodeProgram()
   return new Promise((resolve, reject) => {
     if (node.problem !== null) throw notNodeError(node, 'to build in', node.problem)
     // A group of its own: the compilers end with the script.
-    const child = spawn(node.path, [script], {
-      cwd: packageRoot(),
+    const child = spawn(node.path, [script, folderFor(root)], {
+      cwd: sources,
       detached: true,
       stdio: ['ignore', 2, 2],
       env: {
@@ -61,4 +69,19 @@ function build({ hip, cpu, targets }: BuildFlags, signal: AbortSignal): Promise<
       else resolve(code)
     })
   })
+}
+
+/** Where the build is kept: in the package, so that it goes with it, else in the cache of this user. */
+export function folderFor(root: string, isWritable = canWrite): string {
+  const own = join(root, 'build')
+  return isWritable(existsSync(own) ? own : root) ? own : cachedBuildFolder(packageVersion(root))
+}
+
+function canWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { Command } from 'commander'
 import { backendInfo, loadModel } from '../../index.ts'
+import { asFlags } from '../as-flags.ts'
 import type { CommandContext } from '../context.ts'
 import { tellWarning } from '../failures.ts'
 import { showLoading } from '../load-progress.ts'
@@ -48,7 +49,7 @@ async function demo(recording: string, { signal }: CommandContext): Promise<void
       `\nBackend   ${stats.backend === 'hip' ? `the GPU ${stats.device}` : 'this machine runs on the CPU'}`,
     )
     print(`Reason    ${info.reason}: ${info.message}`)
-    for (const advice of info.advice) print(`Advice    ${advice}`)
+    for (const advice of info.advice) print(`Advice    ${asFlags(advice)}`)
     print(`Proof     ${stats.gpuNodes} graph nodes ran on the GPU, ${stats.cpuNodes} on the CPU`)
     print(
       `Speed     ${stats.audioSeconds.toFixed(1)} s of audio in ${stats.wallSeconds.toFixed(2)} s, ${stats.realTimeFactor.toFixed(1)} times as fast as the speech`,

@@ -1,17 +1,19 @@
 import { Command } from 'commander'
 import { downloadModel, type LoadOptions, listModels } from '../../index.ts'
 import type { CommandContext } from '../context.ts'
+import { tell } from '../failures.ts'
 import { optionsOf, readFlags, toUsage } from '../flags.ts'
 import { showLoading } from '../load-progress.ts'
 import { Progress } from '../progress.ts'
+import { removeModel } from '../remove-model.ts'
 import { table } from '../table.ts'
 import { loadFlags } from '../transcribe-flags.ts'
 
 /** `whisper-hip models` */
 export function modelsCommand(context: CommandContext): Command {
   const command = new Command('models')
-    .summary('list, download and find models')
-    .description('Lists, downloads and finds models.')
+    .summary('list, download, find and remove models')
+    .description('Lists, downloads, finds and removes models.')
   command
     .command('list')
     .description('Prints the catalogue, with what is in the cache.')
@@ -32,6 +34,16 @@ export function modelsCommand(context: CommandContext): Command {
     .description('Prints where a model is in the cache. Never touches the network; fails if it is not there.')
     .action(async (model: string) => {
       process.stdout.write(`${await downloadModel(model, { offline: true })}\n`)
+    })
+  command
+    .command('remove <model...>')
+    .description('Removes models from the cache and prints where they were. Fails if one is not there.')
+    .action(async (models: string[]) => {
+      for (const model of models) {
+        const { path, bytes } = await removeModel(model)
+        process.stdout.write(`${path}\n`)
+        tell(`removed ${model}, ${(bytes / 1e6).toFixed(0)} MB`)
+      }
     })
   return command
 }

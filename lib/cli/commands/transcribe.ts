@@ -17,6 +17,7 @@ import { CueWriter } from '../../output/cue-writer.ts'
 import { outputFormat } from '../../output/formats.ts'
 import type { OutputFormat } from '../../output/types.ts'
 import type { CommandContext } from '../context.ts'
+import { whyEmpty } from '../empty-result.ts'
 import { tell, tellError, tellWarning, UsageError } from '../failures.ts'
 import { makeFolder, writeWhole } from '../files.ts'
 import { optionsOf, readFlags, toUsage } from '../flags.ts'
@@ -158,6 +159,8 @@ async function transcribeOne(
   progress.clear()
   const name = input === STDIN ? 'standard input' : input
   for (const warning of result.warnings) tellWarning(warning, name)
+  const empty = whyEmpty(result, options)
+  if (empty !== null) tell(`${name}: ${empty}`)
   if (writer !== undefined && !('header' in writer)) process.stdout.write(writer.write(result))
   await writeFiles(files, result)
   if (process.stderr.isTTY) tell(summary(input, result))

@@ -85,10 +85,21 @@ function inOrder(problems: readonly BackendNote[]): BackendNote[] {
 function stepsFor({ reason, advice }: BackendNote, { installations }: BackendInfo): Step[] {
   if (reason === 'NOT_COMPILED') {
     const compile = { text: COMPILE, alternatives: [] }
-    return installations.length > 0 ? [compile] : [installStep(advice), compile]
+    if (installations.length === 0) return [installStep(advice), compile]
+    const name = packageFor(installations)
+    if (name === null) return [compile]
+    return [{ text: `Install the GPU module: npm install ${name}`, alternatives: [COMPILE] }]
   }
   const [text, ...alternatives] = advice.filter((line) => !/earlier trial/.test(line))
   return text === undefined ? [] : [{ text, alternatives: alternatives.slice(0, MOST_ALTERNATIVES) }]
+}
+
+/** The package with the GPU module for the ROCm that is there; null where there is none. */
+function packageFor(installations: BackendInfo['installations']): string | null {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return null
+  const { version } = installations.find(({ chosen }) => chosen) ?? installations[0] ?? {}
+  const major = Number(version?.split('.')[0])
+  return major === 6 || major === 7 ? `@whisper-hip/linux-x64-rocm${major}` : null
 }
 
 /** The build would name what is missing, and without any ROCm that is known before. */

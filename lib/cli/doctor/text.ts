@@ -1,3 +1,4 @@
+import { asFlags } from '../as-flags.ts'
 import type { Style } from '../style.ts'
 import { table } from '../table.ts'
 import { type Findings, sections, verdict } from './facts.ts'
@@ -31,7 +32,7 @@ function content({ table: rows = [], lines = [], steps = [] }: Section): string[
 function numbered({ text, alternatives }: Step, index: number): string[] {
   const indent = ' '.repeat(5)
   return [
-    ...foldAdvice(text, `  ${index + 1}. `),
-    ...alternatives.flatMap((line) => foldAdvice(line.replace(/^Or /, 'or '), `${indent}- `)),
+    ...foldAdvice(asFlags(text), `  ${index + 1}. `),
+    ...alternatives.flatMap((line) => foldAdvice(asFlags(line).replace(/^Or /, 'or '), `${indent}- `)),
   ]
 }

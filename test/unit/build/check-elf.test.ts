@@ -112,4 +112,34 @@ describe('check-elf', () => {
     expect(checkFile(path, [])[0]).toMatch(/is not a shared library/)
     expect(checkFolder(mkdtempSync(join(folder, 'empty')), [])[0]).toMatch(/holds no addon/)
   })
+
+  describe('of a library for an old glibc', () => {
+    const libraries = ['-nostdlib', '-lc']
+
+    it('refuses what is newer, the C++ library, and names without a version', () => {
+      const source = `
+        #include <math.h>
+        extern "C" void mystery();
+        double number(double x) { mystery(); return exp(x) + *new double; }`
+      writeFileSync(join(folder, 'newer.cpp'), source)
+      const path = join(folder, 'newer.node')
+      const args = ['-shared', '-fPIC', '-fno-builtin', '-o', path, join(folder, 'newer.cpp'), ...GOOD]
+      expect(spawnSync('g++', args).status).toBe(0)
+      const problems = checkFile(path, [], '2.28').join()
+      expect(problems).toMatch(/needs more than glibc 2\.28 has \(/)
+      for (const symbol of ['exp@GLIBC_2.29', '_Znwm@GLIBCXX_3.4', 'mystery'])
+        expect(problems).toContain(symbol)
+    })
+
+    it('takes the limit from the build report', () => {
+      const path = compile('plain.node', [...GOOD, ...libraries])
+      expect(checkFile(path, ['/nowhere'], '2.28')).toEqual([])
+      const report = join(folder, 'build-report.json')
+      writeFileSync(report, '{ "glibc": "2.1" }')
+      rmSync(join(folder, 'newer.node'), { force: true })
+      expect(checkFolder(folder, ['/nowhere']).join()).toContain('needs more than glibc 2.1 has')
+      rmSync(report)
+      rmSync(path)
+    })
+  })
 })

@@ -5,6 +5,8 @@ import type { BackendInfo, BackendNote } from '../../../lib/index.ts'
 import { emptyMachine, healthyMachine, type MadeMachine } from '../../fixtures/sysroot.ts'
 
 const COMPILE = 'Compile the GPU module: npx whisper-hip build --hip'
+/** ROCm 6 is there, for which there is a package. */
+const INSTALL = 'Install the GPU module: npm install @whisper-hip/linux-x64-rocm6'
 const LAST = 'See whether it works: npx whisper-hip doctor'
 
 /** What the steps are made from. */
@@ -58,10 +60,10 @@ describe('the steps for a machine', () => {
   })
 
   it('do not install what is there', async () => {
-    expect(await stepsFor(healthyMachine())).toEqual([COMPILE, LAST])
+    expect(await stepsFor(healthyMachine())).toEqual([INSTALL, LAST])
     expect(await stepsFor(outsideGroups(healthyMachine()))).toEqual([
       expect.stringMatching(/usermod/),
-      COMPILE,
+      INSTALL,
       LAST,
     ])
   })
@@ -71,7 +73,7 @@ describe('the steps for a machine', () => {
     expect(await stepsFor(machine)).toEqual([
       expect.stringMatching(/render alice/),
       expect.stringMatching(/video alice/),
-      COMPILE,
+      INSTALL,
       LAST,
     ])
   })

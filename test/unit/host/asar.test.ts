@@ -51,8 +51,12 @@ describe('a path in the archive of an Electron application', () => {
         code: 'ERR_NATIVE_MISSING',
         message: expect.stringContaining(unpacked),
         advice: [
-          expect.stringContaining('asarUnpack: ["node_modules/whisper-hip/**"]'),
-          expect.stringContaining("packagerConfig.asar.unpack: '**/node_modules/whisper-hip/**'"),
+          expect.stringContaining(
+            'asarUnpack: ["node_modules/whisper-hip/**", "node_modules/@whisper-hip/**"]',
+          ),
+          expect.stringContaining(
+            "packagerConfig.asar.unpack: '**/node_modules/{whisper-hip,@whisper-hip}/**'",
+          ),
         ],
       })
     }
@@ -80,7 +84,7 @@ describe('a path in the archive of an Electron application', () => {
     expect(advice).toMatchObject({
       advice: [
         expect.stringContaining('"node_modules/yauzl/**"'),
-        expect.stringContaining('**/node_modules/{whisper-hip,bindings,'),
+        expect.stringContaining('**/node_modules/{whisper-hip,@whisper-hip,bindings,'),
       ],
     })
   })

@@ -1,0 +1,16 @@
+# Compiles the HIP module for ROCm 7:
+#
+#   docker build -t whisper-hip-rocm-7 -f scripts/builders/rocm-7.Dockerfile scripts/builders
+#   docker run --rm -v "$PWD:/whisper-hip" whisper-hip-rocm-7 sh -c 'npm ci --ignore-scripts && npm run vendor && node scripts/build.mjs build/rocm7'
+#
+# It needs no GPU. One architecture takes about 5 minutes on one core; what is finished stays in build/rocm7.
+FROM debian:sid
+RUN echo 'deb http://deb.debian.org/debian experimental main' > /etc/apt/sources.list.d/experimental.list
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends -t experimental \
+    hipcc libamdhip64-dev librocblas-dev libhipblas-dev \
+  && apt-get install -y --no-install-recommends \
+    cmake ninja-build g++ ccache nodejs npm pkgconf python3-pip binutils ca-certificates \
+  && rm -rf /var/lib/apt/lists/*
+ENV WHISPER_HIP_BUILD=hip WHISPER_HIP_GLIBC=2.28
+WORKDIR /whisper-hip
