@@ -169,7 +169,7 @@ describe('a trial that is passed', () => {
   })
 
   it.each([
-    ['FLASH_ATTN_EXT', /flash_attn_ext of one query, flash_attn_ext with a mask of one query, .* and 3 more/],
+    ['FLASH_ATTN_EXT', /flash_attn_ext of one query, flash_attn_ext with a mask of one query, .* and 4 more/],
     ['IM2COL', /im2col f16, im2col f32/],
     ['MUL_MAT/q8_0', /mul_mat q8_0 of one column/],
   ])(
