@@ -17,6 +17,7 @@ const ROOMS = [
   'vad',
   'backend',
   'kernels',
+  'engine',
   'model',
   'transcribe',
   'stream',

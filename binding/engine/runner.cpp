@@ -64,8 +64,12 @@ void Runner::recover() {
 }
 
 GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
-  return {context, graph, device_.is_gpu() ? device_.backends().front() : nullptr, weights_.epsilon,
-          options_.flash_attention, turned_keys_};
+  return {context,
+          graph,
+          device_.is_gpu() ? device_.backends().front() : nullptr,
+          weights_.epsilon,
+          options_.flash_attention,
+          turned_keys_};
 }
 
 // Fused attention of GPUs has its fastest kernel for whole blocks of 256 keys; ours skips blocks of 32 that
