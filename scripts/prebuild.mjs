@@ -15,9 +15,10 @@ import { BUILD_REPORT_FILE, hashOutputs } from './support/report.mjs'
 const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'))
 /**
  * CPU modules that are not worth their size. Two have the kernels of another one: ggml asks those processors for AVX512-VBMI, and does not use
- * it. The third multiplies bfloat16 faster on one generation of servers. Their processors use the modules of skylakex, cascadelake or zen4.
+ * it. The third multiplies bfloat16 faster on one generation of servers, the last is for processors of before 2011. They use the modules of
+ * skylakex, cascadelake, zen4 or x64.
  */
-const LEFT_OUT = ['cannonlake', 'icelake', 'cooperlake'].map((name) => `libggml-cpu-${name}.so`)
+const LEFT_OUT = ['cannonlake', 'icelake', 'cooperlake', 'sse42'].map((name) => `libggml-cpu-${name}.so`)
 
 const staging = join(packageRoot, 'build', 'prebuild')
 const target = join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)

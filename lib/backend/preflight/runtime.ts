@@ -49,9 +49,12 @@ export interface Runtime {
   cacheIsOld: boolean
 }
 
-/** Libraries that are loaded before a HIP module: those of every Node process, and ggml's core, which the addon needs too. */
+/**
+ * Libraries that are loaded before a HIP module: those of every Node process, and ggml's core, which the addon needs too. A module in a package of
+ * its own has no core beside it.
+ */
 const ALREADY_LOADED =
-  /^(ld-linux[-\w]*|linux-vdso|lib(c|m|dl|pthread|rt|util|gcc_s|stdc\+\+|atomic|ggml-base))\.so(\.\d+)?$/
+  /^(ld-linux[-\w]*|linux-vdso|lib(c|m|dl|pthread|rt|util|gcc_s|stdc\+\+|atomic|ggml-base(-whisper-hip-\d[\w.-]*)?))\.so(\.\d+)?$/
 const ROCM_LIBRARY =
   /^(lib(?:amdhip64|rocblas|hipblas|hipblaslt|rocsolver|hsa-runtime64|amd_comgr|rocdxg))\.so\.\d+$/
 const MOST_LIBRARIES = 300
