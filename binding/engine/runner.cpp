@@ -49,6 +49,7 @@ Runner::Runner(const ModelWeights& weights, const SpecialTokens& tokens, const E
 
 void Runner::recover() {
   const bool is_first = !encoder_;
+  waiting_copies_.clear();
   encoder_.reset();
   prompt_.reset();
   step_.reset();
@@ -61,8 +62,12 @@ void Runner::recover() {
 }
 
 GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
-  return {context, graph, device_.is_gpu() ? device_.backends().front() : nullptr, weights_.epsilon,
-          options_.flash_attention, turned_keys_};
+  return {context,
+          graph,
+          device_.is_gpu() ? device_.backends().front() : nullptr,
+          weights_.epsilon,
+          options_.flash_attention,
+          turned_keys_};
 }
 
 // Fused attention of GPUs has its fastest kernel for whole blocks of 256 keys; ours skips blocks of 32 that
@@ -266,6 +271,9 @@ void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
   prepare_prompt(shape);
   fill(*prompt_, prompt_graph_, searches, shape);
   prompt_->set(prompt_graph_.wanted, wanted.data(), wanted.size() * sizeof(int32_t));
+  // Until the logits are known to be numbers.
+  for (const ActiveSearch* search : searches)
+    search->block->suspect(tokens);
   if (!compute(*prompt_, requests_of(searches), &PassSeconds::prompt))
     return;
   float* logits = prompt_->read(prompt_graph_.logits, logits_);
@@ -302,6 +310,8 @@ void Runner::step(const std::vector<ActiveSearch*>& unordered) {
   shape.all_rows = true;
   prepare_step(shape);
   fill(*step_, step_graph_, searches, shape);
+  for (const ActiveSearch* search : searches)
+    search->block->suspect(search->position + 1);
   if (!compute(*step_, requests_of(searches), &PassSeconds::sample))
     return;
   float* logits = step_->read(step_graph_.logits, logits_);
@@ -325,8 +335,10 @@ void Runner::advance(ActiveSearch& search, const std::vector<float*>& rows) {
   std::vector<Branch> branches;
   try {
     const std::lock_guard<std::mutex> lock(request.searching);
-    if (!request.abandoned)
+    if (!request.abandoned) {
       branches = request.search->advance(rows);
+      search.block->suspect(0);
+    }
   } catch (...) {
     request.finish(std::current_exception());
     search.ended = true;
@@ -452,6 +464,7 @@ bool Runner::align(Request& request) {
   ActiveSearch reading;
   reading.request = std::shared_ptr<Request>(std::shared_ptr<Request>(), &request);
   fill(*prompt_, prompt_graph_, {&reading}, shape);
+  block->suspect(tokens);
   if (!compute(*prompt_, {&request}, &PassSeconds::prompt))
     return true;
   std::vector<float> copy;
@@ -459,6 +472,9 @@ bool Runner::align(Request& request) {
     const float* values = prompt_->read(weights, copy);
     request.attention.insert(request.attention.end(), values, values + ggml_nelements(weights));
   }
+  if (std::all_of(request.attention.begin(), request.attention.end(),
+                  [](float weight) { return std::isfinite(weight); }))
+    block->suspect(0);
   return true;
 }
 
