@@ -22,8 +22,6 @@ using Clock = std::chrono::steady_clock;
 
 // Nodes of a graph of the encoder, of each layer and beside them.
 constexpr size_t kEncoderNodes = 48;
-// Windows that a pass may have parts of.
-constexpr size_t kMostParts = 64;
 constexpr int kMostWindows = 10;
 constexpr int kUsualBeams = 5;
 constexpr size_t kWindowShare = 4; // of the free memory
@@ -57,8 +55,8 @@ void Runner::recover() {
   if (!is_first)
     device_.restart();
   encoder_.emplace(device_, (weights_.encoder.size() + weights_.decoder.size()) * kEncoderNodes + 64);
-  prompt_.emplace(device_, decoder_nodes(weights_, kMostParts));
-  step_.emplace(device_, decoder_nodes(weights_, kMostParts));
+  prompt_.emplace(device_, decoder_nodes(weights_, static_cast<size_t>(kMostParts)));
+  step_.emplace(device_, decoder_nodes(weights_, static_cast<size_t>(kMostParts)));
 }
 
 GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
