@@ -99,7 +99,7 @@ class MadeModel {
   }
 
   void fill(const Made& made) {
-    std::normal_distribution<float> draw(made.mean, made.deviation);
+    std::normal_distribution<float> draw(made.mean, std::max(made.deviation, 1e-9f));
     std::vector<float> values(static_cast<size_t>(ggml_nelements(made.tensor)));
     for (float& value : values)
       value = made.deviation > 0 ? draw(random_) : made.mean;
@@ -141,7 +141,7 @@ struct MadeRules : Rules {
       logits[text[i]] = -INFINITY;
     for (Token token = kEnd + 1; token < kVocabulary; ++token)
       logits[token] = -INFINITY;
-    logits[kEnd] += 0.1f * static_cast<float>(text.size());
+    logits[kEnd] += 0.25f * static_cast<float>(text.size());
   }
 };
 inline const MadeRules made_rules;
