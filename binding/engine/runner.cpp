@@ -23,8 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 // Nodes of a graph of the encoder, of each layer and beside them.
 constexpr size_t kEncoderNodes = 48;
-// Windows that a pass may have parts of.
-constexpr size_t kMostParts = 64;
 constexpr int kMostWindows = 10;
 constexpr int kUsualBeams = 5;
 // Of sequences, at a time: four beams that leave a prompt, or what some beams have not in common.
@@ -52,6 +50,7 @@ Runner::Runner(const ModelWeights& weights, const SpecialTokens& tokens, const E
 
 void Runner::recover() {
   const bool is_first = !encoder_;
+  waiting_copies_.clear();
   encoder_.reset();
   prompt_.reset();
   step_.reset();
@@ -59,8 +58,8 @@ void Runner::recover() {
   if (!is_first)
     device_.restart();
   encoder_.emplace(device_, (weights_.encoder.size() + weights_.decoder.size()) * kEncoderNodes + 64);
-  prompt_.emplace(device_, decoder_nodes(weights_, kMostParts));
-  step_.emplace(device_, decoder_nodes(weights_, kMostParts));
+  prompt_.emplace(device_, decoder_nodes(weights_, static_cast<size_t>(kMostParts)));
+  step_.emplace(device_, decoder_nodes(weights_, static_cast<size_t>(kMostParts)));
 }
 
 GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
@@ -274,6 +273,9 @@ void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
   prepare_prompt(shape);
   fill(*prompt_, prompt_graph_, searches, shape);
   prompt_->set(prompt_graph_.wanted, wanted.data(), wanted.size() * sizeof(int32_t));
+  // Until the logits are known to be numbers.
+  for (const ActiveSearch* search : searches)
+    search->block->suspect(tokens);
   if (!compute(*prompt_, requests_of(searches), &PassSeconds::prompt))
     return;
   float* logits = prompt_->read(prompt_graph_.logits, logits_);
@@ -310,6 +312,8 @@ void Runner::step(const std::vector<ActiveSearch*>& unordered) {
   shape.all_rows = true;
   prepare_step(shape);
   fill(*step_, step_graph_, searches, shape);
+  for (const ActiveSearch* search : searches)
+    search->block->suspect(search->position + 1);
   if (!compute(*step_, requests_of(searches), &PassSeconds::sample))
     return;
   float* logits = step_->read(step_graph_.logits, logits_);
@@ -333,8 +337,10 @@ void Runner::advance(ActiveSearch& search, const std::vector<float*>& rows) {
   std::vector<Branch> branches;
   try {
     const std::lock_guard<std::mutex> lock(request.searching);
-    if (!request.abandoned)
+    if (!request.abandoned) {
       branches = request.search->advance(rows);
+      search.block->suspect(0);
+    }
   } catch (...) {
     request.finish(std::current_exception());
     search.ended = true;
@@ -480,6 +486,7 @@ bool Runner::align(Request& request) {
   ActiveSearch reading;
   reading.request = std::shared_ptr<Request>(std::shared_ptr<Request>(), &request);
   fill(*prompt_, prompt_graph_, {&reading}, shape);
+  block->suspect(tokens);
   if (!compute(*prompt_, {&request}, &PassSeconds::prompt))
     return true;
   std::vector<float> copy;
@@ -487,6 +494,9 @@ bool Runner::align(Request& request) {
     const float* values = prompt_->read(weights, copy);
     request.attention.insert(request.attention.end(), values, values + ggml_nelements(weights));
   }
+  if (std::all_of(request.attention.begin(), request.attention.end(),
+                  [](float weight) { return std::isfinite(weight); }))
+    block->suspect(0);
   return true;
 }
 

@@ -16,6 +16,8 @@
 
 namespace whisper_hip {
 
+constexpr int kMostParts = 64; // searches that a pass may be of
+
 struct EngineOptions {
   int gpu = -1;                // its place among those of the HIP module; -1 for the CPU
   bool gpu_only = false;       // refuse to compute what would need the CPU beside the GPU
@@ -48,9 +50,10 @@ class Runner {
   bool encode(Request& request);
   // The search of a request that is about to begin; null where there is no room.
   std::unique_ptr<ActiveSearch> begin(const std::shared_ptr<Request>& request);
-  // Reads prompts of the same length. Like step() it lets the searches choose what comes next, or end.
+  // Reads prompts of the same length, kMostParts at most. Like step() it lets the searches choose what comes
+  // next, or end.
   void read_prompts(const std::vector<ActiveSearch*>& searches);
-  // One more token for each sequence of the searches.
+  // One more token for each sequence of the searches, kMostParts at most.
   void step(const std::vector<ActiveSearch*>& searches);
   bool align(Request& request);
 

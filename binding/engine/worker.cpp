@@ -21,6 +21,7 @@ using Kind = Request::Kind;
 
 // Rows of a step: eight windows of five beams, and some live streams.
 constexpr int kMostRows = 64;
+static_assert(kMostRows <= kMostParts);
 // Work that has waited so long is not put behind live streams any more.
 constexpr std::chrono::seconds kPatience{2};
 
@@ -68,8 +69,8 @@ void Worker::drop_abandoned() {
   finish_ended();
 }
 
-// Live streams first; then whoever has waited longest for a window. While live streams are decoded, only what
-// is urgent.
+// What is urgent first; of that, and of the others, whoever has waited longest for a window. While live
+// streams are decoded, only what is urgent.
 std::shared_ptr<Request> Worker::next_to_encode() const {
   const bool live =
       std::any_of(active_.begin(), active_.end(), [](const auto& search) { return search->request->live; }) ||
@@ -78,7 +79,7 @@ std::shared_ptr<Request> Worker::next_to_encode() const {
   for (const auto& request : waiting_) {
     if (request->kind != Kind::encode || (live && !is_urgent(*request)))
       continue;
-    const auto rank = [](const Request& of) { return std::make_pair(!of.live, of.client->served); };
+    const auto rank = [](const Request& of) { return std::make_pair(!is_urgent(of), of.client->served); };
     if (!next || rank(*request) < rank(*next))
       next = request;
   }
@@ -92,7 +93,18 @@ bool Worker::encode_next() {
   const bool others_go_on =
       !active_.empty() || std::any_of(waiting_.begin(), waiting_.end(),
                                       [](const auto& other) { return other->kind != Kind::encode; });
-  if (!request->live && others_go_on && runner_.windows() >= runner_.most_windows())
+  // Live streams are never without windows: what has waited long has its share beside them.
+  const auto is_window_of_live = [](const Request& other) {
+    return other.live && other.kind != Kind::encode;
+  };
+  int windows = runner_.windows();
+  if (is_urgent(*request)) {
+    for (const auto& search : active_)
+      windows -= is_window_of_live(*search->request) ? 1 : 0;
+    for (const auto& other : waiting_)
+      windows -= is_window_of_live(*other) ? 1 : 0;
+  }
+  if (!request->live && others_go_on && windows >= runner_.most_windows())
     return false;
   try {
     const LogScope log;
@@ -129,20 +141,25 @@ bool Worker::align_next() {
 
 // Reads the prompts of all that there is room for.
 bool Worker::begin_waiting() {
-  int rows = 0;
+  int rows = 0, rows_of_files = 0;
+  const auto count = [&](const Request& request) {
+    rows += request.width;
+    rows_of_files += request.live ? 0 : request.width;
+  };
   for (const auto& search : active_)
-    rows += search->request->width;
+    count(*search->request);
   std::vector<std::unique_ptr<ActiveSearch>> begun;
   std::vector<std::shared_ptr<Request>> searches;
   for (const auto& request : waiting_) {
     if (request->kind == Kind::decode)
       searches.push_back(request);
   }
-  std::stable_sort(searches.begin(), searches.end(),
-                   [](const auto& a, const auto& b) { return a->live > b->live; });
+  std::stable_partition(searches.begin(), searches.end(),
+                        [](const auto& request) { return is_urgent(*request); });
   for (const auto& request : searches) {
     const bool is_alone = rows == 0;
-    if (!is_alone && !request->live && rows + request->width > most_rows_)
+    const int others = is_urgent(*request) ? rows_of_files : rows;
+    if (others > 0 && !request->live && others + request->width > most_rows_)
       continue;
     std::unique_ptr<ActiveSearch> search;
     try {
@@ -163,7 +180,7 @@ bool Worker::begin_waiting() {
     }
     if (!search)
       break;
-    rows += request->width;
+    count(*request);
     take(request);
     begun.push_back(std::move(search));
   }
@@ -174,8 +191,12 @@ bool Worker::begin_waiting() {
     by_length[search->request->tokens.size()].push_back(search.get());
     active_.push_back(std::move(search));
   }
-  for (const auto& [length, same] : by_length)
-    read_prompts(same);
+  for (const auto& [length, same] : by_length) {
+    for (size_t i = 0; i < same.size(); i += kMostParts)
+      read_prompts({same.begin() + static_cast<ptrdiff_t>(i),
+                    same.begin() +
+                        static_cast<ptrdiff_t>(std::min(i + static_cast<size_t>(kMostParts), same.size()))});
+  }
   finish_ended();
   return true;
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "backend/buffer_pages.h"
+#include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "support/error.h"
 
@@ -21,6 +22,8 @@ constexpr size_t kShare = 4;
 } // namespace
 
 SequenceBlock::~SequenceBlock() {
+  if (suspected_ > 0)
+    cache_.clear(*chunk_, first_, count_, suspected_);
   for (int i = first_; i < first_ + count_; ++i)
     chunk_->used[static_cast<size_t>(i)] = false;
   // Ordinary memory takes pages only where something was written: they are given back when nobody is left.
@@ -68,6 +71,25 @@ std::shared_ptr<SequenceChunk> SequenceCache::make_chunk(int sequences) {
     }
   }
   return chunk;
+}
+
+void SequenceCache::clear(const SequenceChunk& chunk, int first, int count, int positions) const {
+  if (device_.is_gpu() && !gpu_failure().empty())
+    return;
+  const auto row = static_cast<size_t>(weights_.text_state) * sizeof(uint16_t);
+  const auto sequence = row * static_cast<size_t>(weights_.text_positions);
+  try {
+    const GpuScope waiting(device_.is_gpu());
+    for (const auto* list : {&chunk.keys, &chunk.values}) {
+      for (ggml_tensor* tensor : *list) {
+        for (int i = first; i < first + count; ++i)
+          ggml_backend_tensor_memset(tensor, 0, sequence * static_cast<size_t>(i),
+                                     row * static_cast<size_t>(positions));
+      }
+    }
+  } catch (...) {
+    (void)note_gpu_failure();
+  }
 }
 
 std::unique_ptr<SequenceBlock> SequenceCache::take(int count) {

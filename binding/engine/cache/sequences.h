@@ -10,7 +10,9 @@
 
 namespace whisper_hip {
 
-// Room for some sequences: of each layer [text_state, text_positions * sequences].
+// Room for some sequences: of each layer [text_state, text_positions * sequences]. Positions that are masked
+// are read all the same, and what is no number times zero is none: so what nobody has written, or was written
+// by those that have gone, is always a number.
 struct SequenceChunk {
   Tensors tensors;
   Buffer buffer;
@@ -32,12 +34,16 @@ class SequenceBlock {
   const SequenceChunk& chunk() const { return *chunk_; }
   int first() const { return first_; }
   int count() const { return count_; }
+  // Whether the first `positions` of each may hold what is no number: they are cleared before others get
+  // them.
+  void suspect(int positions) { suspected_ = positions; }
 
  private:
   SequenceCache& cache_;
   std::shared_ptr<SequenceChunk> chunk_;
   int first_;
   int count_;
+  int suspected_ = 0;
 };
 
 // A part of one sequence becomes that of another one: positions [first, end).
@@ -60,6 +66,8 @@ class SequenceCache {
  private:
   friend class SequenceBlock;
   std::shared_ptr<SequenceChunk> make_chunk(int sequences);
+  // Makes the first positions of some sequences zero.
+  void clear(const SequenceChunk& chunk, int first, int count, int positions) const;
 
   const Device& device_;
   const ModelWeights& weights_;
