@@ -60,7 +60,10 @@ export async function renderMemory() {
     return [`${gibibytes} GiB`, ...largest, String(atOnce)]
   })
   return [
-    table(['MB', 'weights f16', 'q8_0', 'q5_0', 'buffers', 'each transcription at once', 'together, f16'], sizes),
+    table(
+      ['MB', 'weights f16', 'q8_0', 'q5_0', 'buffers', 'each transcription at once', 'together, f16'],
+      sizes,
+    ),
     table(['memory of the GPU', 'f16', 'q8_0', 'q5_0', '`large-v3` as f16, at once'], cards),
   ].join('\n\n')
 }

@@ -42,11 +42,12 @@ const MOST_ROWS = 64
 
 /**
  * Memory of a model and its transcriptions, as the engine allocates it. Not counted: what the driver and libraries need for themselves, what
- * a GPU takes in advance for sequences to come, and what never lies on the device (spectrogram, logits of the sampler, descriptions of graphs).
+ * a GPU takes in advance for sequences to come and to copy them, the attention that the times of words are read from, and what never lies on
+ * the device (spectrogram, logits of the sampler, descriptions of graphs).
  *
  * Caches are exact. Each buffer is what its graph needs at its widest point: tensors that live at the same time, counted in the source and
- * compared with what the engine allocates. The widest points hold for shapes whose vocabulary is larger than seven times the state and whose
- * state has at least 384 numbers, as those of all published models.
+ * compared with what the engine allocates. The encoder is widest in its layers if the state has more than 1.6 times as many
+ * numbers as there are mel bins, as in all published models.
  */
 export function memoryOf(question: MemoryQuestion): MemoryEstimate {
   const { beams, states, windows } = question
@@ -82,7 +83,7 @@ function cacheBytes(hyperparameters: Hyperparameters): MemoryEstimate['caches'] 
 }
 
 /** Bytes of the buffers of all graphs. */
-export interface BufferBytes {
+interface BufferBytes {
   encoder: number
   /** Of the decoder: for what comes before the text, and for each further token. */
   prompt: number
@@ -102,7 +103,13 @@ export function bufferBytes(question: MemoryQuestion, windows: number): BufferBy
   return {
     // The middle of the feed-forward part is four wide. Without the fused kernels all scores of attention exist at once.
     encoder: Math.max(7 * audio, flashAttention ? 0 : 4 * audio + scores),
-    prompt: decoderBytes(question, { windows, sequences: 1, tokens, keys: Math.min(padded(tokens, 256), textContext), logits: 2 }),
+    prompt: decoderBytes(question, {
+      windows,
+      sequences: 1,
+      tokens,
+      keys: Math.min(padded(tokens, 256), textContext),
+      logits: 2,
+    }),
     step: decoderBytes(question, { windows, sequences: beams, tokens: 1, keys: textContext, logits: beams }),
     // Where the results of several windows come together.
     attention: windows === 1 ? 0 : F32 * textState * padded(rows, 64),

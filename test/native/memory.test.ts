@@ -49,14 +49,17 @@ describe('estimateMemory', () => {
     await expectNothingLeft()
   })
 
-  it.each([{ beamSize: 33 }, { concurrency: 0 }, { batchSize: 65 }, { weightType: 'q3' }, { weigthType: 'f16' }])(
-    'refuses %j',
-    async (options) => {
-      await expect(estimateMemory(bytes, options as never)).rejects.toMatchObject({
-        code: 'ERR_INVALID_ARGUMENT',
-      })
-    },
-  )
+  it.each([
+    { beamSize: 33 },
+    { concurrency: 0 },
+    { batchSize: 65 },
+    { weightType: 'q3' },
+    { weigthType: 'f16' },
+  ])('refuses %j', async (options) => {
+    await expect(estimateMemory(bytes, options as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    })
+  })
 })
 
 describe('a model that does not fit', () => {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { bufferBytes, type DecoderPass, decoderBytes, type MemoryQuestion, memoryOf } from '../../../lib/model/memory.ts'
+import {
+  bufferBytes,
+  type DecoderPass,
+  decoderBytes,
+  type MemoryQuestion,
+  memoryOf,
+} from '../../../lib/model/memory.ts'
 import { GgmlType, type Hyperparameters } from '../../../lib/model/plan.ts'
 
 function shape(
@@ -58,6 +64,7 @@ const measured = [
     ],
     plain: [
       [prompt(225), 10_407_712],
+      [prompt(225, 2), 11_563_296],
       [step(5, 256), 2_189_440],
     ],
   },
