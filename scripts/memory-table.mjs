@@ -19,6 +19,8 @@ const TYPES = /** @type {const} */ (['F16', 'Q8_0', 'Q5_0'])
 const CARDS = [1, 2, 4, 6, 8, 12, 16, 24]
 /** Part of a card's memory that a model may take. */
 const SHARE = 0.8
+/** Transcriptions of a model: the largest `concurrency`. */
+const MOST_AT_ONCE = 16
 
 /** @typedef {import('../lib/model/memory.ts').MemoryEstimate} MemoryEstimate */
 /** @typedef {import('../lib/model/shapes.ts').ShapeName} Name */
@@ -31,20 +33,21 @@ export async function renderMemory() {
   const { GgmlType } = await importTypeScript(folder, join(folder, 'plan.ts'))
   const { shapeNames, shapeOf } = await importTypeScript(folder, join(folder, 'shapes.ts'))
 
-  /** @param {Name} name @param {Type} type @returns {MemoryEstimate} */
-  const memory = (name, type) => {
+  /** @param {Name} name @param {Type} type @param {number} [states] @returns {MemoryEstimate} */
+  const memory = (name, type, states = 1) => {
     return memoryOf({
       hyperparameters: shapeOf(name),
       weightType: GgmlType[type],
       beams: 5,
-      states: 1,
+      states,
+      windows: 1,
       flashAttention: true,
     })
   }
   const sizes = shapeNames.map((/** @type {Name} */ name) => {
     const weights = TYPES.map((type) => megabytes(memory(name, type).weights))
-    const { perState, total } = memory(name, 'F16')
-    return [`\`${name}\``, ...weights, megabytes(perState), megabytes(total)]
+    const { buffers, perState, total } = memory(name, 'F16')
+    return [`\`${name}\``, ...weights, megabytes(buffers), megabytes(perState), megabytes(total)]
   })
   const cards = CARDS.map((gibibytes) => {
     const room = SHARE * gibibytes * 2 ** 30
@@ -52,12 +55,15 @@ export async function renderMemory() {
       const name = LADDER.findLast((candidate) => memory(candidate, type).total <= room)
       return name === undefined ? 'none' : `\`${name}\``
     })
-    const { weights, perState } = memory('large-v3', 'F16')
-    const atOnce = Math.max(Math.floor((room - weights) / perState), 0)
+    let atOnce = 0
+    while (atOnce < MOST_AT_ONCE && memory('large-v3', 'F16', atOnce + 1).total <= room) atOnce++
     return [`${gibibytes} GiB`, ...largest, String(atOnce)]
   })
   return [
-    table(['MB', 'weights f16', 'q8_0', 'q5_0', 'each transcription at once', 'together, f16'], sizes),
+    table(
+      ['MB', 'weights f16', 'q8_0', 'q5_0', 'buffers', 'each transcription at once', 'together, f16'],
+      sizes,
+    ),
     table(['memory of the GPU', 'f16', 'q8_0', 'q5_0', '`large-v3` as f16, at once'], cards),
   ].join('\n\n')
 }

@@ -25,6 +25,12 @@ export interface EstimateOptions {
    */
   concurrency?: number
   /**
+   * Windows of each transcription that are decoded together, as its `batchSize`, 1..64: each one has caches of its own. A model works at no
+   * more than ten windows at once, and with `batchSize: 'auto'` at fewer of them where memory is short.
+   * @defaultValue `1`
+   */
+  batchSize?: number
+  /**
    * Whether the fused attention kernels are used.
    * @defaultValue `true`
    */
@@ -41,8 +47,11 @@ export interface EstimateOptions {
 export interface MemoryNeed {
   /** The weights, once per model. */
   weights: number
-  /** Caches and buffers, for each transcription that runs at the same time. */
+  /** What all transcriptions use together while they compute, once per model. It grows with what is decoded at once. */
+  buffers: number
+  /** Caches for the windows and candidates of each transcription that runs at the same time. */
   perTranscription: number
+  /** All of it. Less than the sum where a model does not work at so many windows at once. */
   total: number
   /** Type of the weights in memory. */
   weightType: string
@@ -66,13 +75,14 @@ export async function estimateMemory(input: ModelInput, options: EstimateOptions
 async function estimate(input: ModelInput, options: unknown): Promise<MemoryNeed> {
   const given = checkOptions(
     options,
-    ['weightType', 'beamSize', 'concurrency', 'flashAttention', 'offline', 'signal'],
+    ['weightType', 'beamSize', 'concurrency', 'batchSize', 'flashAttention', 'offline', 'signal'],
     [],
     'estimateMemory()',
   )
   const weightType = checkEnum(given.weightType ?? 'auto', 'weightType', ['auto', ...weightTypeNames])
   const beams = checkInteger(given.beamSize ?? 5, 'beamSize', 1, 32)
   const states = checkInteger(given.concurrency ?? 1, 'concurrency', 1, 16)
+  const windows = checkInteger(given.batchSize ?? 1, 'batchSize', 1, 64)
   const flashAttention = checkBoolean(given.flashAttention ?? true, 'flashAttention')
   const offline = checkBoolean(given.offline ?? false, 'offline')
   const signal = given.signal === undefined ? {} : { signal: checkSignal(given.signal, 'signal') }
@@ -80,12 +90,13 @@ async function estimate(input: ModelInput, options: unknown): Promise<MemoryNeed
   const plan = await readModel(located.input, { weightType, ...signal })
   await closePlan(plan)
   const type = weightType === 'auto' ? plan.weightType : WEIGHT_TYPES[weightType]
-  const { weights, perState, total } = memoryOf({
+  const { weights, buffers, perState, total } = memoryOf({
     hyperparameters: plan.hyperparameters,
     weightType: type,
     beams,
     states,
+    windows,
     flashAttention,
   })
-  return { weights, perTranscription: perState, total, weightType: typeName(type) }
+  return { weights, buffers, perTranscription: perState, total, weightType: typeName(type) }
 }

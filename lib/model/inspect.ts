@@ -28,7 +28,7 @@ export type ModelReport =
       /** By type in the file, largest first. */
       tensors: { type: string; count: number; bytes: number }[]
       /** Bytes on the device that computes, for one transcription at once with flash attention. */
-      memory: { beams: number; weights: number; perState: number; total: number }[]
+      memory: { beams: number; weights: number; buffers: number; perState: number; total: number }[]
     }
   | { loads: false; code: string; message: string; advice: readonly string[] }
 
@@ -81,14 +81,15 @@ function reportOf(plan: LoadPlan): ModelReport {
     conversions: plan.conversions,
     tensors: storedTypes(plan),
     memory: BEAMS.map((beams) => {
-      const { weights, perState, total } = memoryOf({
+      const { weights, buffers, perState, total } = memoryOf({
         hyperparameters,
         weightType,
         beams,
         states: 1,
+        windows: 1,
         flashAttention: true,
       })
-      return { beams, weights, perState, total }
+      return { beams, weights, buffers, perState, total }
     }),
   }
 }

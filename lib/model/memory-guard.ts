@@ -14,8 +14,8 @@ interface Room {
   free: number
 }
 
-/** Of the defaults of `transcribe()`: with fewer candidates less is needed. */
-const LEAST_BEAMS = 1
+/** Candidates that there is room for: those that the engine reserves memory of a GPU for, and one where memory is taken as it is used. */
+const LEAST_BEAMS = { hip: 5, cpu: 1 }
 
 /**
  * Refuses a model that does not fit with the caches of one transcription, before anything of it is read. What a driver does not tell is
@@ -32,7 +32,14 @@ export async function requireMemory(
   const room = await roomOf(native, choice)
   if (room === null) return
   const need = (weightType: GgmlType, hyperparameters = plan.hyperparameters) =>
-    memoryOf({ hyperparameters, weightType, beams: LEAST_BEAMS, states: 1, flashAttention }).total
+    memoryOf({
+      hyperparameters,
+      weightType,
+      beams: LEAST_BEAMS[choice.active],
+      states: 1,
+      windows: 1,
+      flashAttention,
+    }).total
   const needed = need(plan.weightType)
   if (needed <= room.free) return
   const fitting = smallerType(plan, (type) => need(type) <= room.free)

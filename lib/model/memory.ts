@@ -10,6 +10,8 @@ export interface MemoryQuestion {
   beams: number
   /** Transcriptions at once. */
   states: number
+  /** Windows of each transcription at once. */
+  windows: number
   flashAttention: boolean
 }
 
@@ -17,39 +19,50 @@ export interface MemoryQuestion {
 export interface MemoryEstimate {
   /** Once for a model. */
   weights: number
-  /** For each transcription at once: its caches of keys and values … */
-  caches: { selfAttention: number; crossAttention: number; padding: number }
-  /** … and the buffers of its four graphs, which hold what lies between two steps. */
-  buffers: { convolution: number; encoder: number; crossAttention: number; decoder: number }
-  /** Caches and buffers of one transcription. */
+  /** Keys and values: of the audio of a window that is under way, and of the text of a sequence of tokens. */
+  caches: { window: number; sequence: number }
+  /** What lies between the nodes of the graphs, for all transcriptions together. */
+  buffers: number
+  /** Caches of one transcription. */
   perState: number
-  /** Weights, and caches and buffers of all transcriptions. */
+  /** Weights, buffers, and caches of all transcriptions. */
   total: number
 }
 
-/** Bytes of a number in caches and columns (f16) and between two steps (f32). */
+/** Bytes of a number in caches and columns (f16) and between two nodes (f32). */
 const F16 = 2
 const F32 = 4
 /** Each tensor begins at a multiple of this in ggml's CPU memory. */
 const ALIGNMENT = 32
+/** Of the keys of a window, as of the engine's `padded_keys()`. */
+const KEY_TILE = 32
+/** Windows of a model that the engine works at, and rows of one step: `Runner::most_windows()` and the worker's `kMostRows`. */
+const MOST_WINDOWS = 10
+const MOST_ROWS = 64
 
 /**
- * Memory of a model and its transcriptions, as whisper.cpp 1.9.1 allocates it. Not counted: what the driver and libraries need for
- * themselves, and what never lies on the device (spectrogram, logits of the sampler, descriptions of graphs).
+ * Memory of a model and its transcriptions, as the engine allocates it. Not counted: what the driver and libraries need for themselves, what
+ * a GPU takes in advance for sequences to come and to copy them, the attention that the times of words are read from, and what never lies on
+ * the device (spectrogram, logits of the sampler, descriptions of graphs).
  *
  * Caches are exact. Each buffer is what its graph needs at its widest point: tensors that live at the same time, counted in the source and
- * compared with what whisper.cpp prints. The widest points hold for shapes whose vocabulary is larger than seven times the state and whose
- * state has at least 384 numbers, as those of all published models.
+ * compared with what the engine allocates. The encoder is widest in its layers if the state has more than 1.6 times as many
+ * numbers as there are mel bins, as in all published models.
  */
 export function memoryOf(question: MemoryQuestion): MemoryEstimate {
+  const { beams, states, windows } = question
+  const atOnce = Math.max(states, Math.min(states * windows, MOST_WINDOWS))
+  const decoded = Math.min(atOnce, Math.max(Math.floor(MOST_ROWS / beams), 1))
   const weights = weightBytes(question.hyperparameters, question.weightType)
-  const caches = cacheBytes(question)
-  const buffers = bufferBytes(question)
-  const perState = [...Object.values(caches), ...Object.values(buffers)].reduce(
-    (sum, bytes) => sum + bytes,
-    0,
-  )
-  return { weights, caches, buffers, perState, total: weights + question.states * perState }
+  const caches = cacheBytes(question.hyperparameters)
+  const buffers = Object.values(bufferBytes(question, decoded)).reduce((sum, bytes) => sum + bytes, 0)
+  return {
+    weights,
+    caches,
+    buffers,
+    perState: Math.min(windows, MOST_WINDOWS) * (caches.window + beams * caches.sequence),
+    total: weights + buffers + atOnce * caches.window + decoded * beams * caches.sequence,
+  }
 }
 
 function weightBytes(hyperparameters: Hyperparameters, weightType: GgmlType): number {
@@ -61,33 +74,85 @@ function weightBytes(hyperparameters: Hyperparameters, weightType: GgmlType): nu
 }
 
 /** Keys and values, so everything twice. */
-function cacheBytes({ hyperparameters, beams }: MemoryQuestion): MemoryEstimate['caches'] {
-  const { textState, textLayers, textContext, audioState, audioContext } = hyperparameters
-  // Beams are copied into two spare sequences before those that they come from are released.
-  const sequences = beams > 1 ? beams + 2 : 1
+function cacheBytes(hyperparameters: Hyperparameters): MemoryEstimate['caches'] {
+  const { textState, textLayers, textContext, audioContext } = hyperparameters
   return {
-    selfAttention: 2 * F16 * textState * textLayers * padded(textContext, 256) * sequences,
-    crossAttention: 2 * F16 * textState * textLayers * padded(audioContext, 256),
-    padding: 2 * F16 * audioState * padded(audioContext, 256),
+    window: 2 * F16 * textState * textLayers * padded(audioContext, KEY_TILE),
+    sequence: 2 * F16 * textState * textLayers * textContext,
   }
 }
 
-function bufferBytes({ hyperparameters, flashAttention }: MemoryQuestion): MemoryEstimate['buffers'] {
-  const { audioContext, audioState, audioHeads, melBins } = hyperparameters
-  const { textContext, textState, vocabularySize } = hyperparameters
-  const frames = 2 * audioContext
+/** Bytes of the buffers of all graphs. */
+interface BufferBytes {
+  encoder: number
+  /** Of the decoder: for what comes before the text, and for each further token. */
+  prompt: number
+  step: number
+  attention: number
+}
+
+/** The buffers for so many windows that are decoded at once. */
+export function bufferBytes(question: MemoryQuestion, windows: number): BufferBytes {
+  const { hyperparameters, flashAttention, beams } = question
+  const { audioContext, audioState, audioHeads, textContext, textState } = hyperparameters
   const audio = F32 * audioContext * audioState
-  const text = F32 * textContext * textState
   const scores = F32 * audioContext * audioContext * audioHeads
+  // The text before, and the tokens that begin a window.
+  const tokens = Math.min(Math.ceil(textContext / 2) + 4, textContext)
+  const rows = Math.max(windows * tokens, windows * beams)
   return {
-    // The spectrogram and its columns for a kernel of 3, the first convolution before and after its bias.
-    convolution: frames * melBins * (F32 + 3 * F16) + 2 * F32 * frames * audioState,
     // The middle of the feed-forward part is four wide. Without the fused kernels all scores of attention exist at once.
     encoder: Math.max(7 * audio, flashAttention ? 0 : 4 * audio + scores),
-    crossAttention: audio,
-    // Reserved for a prompt of the whole context: the logits of all its tokens outweigh every layer.
-    decoder: F32 * textContext * vocabularySize + 2 * text,
+    prompt: decoderBytes(question, {
+      windows,
+      sequences: 1,
+      tokens,
+      keys: Math.min(padded(tokens, 256), textContext),
+      logits: 2,
+    }),
+    step: decoderBytes(question, { windows, sequences: beams, tokens: 1, keys: textContext, logits: beams }),
+    // Where the results of several windows come together.
+    attention: windows === 1 ? 0 : F32 * textState * padded(rows, 64),
   }
+}
+
+/** What one pass of the decoder reads. */
+export interface DecoderPass {
+  windows: number
+  /** Of each window. */
+  sequences: number
+  /** Of each sequence. */
+  tokens: number
+  /** Positions of the text that each token looks at. */
+  keys: number
+  /** Rows for each window. */
+  logits: number
+}
+
+/** The buffer of a graph of the decoder. */
+export function decoderBytes(
+  { hyperparameters, flashAttention }: Pick<MemoryQuestion, 'hyperparameters' | 'flashAttention'>,
+  pass: DecoderPass,
+): number {
+  const { audioContext, textHeads, textState, vocabularySize } = hyperparameters
+  const { windows, sequences, tokens, keys } = pass
+  const rows = windows * sequences * tokens
+  const text = F32 * textState * rows
+  const inputs =
+    2 * padded(4 * rows, ALIGNMENT) +
+    padded(8 * rows, ALIGNMENT) +
+    padded(F16 * keys * tokens * windows, ALIGNMENT) +
+    (pass.logits === sequences * tokens ? 0 : padded(4 * windows * pass.logits, ALIGNMENT))
+  // The logits, with the state that they come from and its norm.
+  const logitRows = windows * pass.logits
+  const logits = padded(F32 * logitRows * vocabularySize, ALIGNMENT) + 2 * F32 * logitRows * textState
+  if (flashAttention) return Math.max(6 * text + inputs, logits)
+  // Columns of the values and scores of one window, of its text or its audio.
+  const columns = F16 * textState
+  const scores = F32 * textHeads * sequences * tokens
+  const attention =
+    columns * audioContext + Math.max(scores * audioContext, keys * (columns * sequences + scores))
+  return Math.max(6 * text + inputs, 3 * text + inputs + attention, logits)
 }
 
 function padded(value: number, multiple: number): number {

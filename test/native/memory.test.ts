@@ -29,9 +29,16 @@ describe('estimateMemory', () => {
   it('counts each transcription and each candidate', async () => {
     const one = await estimateMemory(bytes, { beamSize: 1 })
     const more = await estimateMemory(bytes, { beamSize: 5, concurrency: 3 })
-    expect(one.total).toBe(one.weights + one.perTranscription)
-    expect(more.total).toBe(more.weights + 3 * more.perTranscription)
+    expect(one.total).toBe(one.weights + one.buffers + one.perTranscription)
+    expect(more.total).toBe(more.weights + more.buffers + 3 * more.perTranscription)
     expect(more.perTranscription).toBeGreaterThan(one.perTranscription)
+  })
+
+  it('counts each window that is decoded together with others', async () => {
+    const one = await estimateMemory(bytes)
+    const four = await estimateMemory(bytes, { batchSize: 4 })
+    expect(four.perTranscription).toBe(4 * one.perTranscription)
+    expect(four.total).toBe(four.weights + four.buffers + four.perTranscription)
   })
 
   it('loads nothing and leaves no file open', async () => {
@@ -42,14 +49,17 @@ describe('estimateMemory', () => {
     await expectNothingLeft()
   })
 
-  it.each([{ beamSize: 33 }, { concurrency: 0 }, { weightType: 'q3' }, { weigthType: 'f16' }])(
-    'refuses %j',
-    async (options) => {
-      await expect(estimateMemory(bytes, options as never)).rejects.toMatchObject({
-        code: 'ERR_INVALID_ARGUMENT',
-      })
-    },
-  )
+  it.each([
+    { beamSize: 33 },
+    { concurrency: 0 },
+    { batchSize: 65 },
+    { weightType: 'q3' },
+    { weigthType: 'f16' },
+  ])('refuses %j', async (options) => {
+    await expect(estimateMemory(bytes, options as never)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    })
+  })
 })
 
 describe('a model that does not fit', () => {
@@ -58,8 +68,8 @@ describe('a model that does not fit', () => {
 
   it('is refused with numbers, and with what would fit', async () => {
     const plan = await readModel(bytes)
-    const { total } = await estimateMemory(bytes, { beamSize: 1 })
-    const { total: smaller } = await estimateMemory(bytes, { beamSize: 1, weightType: 'q8_0' })
+    const { total } = await estimateMemory(bytes, { beamSize: 5 })
+    const { total: smaller } = await estimateMemory(bytes, { beamSize: 5, weightType: 'q8_0' })
     await requireMemory(room(total), plan, gpu, true)
     await expect(requireMemory(room(smaller), plan, gpu, true)).rejects.toMatchObject({
       code: 'ERR_OUT_OF_MEMORY',

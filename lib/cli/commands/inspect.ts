@@ -57,9 +57,10 @@ function linesOf(report: ModelReport & { loads: true }): string[] {
     ],
   ]
   const types = report.tensors.map(({ type, count, bytes }) => [type, `${count}`, megabytes(bytes)])
-  const needs = memory.map(({ beams, weights, perState, total }) => [
+  const needs = memory.map(({ beams, weights, buffers, perState, total }) => [
     `${beams}`,
     megabytes(weights),
+    megabytes(buffers),
     megabytes(perState),
     megabytes(total),
   ])
@@ -68,7 +69,7 @@ function linesOf(report: ModelReport & { loads: true }): string[] {
     '',
     ...table([['STORED AS', 'TENSORS', 'SIZE'], ...types]),
     '',
-    ...table([['BEAMS', 'WEIGHTS', 'ONE TRANSCRIPTION', 'TOGETHER'], ...needs]),
+    ...table([['BEAMS', 'WEIGHTS', 'BUFFERS', 'ONE TRANSCRIPTION', 'TOGETHER'], ...needs]),
     'The memory is that of the device that computes, CPU or GPU, without what its driver needs.',
   ]
 }
