@@ -1,6 +1,7 @@
 #include "transcribe/attempt.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "engine/search/segments.h"
 #include "transcribe/compression_ratio.h"
@@ -27,6 +28,19 @@ bool is_annotation(const std::string& text) {
       (bare.front() == '[' && bare.back() == ']') || (bare.front() == '(' && bare.back() == ')');
   const bool notes = bare.find_first_not_of("\xE2\x99\xAA\xAB ") == std::string::npos;
   return bracketed || notes;
+}
+
+// Annotations that tell of nothing at all.
+bool is_about_silence(const std::string& text) {
+  std::string lower = trimmed(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char character) { return static_cast<char>(std::tolower(character)); });
+  for (const char* nothing :
+       {"[blank_audio]", "[ silence ]", "[silence]", "(silence)", "(silent)", "[no audio]"}) {
+    if (lower == nothing)
+      return true;
+  }
+  return false;
 }
 
 } // namespace
@@ -72,12 +86,13 @@ Attempt make_attempt(const whisper_context& context, const SpecialTokens& specia
     attempt.seek_delta = frames;
   }
   // A text about the silence is as little wanted.
-  if (is_silent) {
-    auto& segments = attempt.segments;
-    segments.erase(std::remove_if(segments.begin(), segments.end(),
-                                  [](const SegmentResult& segment) { return is_annotation(segment.text); }),
-                   segments.end());
-  }
+  auto& segments = attempt.segments;
+  segments.erase(std::remove_if(segments.begin(), segments.end(),
+                                [is_silent](const SegmentResult& segment) {
+                                  return is_about_silence(segment.text) ||
+                                         (is_silent && is_annotation(segment.text));
+                                }),
+                 segments.end());
   for (SegmentResult& segment : attempt.segments) {
     segment.temperature = attempt.temperature;
     segment.average_log_probability = attempt.average_log_probability;
