@@ -1,5 +1,5 @@
-// To be preloaded: while the variable ALLOCATIONS_LEFT is a number, the operator new of the addon, which
-// calls calloc(), finds memory that many times on each thread that the addon starts, and not after that.
+// To be preloaded: while the variable ALLOCATIONS_LEFT is a number, operator new, called by the addon, finds
+// memory that many times on each thread that the addon starts, and not after that.
 // (Other code of Node's process does not expect to find none.)
 #include <link.h>
 #include <sys/syscall.h>
@@ -9,8 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-
-extern "C" void* __libc_calloc(size_t count, size_t size);
+#include <new>
 
 namespace {
 
@@ -57,6 +56,15 @@ bool fails(const void* caller) {
 
 } // namespace
 
-extern "C" __attribute__((visibility("default"))) void* calloc(size_t count, size_t size) {
-  return fails(__builtin_return_address(0)) ? nullptr : __libc_calloc(count, size);
+__attribute__((visibility("default"))) void* operator new(size_t size) {
+  void* memory = fails(__builtin_return_address(0)) ? nullptr : malloc(size > 0 ? size : 1);
+  if (memory == nullptr)
+    throw std::bad_alloc();
+  return memory;
+}
+__attribute__((visibility("default"))) void operator delete(void* memory) noexcept {
+  free(memory);
+}
+__attribute__((visibility("default"))) void operator delete(void* memory, size_t) noexcept {
+  free(memory);
 }
