@@ -5,7 +5,8 @@
 #
 # It needs no GPU. One architecture takes about 5 minutes on one core; what is finished stays in build/rocm7.
 FROM debian:sid
-RUN echo 'deb http://deb.debian.org/debian experimental main' > /etc/apt/sources.list.d/experimental.list
+# The image's own sources, for the other suite.
+RUN sed 's/^Suites: .*/Suites: experimental/' /etc/apt/sources.list.d/debian.sources > /etc/apt/sources.list.d/experimental.sources
 RUN apt-get update \
   && apt-get install -y --no-install-recommends -t experimental \
     hipcc libamdhip64-dev librocblas-dev libhipblas-dev \
