@@ -1,7 +1,7 @@
 # Compiles the HIP module for ROCm 7:
 #
 #   docker build -t whisper-hip-rocm-7 -f scripts/builders/rocm-7.Dockerfile scripts/builders
-#   docker run --rm -v "$PWD:/whisper-hip" whisper-hip-rocm-7 sh -c 'npm ci --ignore-scripts && npm run vendor && node scripts/build.mjs build/rocm7'
+#   docker run --rm -v "$PWD:/whisper-hip" whisper-hip-rocm-7 sh -c 'npm ci --ignore-scripts && node scripts/vendor.mjs && node scripts/build.mjs build/rocm7'
 #
 # It needs no GPU. One architecture takes about 5 minutes on one core; what is finished stays in build/rocm7.
 FROM debian:sid
