@@ -4,12 +4,12 @@
 #include <chrono>
 #include <memory>
 
+#include "transcribe/align_text.h"
 #include "transcribe/compression_ratio.h"
 #include "transcribe/decoding_rules.h"
 #include "transcribe/language.h"
 #include "transcribe/prompt.h"
 #include "transcribe/recording.h"
-#include "transcribe/token_times.h"
 #include "transcribe/window_decoder.h"
 #include "transcribe/window_language.h"
 
@@ -107,8 +107,8 @@ class Guess {
     // Less than the attention can tell apart is no audio.
     if (best_.probabilities.empty() || frames_ < 2)
       return;
-    const std::vector<double> times = token_times(engine_, client_, window_, model_.alignment_heads(), start_,
-                                                  best_.text, std::min(frames_, 2 * window_->positions()));
+    const std::vector<double> times = align_text(engine_, client_, window_, model_.alignment_heads(), start_,
+                                                 best_.text, std::min(frames_, 2 * window_->positions()));
     if (times.empty())
       return;
     // The prefix too: where it ends tells whether the rest begins within a word.

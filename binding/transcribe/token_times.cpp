@@ -110,20 +110,11 @@ std::vector<int> first_columns(const std::vector<float>& cost, int rows, int col
   return first;
 }
 
-std::vector<double> token_times(Engine& engine, Client& client, const Window& window,
-                                const std::vector<AttentionHead>& heads, const std::vector<Token>& start,
-                                const std::vector<Token>& text, int frames) {
-  std::vector<Token> tokens = start;
-  tokens.insert(tokens.end(), text.begin(), text.end());
-  // The weights of a row belong to the token after it: the last token of the text tells where the text ends.
-  const int positions = window->positions();
-  const int columns = std::min(frames / 2, positions);
-  if (columns < 1)
-    return {};
-  std::vector<float> attention = engine.align(client, window, tokens, heads);
-  const std::vector<float> all = focus(attention, heads.size(), static_cast<int>(tokens.size()),
-                                       static_cast<size_t>(positions), columns);
-  const int rows = static_cast<int>(text.size()) + 1;
+// The weights of a row belong to the token after it: the last token of the text tells where the text ends.
+std::vector<double> token_times(std::vector<float> attention, size_t heads, int tokens, int positions,
+                                int columns, int text) {
+  const std::vector<float> all = focus(attention, heads, tokens, static_cast<size_t>(positions), columns);
+  const int rows = text + 1;
   std::vector<float> cost(all.end() - static_cast<ptrdiff_t>(rows) * columns, all.end());
   for (float& value : cost)
     value = -value;

@@ -2,19 +2,16 @@
 // follow the audio, as OpenAI's whisper/timing.py does it.
 #pragma once
 
+#include <cstddef>
 #include <vector>
-
-#include "engine/engine.h"
 
 namespace whisper_hip {
 
-// The audio is that of `window`, of which the first `frames` (10 ms each) are not padding. `start`: the
-// tokens between the start of the transcript and the text, with the one for "no timestamps". Returns the
-// start of each token in seconds, and the end of the last: text.size() + 1 times, ascending. Empty where
-// there is no audio.
-std::vector<double> token_times(Engine& engine, Client& client, const Window& window,
-                                const std::vector<AttentionHead>& heads, const std::vector<Token>& start,
-                                const std::vector<Token>& text, int frames);
+// `attention`: softmax over `positions` of 20 ms, [heads, tokens, positions], of which the first `columns`
+// are not padding; the last tokens are those of the text. Returns the start of each token of the text in
+// seconds, and the end of the last: text + 1 times, ascending.
+std::vector<double> token_times(std::vector<float> attention, size_t heads, int tokens, int positions,
+                                int columns, int text);
 
 // For tests: the path of least cost through `cost` [rows, columns] by steps down, right and both; the first
 // column of each row on it.

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <optional>
 
+#include "transcribe/align_text.h"
 #include "transcribe/prompt.h"
 #include "transcribe/segment_words.h"
-#include "transcribe/token_times.h"
 
 namespace whisper_hip {
 
@@ -139,8 +139,8 @@ class WindowDecoder {
 
   std::vector<double> times_of(const std::vector<SegmentResult>& segments) {
     const std::vector<Token> start = start_tokens(job_.context, job_.language, request_.translate, false);
-    return token_times(job_.engine, *job_.client, window_, job_.alignment_heads, start, text_tokens(segments),
-                       std::min(end_ - seek_, kWindowFrames));
+    return align_text(job_.engine, *job_.client, window_, job_.alignment_heads, start, text_tokens(segments),
+                      std::min(end_ - seek_, kWindowFrames));
   }
 
   const JobFacts& job_;

@@ -1,4 +1,5 @@
-// The kernels of each instruction set that this processor has, beside sums in double precision and each other.
+// The kernels of each instruction set that this processor has, beside sums in double precision and each
+// other.
 //
 // cpu-kernels             prints a line for each check that failed, then "N checks of KERNELS…"
 #include <algorithm>
@@ -91,18 +92,8 @@ std::vector<float> multiply(const Kernels& kernels, const Matrix& weights, const
       type.is_float() ? QuantizedRows{} : quantized_at(kernels, columns, rows, panels.data());
   for (int64_t row = 0; row < rows && !type.is_float(); ++row)
     kernels.quantize_row(type, input.data() + row * columns, columns, row, quantized);
-  const Product product = {&type,
-                           weights.packed.data(),
-                           0,
-                           columns,
-                           weights.channels,
-                           input.data(),
-                           quantized,
-                           output.data(),
-                           nullptr,
-                           false,
-                           nullptr,
-                           nullptr,
+  const Product product = {&type,     weights.packed.data(), 0,       columns, weights.channels, input.data(),
+                           quantized, output.data(),         nullptr, false,   nullptr,          nullptr,
                            {}};
   kernels.multiply(product, 0, rows, 0, (weights.channels + kGroup - 1) / kGroup, scratch.data());
   return output;
@@ -213,7 +204,9 @@ Scene scene(int size, int keys, int queries, bool masked) {
   return made;
 }
 
-std::vector<float> attend(const Kernels& kernels, const Scene& scene, int first, int end, bool packed) {
+enum class Keys { rows, packed, turned };
+
+std::vector<float> attend(const Kernels& kernels, const Scene& scene, int first, int end, Keys how) {
   std::vector<float> output(static_cast<size_t>(scene.size) * (end - first));
   const size_t row = scene.size * sizeof(ggml_fp16_t);
   Attention head = {scene.size,
@@ -223,6 +216,7 @@ std::vector<float> attend(const Kernels& kernels, const Scene& scene, int first,
                     scene.size * sizeof(float),
                     reinterpret_cast<const uint8_t*>(scene.key.data()),
                     row,
+                    nullptr,
                     reinterpret_cast<const uint8_t*>(scene.value.data()),
                     row,
                     scene.masked ? reinterpret_cast<const uint8_t*>(scene.mask.data() + first * scene.keys)
@@ -234,7 +228,14 @@ std::vector<float> attend(const Kernels& kernels, const Scene& scene, int first,
                     nullptr};
   std::vector<float> keys(static_cast<size_t>(padded_keys(scene.keys)) * scene.size);
   std::vector<float> values(static_cast<size_t>(scene.keys) * scene.size);
-  if (packed) {
+  std::vector<uint16_t> turned(keys.size());
+  if (how == Keys::turned) {
+    for (int key = 0; key < scene.keys; ++key) {
+      for (int i = 0; i < scene.size; ++i)
+        turned[(key / kGroup * scene.size + i) * kGroup + key % kGroup] = scene.key[key * scene.size + i];
+    }
+    head.turned_key = turned.data();
+  } else if (how == Keys::packed) {
     kernels.pack_keys(head, keys.data());
     kernels.pack_values(head, values.data());
     head.packed_key = keys.data();
@@ -249,7 +250,7 @@ void check_attention(const Kernels& kernels, const Scene& scene, std::vector<flo
   const std::string name = std::string(kernels.name) + " attention of " + std::to_string(scene.queries) +
                            " queries, " + std::to_string(scene.keys) + " keys of " +
                            std::to_string(scene.size) + (scene.masked ? ", masked" : "");
-  const std::vector<float> output = attend(kernels, scene, 0, scene.queries, false);
+  const std::vector<float> output = attend(kernels, scene, 0, scene.queries, Keys::rows);
   double worst = 0;
   for (int query = 0; query < scene.queries; ++query) {
     std::vector<double> weights(scene.keys);
@@ -273,10 +274,13 @@ void check_attention(const Kernels& kernels, const Scene& scene, std::vector<flo
     }
   }
   check(worst < 1e-3, name + ": error " + std::to_string(worst));
-  check(same_bits(output, attend(kernels, scene, 0, scene.queries, true)), name + ": packed has other numbers");
+  check(same_bits(output, attend(kernels, scene, 0, scene.queries, Keys::packed)),
+        name + ": packed has other numbers");
+  check(same_bits(output, attend(kernels, scene, 0, scene.queries, Keys::turned)),
+        name + ": turned has other numbers");
   std::vector<float> alone;
   for (int query = 0; query < scene.queries; ++query) {
-    const std::vector<float> one = attend(kernels, scene, query, query + 1, false);
+    const std::vector<float> one = attend(kernels, scene, query, query + 1, Keys::rows);
     alone.insert(alone.end(), one.begin(), one.end());
   }
   check(same_bits(output, alone), name + ": a query alone has other numbers");
@@ -338,12 +342,14 @@ void check_selection(const Kernels& kernels, std::vector<float>& first) {
     all.push_back(log_sum);
     if (count > 100) {
       logits[count / 3] = NAN;
-      check(kernels.select(logits.data(), count, 10, tokens.data(), &log_sum) == -1, name + ": NaN is not seen");
+      check(kernels.select(logits.data(), count, 10, tokens.data(), &log_sum) == -1,
+            name + ": NaN is not seen");
     }
   }
   if (first.empty())
     first = all;
-  check(same_bits(all, first), std::string(kernels.name) + " selection: other sums than of the first kernels");
+  check(same_bits(all, first),
+        std::string(kernels.name) + " selection: other sums than of the first kernels");
 }
 
 } // namespace

@@ -19,16 +19,8 @@
 namespace whisper_hip {
 
 namespace {
-std::vector<float> attention;
-size_t attention_positions;
 std::vector<std::string> vocabulary;
 } // namespace
-
-std::vector<float> cross_attention(whisper_context&, whisper_state&, const std::vector<whisper_token>&,
-                                   const std::vector<AttentionHead>&, size_t& positions) {
-  positions = attention_positions;
-  return attention;
-}
 
 const std::string& token_bytes(const whisper_context&, whisper_token token) {
   return vocabulary[static_cast<size_t>(token)];
@@ -61,12 +53,10 @@ void print_path(int rows, int columns) {
 
 void print_times(char** arguments) {
   const auto number = [arguments](int i) { return static_cast<size_t>(std::atoi(arguments[i])); };
-  attention = floats();
-  attention_positions = number(2);
-  const std::vector<AttentionHead> heads(number(0));
-  const std::vector<whisper_token> start(number(3)), text(number(1) - number(3));
-  for (const double time : token_times(nothing<whisper_context>(), nothing<whisper_state>(), heads, start,
-                                       text, static_cast<int>(number(4))))
+  const int positions = static_cast<int>(number(2)), tokens = static_cast<int>(number(1));
+  const int columns = std::min(static_cast<int>(number(4)) / 2, positions);
+  for (const double time :
+       token_times(floats(), number(0), tokens, positions, columns, tokens - static_cast<int>(number(3))))
     std::printf("%.3f\n", time);
 }
 
