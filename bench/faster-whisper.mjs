@@ -7,22 +7,16 @@
  *
  * Fetches faster-whisper with pip, into the cache. Only ratios of one run on a quiet machine mean something.
  */
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
-import { BuildError, log, run } from '../scripts/support/script.mjs'
-import { cacheFolder, material, materialText } from '../scripts/test-material.mjs'
+import { parseArgs } from 'node:util'
+import { run } from '../scripts/support/script.mjs'
+import { material, materialText } from '../scripts/test-material.mjs'
+import { fasterWhisper, openFasterWhisper } from './support/faster-whisper.mjs'
 import { importSources } from './support/prepare.mjs'
 import { RECORDINGS } from './support/recordings.mjs'
 import { openSession } from './support/session.mjs'
 import { median, printTable } from './support/table.mjs'
 
-const VERSION = '1.2.1'
 /** What CTranslate2 can compute on a CPU, each beside what stands for it here. */
 const PAIRS = /** @type {const} */ ([
   ['float32', 'f16'],
@@ -32,40 +26,6 @@ const PAIRS = /** @type {const} */ ([
 /**
  * @typedef {{ load: number, type: string, do(recording: string): Promise<{ text: string, wall: number, peak: number }>, close(): void }} Engine
  */
-
-/** A Python that has faster-whisper. @returns {Promise<string>} */
-async function python() {
-  const folder = join(cacheFolder(), 'bench', `faster-whisper-${VERSION}`)
-  const path = join(folder, 'bin', 'python')
-  if (!existsSync(join(folder, 'ready'))) {
-    log(`installing faster-whisper ${VERSION} into ${folder}`)
-    const start = promisify(execFile)
-    await start('python3', ['-m', 'venv', '--clear', folder])
-    await start(path, ['-m', 'pip', 'install', '--quiet', `faster-whisper==${VERSION}`])
-    await start('touch', [join(folder, 'ready')])
-  }
-  return path
-}
-
-/** @param {string} program @param {string} folder @param {string} type @param {number} threads @returns {Promise<Engine>} */
-async function openTheirs(program, folder, type, threads) {
-  const script = fileURLToPath(new URL('./support/faster-whisper-process.py', import.meta.url))
-  const child = spawn(program, [script, folder, type, `${threads}`], { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface(child.stdout)
-  const gone = once(child, 'exit').then(([code]) =>
-    Promise.reject(new BuildError(`faster-whisper ended with ${code}`)),
-  )
-  gone.catch(() => {})
-  const next = async () => JSON.parse((await Promise.race([once(lines, 'line'), gone]))[0])
-  return {
-    ...(await next()),
-    do(recording) {
-      child.stdin.write(`${recording}\n`)
-      return next()
-    },
-    close: () => child.stdin.end(),
-  }
-}
 
 /** @param {import('../lib/index.ts').WeightType} weightType @param {number} threads @returns {Promise<Engine>} */
 async function openOurs(weightType, threads) {
@@ -90,7 +50,7 @@ await run(async () => {
   const threads = Number(values.threads)
   const { obtainModel, wordErrorRate, wordsOf } = await importSources()
   const folder = await obtainModel('base')
-  const program = await python()
+  const program = await fasterWhisper()
   const subjects = await Promise.all(
     RECORDINGS.map(async (name) => ({ path: await material(name), text: await materialText(name) })),
   )
@@ -98,7 +58,10 @@ await run(async () => {
   console.log(`${cpus()[0]?.model}, ${cpus().length} processors; load ${loadavg()[0]?.toFixed(2)}`)
   const rows = []
   for (const [theirType, ourType] of PAIRS) {
-    const engines = [await openTheirs(program, folder, theirType, threads), await openOurs(ourType, threads)]
+    const engines = [
+      await openFasterWhisper(program, folder, theirType, threads),
+      await openOurs(ourType, threads),
+    ]
     const found = engines.map(({ load, type }) => ({
       load,
       type,
