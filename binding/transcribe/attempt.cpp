@@ -43,16 +43,29 @@ bool is_about_silence(const std::string& text) {
   return false;
 }
 
+// Tokens before the first segment that begins where there is no audio any more: models go on writing there.
+size_t tokens_within(const std::vector<Token>& text, const SpecialTokens& special, int frames) {
+  constexpr int kFramesPerTimestamp = 2;
+  for (size_t i = 1; i < text.size(); ++i) {
+    const bool begins = text[i] >= special.first_timestamp && text[i - 1] >= special.first_timestamp;
+    if (begins && (text[i] - special.first_timestamp) * kFramesPerTimestamp >= frames)
+      return i;
+  }
+  return text.size();
+}
+
 } // namespace
 
 Attempt make_attempt(const whisper_context& context, const SpecialTokens& special,
                      const TranscribeRequest& request, const std::string& language, int seek, int frames,
                      float temperature, Found found) {
   const Sequence& sequence = found.sequence;
-  Attempt attempt = {
-      temperature, sequence.text, found.repeats, sequence.mean(), found.no_speech_probability, 0.0, frames,
-      {}};
-  WindowText text = split_text(sequence.text, special, frames);
+  const std::vector<Token> tokens(sequence.text.begin(),
+                                  sequence.text.begin() +
+                                      static_cast<ptrdiff_t>(tokens_within(sequence.text, special, frames)));
+  Attempt attempt = {temperature, tokens, found.repeats, sequence.mean(), found.no_speech_probability, 0.0,
+                     frames,      {}};
+  WindowText text = split_text(tokens, special, frames);
   // A text that a limit has cut does not tell where it ends.
   const bool is_cut = request.max_tokens > 0 && !sequence.ended;
   attempt.seek_delta = is_cut ? frames : text.seek;
@@ -66,7 +79,7 @@ Attempt make_attempt(const whisper_context& context, const SpecialTokens& specia
     segment.start = (seek + part.start) / 100.0;
     segment.end = (seek + part.end) / 100.0;
     for (size_t i = part.first; i < part.last; ++i) {
-      const Token token = sequence.text[i];
+      const Token token = tokens[i];
       if (token >= special.end || i < prefix)
         continue;
       std::string piece = assembler.push(token_bytes(context, token));
