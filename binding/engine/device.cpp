@@ -1,8 +1,11 @@
 #include "engine/device.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <fstream>
 
 #include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
@@ -38,6 +41,17 @@ ggml_backend_t start_backend(ggml_backend_dev_t device) {
               std::string("The device ") + ggml_backend_dev_name(device) + " could not be started" +
                   (said.empty() ? "" : ": " + said),
               "HIP_INIT_FAILED");
+}
+
+// What a limit of the process (ulimit -v) leaves.
+size_t free_address_space(size_t page) {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return SIZE_MAX;
+  size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const size_t used = pages * page;
+  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
 }
 
 } // namespace
@@ -118,7 +132,8 @@ Buffer Device::allocate(ggml_context* tensors, const char* what) const {
 size_t Device::free_memory() const {
   if (!is_gpu_) {
     const long pages = sysconf(_SC_AVPHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(size) : 0;
+    const size_t free = pages > 0 && size > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(size) : 0;
+    return std::min(free, free_address_space(static_cast<size_t>(size)));
   }
   size_t free = 0, total = 0;
   const GpuScope waiting(true);

@@ -1,5 +1,7 @@
 #include "engine/pass.h"
 
+#include <utility>
+
 #include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "backend/node_signature.h"
@@ -8,35 +10,49 @@
 
 namespace whisper_hip {
 
-Pass::Pass(Device& device, size_t most_nodes) : device_(device), most_nodes_(most_nodes) {
-  std::vector<ggml_backend_t> backends = device.backends();
-  const GpuScope waiting(device.is_gpu());
-  scheduler_ = ggml_backend_sched_new(backends.data(), nullptr, static_cast<int>(backends.size()),
-                                      2 * most_nodes, /*parallel*/ false, /*op_offload*/ true);
+Pass::~Pass() {
+  free_scheduler();
+}
+
+// A scheduler takes twenty kilobytes for each node that it has room for: no more than the graphs need.
+void Pass::make_scheduler(size_t capacity) {
+  free_scheduler();
+  std::vector<ggml_backend_t> backends = device_.backends();
+  const GpuScope waiting(device_.is_gpu());
+  scheduler_ = ggml_backend_sched_new(backends.data(), nullptr, static_cast<int>(backends.size()), capacity,
+                                      /*parallel*/ false, /*op_offload*/ true);
   if (scheduler_ == nullptr)
     throw Error("ERR_OUT_OF_MEMORY", "A scheduler of graphs could not be allocated");
+  capacity_ = capacity;
   prepare_scheduler(scheduler_);
 }
 
-Pass::~Pass() {
-  if (device_.is_gpu() && !gpu_failure().empty())
+void Pass::free_scheduler() {
+  ggml_backend_sched_t scheduler = std::exchange(scheduler_, nullptr);
+  capacity_ = 0;
+  if (scheduler == nullptr || (device_.is_gpu() && !gpu_failure().empty()))
     return;
   try {
     const GpuScope waiting(device_.is_gpu());
-    ggml_backend_sched_free(scheduler_);
+    ggml_backend_sched_free(scheduler);
   } catch (...) {
     (void)note_gpu_failure();
   }
 }
 
-void Pass::prepare(const PassKey& key, const std::function<void(ggml_context*, ggml_cgraph*)>& build) {
+void Pass::prepare(const PassKey& key, size_t most_nodes,
+                   const std::function<void(ggml_context*, ggml_cgraph*)>& build) {
   if (graph_ != nullptr && key == key_)
     return;
   graph_ = nullptr;
-  tensors_ = describe_tensors(3 * most_nodes_, ggml_graph_overhead_custom(most_nodes_, false));
-  ggml_cgraph* graph = ggml_new_graph_custom(tensors_.get(), most_nodes_, false);
+  tensors_ = describe_tensors(3 * most_nodes, ggml_graph_overhead_custom(most_nodes, false));
+  ggml_cgraph* graph = ggml_new_graph_custom(tensors_.get(), most_nodes, false);
   build(tensors_.get(), graph);
   require_support(graph);
+  // A node has a leaf of its own at most.
+  const auto needed = 2 * static_cast<size_t>(ggml_graph_n_nodes(graph)) + 64;
+  if (needed > capacity_)
+    make_scheduler(needed * 5 / 4);
   ggml_backend_sched_reset(scheduler_);
   const GpuScope waiting(device_.is_gpu());
   if (!ggml_backend_sched_alloc_graph(scheduler_, graph))
@@ -92,6 +108,8 @@ float* Pass::read(ggml_tensor* result, std::vector<float>& copy) {
 
 size_t Pass::memory() const {
   size_t bytes = 0;
+  if (scheduler_ == nullptr)
+    return bytes;
   for (ggml_backend_t backend : device_.backends())
     bytes += ggml_backend_sched_get_buffer_size(scheduler_, backend);
   return bytes;

@@ -16,15 +16,15 @@ using PassKey = std::vector<int64_t>;
 
 class Pass {
  public:
-  // `most_nodes`: in any of its graphs.
-  Pass(Device& device, size_t most_nodes);
+  explicit Pass(Device& device) : device_(device) {}
   ~Pass();
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
-  // Makes the graph of `key` the current one: `build` makes it anew unless it is already. Throws
-  // Error(ERR_OUT_OF_MEMORY | ERR_GPU_NOT_USED).
-  void prepare(const PassKey& key, const std::function<void(ggml_context*, ggml_cgraph*)>& build);
+  // Makes the graph of `key` the current one: `build` makes it anew, of `most_nodes` at most, unless it is
+  // already. Throws Error(ERR_OUT_OF_MEMORY | ERR_GPU_NOT_USED).
+  void prepare(const PassKey& key, size_t most_nodes,
+               const std::function<void(ggml_context*, ggml_cgraph*)>& build);
   // No graph is the current one any more.
   void forget() { graph_ = nullptr; }
   // Bytes of an input of the current graph.
@@ -38,10 +38,12 @@ class Pass {
 
  private:
   void require_support(ggml_cgraph* graph) const;
+  void make_scheduler(size_t capacity);
+  void free_scheduler();
 
   Device& device_;
-  size_t most_nodes_;
   ggml_backend_sched_t scheduler_ = nullptr;
+  size_t capacity_ = 0; // nodes and leafs of a graph that the scheduler has room for
   Tensors tensors_;
   ggml_cgraph* graph_ = nullptr;
   PassKey key_;

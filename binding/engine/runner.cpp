@@ -57,9 +57,9 @@ void Runner::recover() {
   copies_.reset();
   if (!is_first)
     device_.restart();
-  encoder_.emplace(device_, (weights_.encoder.size() + weights_.decoder.size()) * kEncoderNodes + 64);
-  prompt_.emplace(device_, decoder_nodes(weights_, static_cast<size_t>(kMostParts)));
-  step_.emplace(device_, decoder_nodes(weights_, static_cast<size_t>(kMostParts)));
+  encoder_.emplace(device_);
+  prompt_.emplace(device_);
+  step_.emplace(device_);
 }
 
 GraphBuilder Runner::builder(ggml_context* context, ggml_cgraph* graph) const {
@@ -149,6 +149,7 @@ void Runner::reserve() {
 // The graph writes into the window's own memory.
 void Runner::prepare_encoder(const EncodedWindow& window) {
   encoder_->prepare({reinterpret_cast<int64_t>(window.keys(0)), window.positions()},
+                    (weights_.encoder.size() + weights_.decoder.size()) * kEncoderNodes + 64,
                     [&](ggml_context* context, ggml_cgraph* graph) {
                       mel_ = build_encoder(builder(context, graph), weights_, window);
                     });
@@ -245,15 +246,17 @@ std::vector<Request*> requests_of(const std::vector<ActiveSearch*>& searches) {
 } // namespace
 
 void Runner::prepare_prompt(const DecoderShape& shape) {
-  prompt_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
-    prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape));
-  });
+  prompt_->prepare(key_of(shape), decoder_nodes(weights_, shape.parts.size()),
+                   [&](ggml_context* context, ggml_cgraph* graph) {
+                     prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape));
+                   });
 }
 
 void Runner::prepare_step(const DecoderShape& shape) {
-  step_->prepare(key_of(shape), [&](ggml_context* context, ggml_cgraph* graph) {
-    step_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape));
-  });
+  step_->prepare(key_of(shape), decoder_nodes(weights_, shape.parts.size()),
+                 [&](ggml_context* context, ggml_cgraph* graph) {
+                   step_graph_ = build_decoder(builder(context, graph), weights_, shape, scratch(shape));
+                 });
 }
 
 void Runner::read_prompts(const std::vector<ActiveSearch*>& unordered) {
@@ -452,18 +455,20 @@ void Runner::copy_by_graph(const SequenceChunk& chunk, const std::vector<Sequenc
 
 void Runner::prepare_copies(const SequenceChunk& chunk) {
   if (!copies_)
-    copies_.emplace(device_, weights_.decoder.size() * 8 + 16);
-  copies_->prepare({reinterpret_cast<int64_t>(&chunk)}, [&](ggml_context* context, ggml_cgraph* graph) {
-    copies_from_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, kCopiedRows);
-    copies_to_ = ggml_new_tensor_1d(context, GGML_TYPE_I64, kCopiedRows);
-    ggml_set_input(copies_from_);
-    ggml_set_input(copies_to_);
-    for (const auto* list : {&chunk.keys, &chunk.values}) {
-      for (ggml_tensor* tensor : *list)
-        ggml_build_forward_expand(
-            graph, ggml_set_rows(context, tensor, ggml_get_rows(context, tensor, copies_from_), copies_to_));
-    }
-  });
+    copies_.emplace(device_);
+  copies_->prepare({reinterpret_cast<int64_t>(&chunk)}, weights_.decoder.size() * 8 + 16,
+                   [&](ggml_context* context, ggml_cgraph* graph) {
+                     copies_from_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, kCopiedRows);
+                     copies_to_ = ggml_new_tensor_1d(context, GGML_TYPE_I64, kCopiedRows);
+                     ggml_set_input(copies_from_);
+                     ggml_set_input(copies_to_);
+                     for (const auto* list : {&chunk.keys, &chunk.values}) {
+                       for (ggml_tensor* tensor : *list)
+                         ggml_build_forward_expand(
+                             graph, ggml_set_rows(context, tensor,
+                                                  ggml_get_rows(context, tensor, copies_from_), copies_to_));
+                     }
+                   });
 }
 
 bool Runner::align(Request& request) {
@@ -480,9 +485,10 @@ bool Runner::align(Request& request) {
   PassKey key = key_of(shape);
   for (const AttentionHead& head : request.heads)
     key.insert(key.end(), {head.layer, head.head});
-  prompt_->prepare(key, [&](ggml_context* context, ggml_cgraph* graph) {
-    prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, nullptr);
-  });
+  prompt_->prepare(key, decoder_nodes(weights_, shape.parts.size()) + 8 * request.heads.size(),
+                   [&](ggml_context* context, ggml_cgraph* graph) {
+                     prompt_graph_ = build_decoder(builder(context, graph), weights_, shape, nullptr);
+                   });
   ActiveSearch reading;
   reading.request = std::shared_ptr<Request>(std::shared_ptr<Request>(), &request);
   fill(*prompt_, prompt_graph_, {&reading}, shape);
