@@ -18,19 +18,23 @@ describe('a limit of memory', () => {
     const enough = (await spaceOf('idle')) + 160_000
     const full = await spaceOf('full')
     const codes = new Set<string>()
-    const steps = 8
+    const steps = 6
     for (let step = 0; step < steps; step++) {
       const limit = Math.round(enough + ((full - enough) * step) / steps)
-      const { stdout, ...ended } = await runChild('limited.cjs', [], { env, before: `ulimit -v ${limit};` })
+      const { stdout, ...ended } = await runChild('limited.cjs', [], {
+        env,
+        before: `ulimit -v ${limit};`,
+        patience: 120,
+      })
       expect(ended, `ulimit -v ${limit}`).toMatchObject({ code: 0, signal: null, stderr: '' })
       const outcome = JSON.parse(stdout)
       expect(outcome.errors, `ulimit -v ${limit}`).toEqual([])
-      // A state takes more than 28 MiB, of six attempts 168. The allocator keeps up to three of them at times.
+      // The caches of a job take more than 28 MiB, of six attempts 168. The allocator keeps up to three of them at times.
       expect(outcome.growth, `ulimit -v ${limit}`).toBeLessThan(140)
       for (const code of outcome.codes) codes.add(code)
     }
     expect([...codes]).toEqual(['ERR_OUT_OF_MEMORY'])
-  })
+  }, 600_000)
 
   it('that is reached by running jobs fails these jobs, and the model goes on', async () => {
     const margins = ['20', '40', '60', '100', '150', '250']
