@@ -17,7 +17,7 @@ namespace {
 // What a window of 30 s usually gives before the next one begins, in frames of 10 ms. Stretches are whole
 // numbers of it, so that few windows at their ends are nearly empty.
 constexpr int kUsualStep = 2800;
-constexpr int kFewestWindows = 3;
+constexpr int kFewestWindows = 2;
 constexpr int kMostWindows = 10;
 constexpr int kReach = 800; // within which a pause is looked for
 

@@ -313,7 +313,7 @@ export interface TranscribeOptions {
   hallucinationSilenceThreshold?: number | null
   /**
    * How many windows are decoded at once, 1..64. More are faster, above all on a GPU, and need more memory. A recording is cut in its longest
-   * pauses into stretches of a minute and a half or more; the windows of each follow one another. `auto` does so from two minutes on, with as
+   * pauses into stretches of about a minute or more; the windows of each follow one another. `auto` does so from two minutes on, with as
    * many as memory allows, ten at most. It decodes one window after another with {@link conditionOnPreviousText} or
    * {@link hallucinationSilenceThreshold}, which need the text before; with these, a number above 1 is an error. With {@link maxTokens} or
    * {@link grammar} too one window follows another.
