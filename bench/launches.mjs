@@ -19,14 +19,14 @@ import { printTable } from './support/table.mjs'
 /** @typedef {Record<string, number>} Counts what the stub has counted, by key */
 
 const WINDOW = 30
-const FEW = 10
-const MANY = 60
+// Of equal tokens a search takes the same again and again, and ends at the twelfth.
+const FEW = 2
+const MANY = 10
 
-/** Ways to decode, each with so many sequences side by side in each of some jobs at once. */
+/** Ways to decode, each with so many sequences side by side. */
 const WAYS = {
-  'greedy (beamSize 1)': { jobs: 1, sequences: 1, options: { beamSize: 1, temperature: 0 } },
-  'five beams (beamSize 5)': { jobs: 1, sequences: 5, options: { beamSize: 5, temperature: 0 } },
-  'eight windows of five beams': { jobs: 8, sequences: 5, options: { beamSize: 5, temperature: 0 } },
+  'greedy (beamSize 1)': { sequences: 1, options: { beamSize: 1, temperature: 0 } },
+  'five beams (beamSize 5)': { sequences: 5, options: { beamSize: 5, temperature: 0 } },
 }
 
 /** @type {Record<string, (counts: Counts) => number>} */
@@ -63,14 +63,8 @@ await run(async () => {
       const count = async (windows, tokens) => {
         writeFileSync(scene.path('stub'), `counts=${scene.path('counts')}; fill=0`)
         const options = { ...way.options, language: 'en', timestamps: 'none', maxTokens: tokens }
-        const { jobs } = way
-        const begun = Array.from(
-          { length: jobs },
-          /** @returns {import('../test/hip/scene.ts').Step} */
-          () => ['begin', 'transcribe', windows * WINDOW, options],
-        )
         const { came, stderr } = await scene.observe(
-          [['load', model, { backend: 'hip' }], ...begun, ['settled']],
+          [['load', model, { backend: 'hip' }], ['transcribe', windows * WINDOW, options], ['assert']],
           environment,
         )
         const failure = came.find(({ error }) => error !== undefined)
@@ -84,8 +78,8 @@ await run(async () => {
         return [figure, format(token), format(window)]
       })
       printTable(
-        `${values.model}, ${name}: a step decodes ${way.jobs * way.sequences} ${way.sequences === 1 ? 'token' : 'tokens'}`,
-        ['', 'for a step', 'for a window of 30 s of each job'],
+        `${values.model}, ${name}: a step decodes ${way.sequences} ${way.sequences === 1 ? 'token' : 'tokens'}`,
+        ['', 'for a step', 'for a window of 30 s'],
         rows,
       )
     }
