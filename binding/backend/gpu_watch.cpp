@@ -230,6 +230,19 @@ CpuScope::~CpuScope() {
     state_->begin();
 }
 
+void free_of_device(bool on_gpu, const std::function<void()>& free) {
+  if (!on_gpu)
+    return free();
+  if (!gpu_failure().empty())
+    return;
+  try {
+    const GpuScope waiting(true);
+    free();
+  } catch (...) {
+    (void)note_gpu_failure();
+  }
+}
+
 void stay_away_if_lost() {
   if (current != nullptr && current->since == kLost)
     Pulse::State::stay_away();

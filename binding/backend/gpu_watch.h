@@ -53,6 +53,10 @@ class CpuScope {
   Pulse::State* state_;
 };
 
+// Frees something, on a GPU under the watch. After a failure of the GPU, freeing its memory may end the
+// process or hang: it is left to the driver. As a failure counts also one to free.
+void free_of_device(bool on_gpu, const std::function<void()>& free);
+
 // For what a given-up thread might do inside a GpuScope before it notices: never returns to it.
 void stay_away_if_lost();
 

@@ -56,17 +56,9 @@ size_t free_address_space(size_t page) {
 
 } // namespace
 
-// After a failure of the GPU its memory is left to the driver: freeing it may end the process or hang.
 void FreeBuffer::operator()(ggml_backend_buffer_t buffer) const {
-  const bool on_gpu = is_of_gpu(ggml_backend_buft_get_device(ggml_backend_buffer_get_type(buffer)));
-  if (on_gpu && !gpu_failure().empty())
-    return;
-  try {
-    const GpuScope waiting(on_gpu);
-    ggml_backend_buffer_free(buffer);
-  } catch (...) {
-    (void)note_gpu_failure();
-  }
+  free_of_device(is_of_gpu(ggml_backend_buft_get_device(ggml_backend_buffer_get_type(buffer))),
+                 [buffer] { ggml_backend_buffer_free(buffer); });
 }
 
 Tensors describe_tensors(size_t count, size_t more_bytes) {
@@ -81,17 +73,8 @@ Device::Device(int gpu) : gpu_(gpu), is_gpu_(gpu >= 0) {
 }
 
 Device::~Device() {
-  for (ggml_backend_t backend : backends_) {
-    const bool on_gpu = !is_cpu(backend);
-    if (on_gpu && !gpu_failure().empty())
-      continue;
-    try {
-      const GpuScope waiting(on_gpu);
-      ggml_backend_free(backend);
-    } catch (...) {
-      (void)note_gpu_failure();
-    }
-  }
+  for (ggml_backend_t backend : backends_)
+    free_of_device(!is_cpu(backend), [backend] { ggml_backend_free(backend); });
 }
 
 void Device::start() {

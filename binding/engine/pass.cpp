@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "backend/node_signature.h"
 #include "support/error.h"
@@ -30,14 +29,8 @@ void Pass::make_scheduler(size_t capacity) {
 void Pass::free_scheduler() {
   ggml_backend_sched_t scheduler = std::exchange(scheduler_, nullptr);
   capacity_ = 0;
-  if (scheduler == nullptr || (device_.is_gpu() && !gpu_failure().empty()))
-    return;
-  try {
-    const GpuScope waiting(device_.is_gpu());
-    ggml_backend_sched_free(scheduler);
-  } catch (...) {
-    (void)note_gpu_failure();
-  }
+  if (scheduler != nullptr)
+    free_of_device(device_.is_gpu(), [scheduler] { ggml_backend_sched_free(scheduler); });
 }
 
 void Pass::prepare(const PassKey& key, size_t most_nodes,

@@ -61,7 +61,6 @@ class Runner {
   void recover();
 
  private:
-  struct Inputs;
   using Requests = std::vector<Request*>;
 
   GraphBuilder builder(ggml_context* context, ggml_cgraph* graph) const;

@@ -1,6 +1,5 @@
 #include "model/whisper_unit.h"
 
-#include "backend/gpu_state.h"
 #include "backend/gpu_watch.h"
 #include "ggml-backend.h"
 #include "model/vocabulary_maps.h"
@@ -33,20 +32,6 @@ void free_context(whisper_context* context) {
   delete context;
 }
 
-// After a failure of the GPU, freeing its memory may end the process or hang: it is left to the driver. So is
-// what fails while it is freed.
-template <typename Free> void free_unless_poisoned(bool on_gpu, Free free) {
-  if (!on_gpu)
-    return free();
-  if (!gpu_failure().empty())
-    return;
-  try {
-    free();
-  } catch (...) {
-    (void)note_gpu_failure();
-  }
-}
-
 // whisper.cpp ignores a failed weight allocation and asserts later; asking first turns it into an error.
 void try_allocation(const whisper_context& context, size_t bytes) {
   whisper_context_params params = context.params;
@@ -71,7 +56,7 @@ Affine affine(ggml_tensor* weight, ggml_tensor* bias = nullptr) {
 } // namespace
 
 void ContextDeleter::operator()(whisper_context* context) const {
-  free_unless_poisoned(context->params.use_gpu, [context] { free_context(context); });
+  free_of_device(context->params.use_gpu, [context] { free_context(context); });
 }
 
 Context load_context(whisper_model_loader& loader, const ContextOptions& options) {

@@ -12,7 +12,6 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kMargin = 20; // around a word
 // What gave no text within a window is cut into shorter ones: 10 s.
 constexpr int kLostWindow = 1000;
 // A window of lost speech that gives less than this, twice in a row, is not worth a third one.

@@ -3,16 +3,15 @@
 #include <algorithm>
 
 #include "support/error.h"
+#include "transcribe/clip_decoder.h"
 #include "transcribe/language.h"
 #include "transcribe/recording.h"
-#include "transcribe/window_decoder.h"
 #include "transcribe/window_language.h"
 
 namespace whisper_hip {
 
 namespace {
 
-constexpr int kMinimumFrames = 10; // whisper.cpp decodes nothing shorter than 100 ms
 constexpr size_t kListenedSeconds = 300;
 
 } // namespace

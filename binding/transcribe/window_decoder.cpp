@@ -12,7 +12,6 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kMargin = 20; // around a word
 // A word that lasts longer has been stretched over speech that the text leaves out.
 constexpr int kLongestWord = 150;
 

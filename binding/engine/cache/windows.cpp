@@ -50,12 +50,6 @@ void WindowCache::give_back(EncodedWindow::Memory memory) {
   idle_.push_back(std::move(memory));
 }
 
-void WindowCache::trim() {
-  std::vector<EncodedWindow::Memory> surplus;
-  std::lock_guard<std::mutex> lock(mutex_);
-  surplus.swap(idle_);
-}
-
 size_t WindowCache::window_bytes() const {
   return 2 * sizeof(uint16_t) * weights_.decoder.size() * static_cast<size_t>(weights_.text_state) *
          static_cast<size_t>(weights_.audio_positions);

@@ -48,8 +48,6 @@ class WindowCache : public std::enable_shared_from_this<WindowCache> {
 
   // Memory for a window of up to this many positions. Throws Error(ERR_OUT_OF_MEMORY).
   std::shared_ptr<EncodedWindow> make(int positions);
-  // Frees the memory that no window uses.
-  void trim();
   // Of one whole window, in bytes.
   size_t window_bytes() const;
   // That are in use.
