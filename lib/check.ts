@@ -159,15 +159,13 @@ export function checkFunction<T extends (...values: never[]) => unknown>(value: 
  *
  * @param options the object, or `undefined` for none
  * @param knownNames options that are honoured
- * @param notYetNames options of the public contract that this version does not honour
  * @param where names the call in messages, e.g. `transcribe()`
  * @returns the own properties that are not `undefined`, on an object without prototype
- * @throws `ERR_INVALID_ARGUMENT` naming the unknown option and the nearest known one, or the option that is not supported yet
+ * @throws `ERR_INVALID_ARGUMENT` naming the unknown option and the nearest known one
  */
 export function checkOptions(
   options: unknown,
   knownNames: readonly string[],
-  notYetNames: readonly string[],
   where: string,
 ): Record<string, unknown> {
   const snapshot: Record<string, unknown> = Object.create(null)
@@ -178,12 +176,8 @@ export function checkOptions(
   for (const name of Object.keys(options)) {
     const value = (options as Record<string, unknown>)[name]
     if (value === undefined) continue
-    if (notYetNames.includes(name)) {
-      const message = `The option ${name} of ${where} is not supported by this version`
-      throw new WhisperHipError('ERR_INVALID_ARGUMENT', message)
-    }
     if (!knownNames.includes(name)) {
-      const near = nearest(name, [...knownNames, ...notYetNames])
+      const near = nearest(name, knownNames)
       const message = `Unknown option ${render(name)} of ${where}${question(near)}`
       throw new WhisperHipError('ERR_INVALID_ARGUMENT', message)
     }

@@ -103,7 +103,7 @@ export class Model implements AsyncDisposable {
   ): Promise<DetectedLanguage> {
     const caller = captureCaller(this.detectLanguage)
     try {
-      const given = checkOptions(options, ['threads', 'signal'], [], 'detectLanguage()')
+      const given = checkOptions(options, ['threads', 'signal'], 'detectLanguage()')
       const { maxThreads } = this.#setup
       const threads = checkInteger(given.threads ?? maxThreads, 'threads', 1, maxThreads)
       const signal = given.signal === undefined ? undefined : checkSignal(given.signal, 'signal')

@@ -63,7 +63,6 @@ async function start(
   } = checkOptions(
     options,
     ['model', 'onLoadProgress', ...oneCallLoadOptions, ...transcribeOptionNames],
-    [],
     'transcribe()',
   )
   if (rest.signal !== undefined) checkSignal(rest.signal, 'signal')

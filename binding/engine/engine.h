@@ -59,8 +59,6 @@ class Engine {
   const SpecialTokens& tokens() const { return tokens_; }
   // Windows that are best worked at together, as far as memory goes.
   int batch_windows() const;
-  // The longest window, in positions of 20 ms: 1500 but for small models of tests.
-
   // Each of these waits for its result. Throws Error(ERR_CANCELLED) soon after the client is cancelled, or
   // what the computation threw.
 

@@ -1,5 +1,6 @@
 #include "engine/pass.h"
 
+#include <cstring>
 #include <utility>
 
 #include "backend/gpu_watch.h"
@@ -8,6 +9,12 @@
 #include "support/log.h"
 
 namespace whisper_hip {
+
+namespace {
+
+constexpr size_t kInputAlignment = 256; // what any device asks for
+
+} // namespace
 
 Pass::~Pass() {
   free_scheduler();
@@ -41,6 +48,7 @@ void Pass::prepare(const PassKey& key, size_t most_nodes,
   tensors_ = describe_tensors(3 * most_nodes, ggml_graph_overhead_custom(most_nodes, false));
   ggml_cgraph* graph = ggml_new_graph_custom(tensors_.get(), most_nodes, false);
   build(tensors_.get(), graph);
+  place_inputs();
   require_support(graph);
   // A node has a leaf of its own at most.
   const auto needed = 2 * static_cast<size_t>(ggml_graph_n_nodes(graph)) + 64;
@@ -55,6 +63,37 @@ void Pass::prepare(const PassKey& key, size_t most_nodes,
                 "OUT_OF_MEMORY");
   graph_ = graph;
   key_ = key;
+}
+
+void Pass::place_inputs() {
+  std::vector<ggml_tensor*> inputs;
+  for (ggml_tensor* tensor = ggml_get_first_tensor(tensors_.get()); tensor != nullptr;
+       tensor = ggml_get_next_tensor(tensors_.get(), tensor)) {
+    if ((tensor->flags & GGML_TENSOR_FLAG_INPUT) != 0)
+      inputs.push_back(tensor);
+  }
+  size_t size = 0;
+  std::vector<size_t> offsets;
+  for (const ggml_tensor* input : inputs) {
+    offsets.push_back(size);
+    size = GGML_PAD(size + ggml_nbytes(input), kInputAlignment);
+  }
+  if (inputs_ == nullptr || ggml_nbytes(inputs_) < size) {
+    inputs_ = nullptr;
+    input_buffer_.reset();
+    input_tensors_ = describe_tensors(1);
+    ggml_tensor* bytes =
+        ggml_new_tensor_1d(input_tensors_.get(), GGML_TYPE_I8, static_cast<int64_t>(size * 5 / 4));
+    input_buffer_ = device_.allocate(input_tensors_.get(), "the inputs of a graph");
+    inputs_ = bytes;
+  }
+  input_bytes_.assign(size, 0);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const ggml_status status = ggml_backend_tensor_alloc(input_buffer_.get(), inputs[i],
+                                                         static_cast<char*>(inputs_->data) + offsets[i]);
+    if (status != GGML_STATUS_SUCCESS)
+      throw Error("ERR_INTERNAL", "An input of a graph could not be placed");
+  }
 }
 
 // What writes into memory of a GPU cannot be computed anywhere else, and ggml gives up where it has to be.
@@ -74,11 +113,15 @@ void Pass::require_support(ggml_cgraph* graph) const {
 }
 
 void Pass::set(ggml_tensor* input, const void* data, size_t size) {
-  const GpuScope waiting(device_.is_gpu());
-  ggml_backend_tensor_set(input, data, 0, size);
+  std::memcpy(input_bytes_.data() + (static_cast<char*>(input->data) - static_cast<char*>(inputs_->data)),
+              data, size);
 }
 
 bool Pass::compute(ComputeJob& job) {
+  {
+    const GpuScope waiting(device_.is_gpu());
+    ggml_backend_tensor_set(inputs_, input_bytes_.data(), 0, input_bytes_.size());
+  }
   const ComputeScope scope(job);
   const ggml_status status = compute_graph(scheduler_, graph_);
   if (status == GGML_STATUS_SUCCESS)

@@ -27,7 +27,7 @@ class Pass {
                const std::function<void(ggml_context*, ggml_cgraph*)>& build);
   // No graph is the current one any more.
   void forget() { graph_ = nullptr; }
-  // Bytes of an input of the current graph.
+  // Bytes of an input of the current graph (ggml_set_input). They go to the device with the next compute().
   void set(ggml_tensor* input, const void* data, size_t size);
   // Computes the current graph for `job`. Returns false when the job was cancelled meanwhile.
   bool compute(ComputeJob& job);
@@ -37,6 +37,7 @@ class Pass {
   size_t memory() const;
 
  private:
+  void place_inputs();
   void require_support(ggml_cgraph* graph) const;
   void make_scheduler(size_t capacity);
   void free_scheduler();
@@ -44,6 +45,12 @@ class Pass {
   Device& device_;
   ggml_backend_sched_t scheduler_ = nullptr;
   size_t capacity_ = 0; // nodes and leafs of a graph that the scheduler has room for
+  // Inputs lie side by side in memory of the device. A scheduler would keep them in that of the host, and
+  // copy each of them, and each view of one, with a wait of its own.
+  Tensors input_tensors_;
+  Buffer input_buffer_;
+  ggml_tensor* inputs_ = nullptr; // i8: all of them
+  std::vector<char> input_bytes_; // of the host
   Tensors tensors_;
   ggml_cgraph* graph_ = nullptr;
   PassKey key_;

@@ -5,11 +5,9 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <map>
 
 #include "backend/cpu_module.h"
 #include "backend/gpu_state.h"
-#include "backend/graph_record.h"
 #include "engine/graph/encoder.h"
 #include "engine/search/choose.h"
 #include "support/error.h"
@@ -25,8 +23,6 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kEncoderNodes = 48;
 constexpr int kMostWindows = 10;
 constexpr int kUsualBeams = 5;
-// Of sequences, at a time: four beams that leave a prompt, or what some beams have not in common.
-constexpr int kCopiedRows = 256;
 constexpr size_t kWindowShare = 4; // of the free memory
 
 constexpr uint16_t kMinusInfinity = 0xfc00; // f16
@@ -39,7 +35,8 @@ int rounded_up(int count, int step) {
 
 Runner::Runner(const ModelWeights& weights, const SpecialTokens& tokens, const EngineOptions& options)
     : weights_(weights), tokens_(tokens), options_(options), device_(options.gpu),
-      windows_(std::make_shared<WindowCache>(device_, weights)), sequences_(device_, weights) {
+      windows_(std::make_shared<WindowCache>(device_, weights)), sequences_(device_, weights),
+      copier_(device_, weights, sequences_, options.gpu_only) {
   turned_keys_ = options.flash_attention && !device_.is_gpu() && cpu_kernels() != nullptr;
   const size_t affordable = device_.free_memory() / kWindowShare / windows_->window_bytes();
   most_windows_ = static_cast<int>(std::clamp<size_t>(affordable, 1, kMostWindows));
@@ -54,7 +51,7 @@ void Runner::recover() {
   encoder_.reset();
   prompt_.reset();
   step_.reset();
-  copies_.reset();
+  copier_.restart();
   if (!is_first)
     device_.restart();
   encoder_.emplace(device_);
@@ -143,7 +140,7 @@ void Runner::reserve() {
   step.logit_rows = kUsualBeams;
   step.all_rows = true;
   prepare_step(step);
-  prepare_copies(block->chunk());
+  copier_.prepare(block->chunk());
 }
 
 // The graph writes into the window's own memory.
@@ -350,70 +347,18 @@ void Runner::advance(ActiveSearch& search, const std::vector<float*>& rows) {
     return;
   }
   search.ended = branches.empty() || search.position >= weights_.text_positions;
-  if (!search.ended)
-    branch(search, branches);
-}
-
-// Gives each branch a place: that of its parent for the first one, a free one for the others, into which what
-// the two have not in common is copied.
-void Runner::branch(ActiveSearch& search, const std::vector<Branch>& branches) {
-  const size_t count = branches.size();
-  std::vector<int> place(count, -1);
-  std::vector<bool> taken(count, false);
-  for (size_t i = 0; i < count; ++i) {
-    const int parent = search.order[static_cast<size_t>(branches[i].parent)];
-    if (parent < static_cast<int>(count) && !taken[static_cast<size_t>(parent)]) {
-      place[i] = parent;
-      taken[static_cast<size_t>(parent)] = true;
-    }
-  }
-  std::vector<std::vector<Token>> read(count);
-  search.next.resize(count);
-  search.order.resize(std::max(search.order.size(), count));
-  std::vector<int> order(count);
-  int free = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const int parent = search.order[static_cast<size_t>(branches[i].parent)];
-    const std::vector<Token>& source = search.read[static_cast<size_t>(parent)];
-    if (place[i] < 0) {
-      while (taken[static_cast<size_t>(free)])
-        ++free;
-      taken[static_cast<size_t>(free)] = true;
-      place[i] = free;
-      int common = 0;
-      if (static_cast<size_t>(free) < search.read.size()) {
-        const std::vector<Token>& other = search.read[static_cast<size_t>(free)];
-        common = static_cast<int>(
-            std::mismatch(source.begin(), source.end(), other.begin(), other.end()).first - source.begin());
-      }
-      waiting_copies_.push_back({&search.block->chunk(), search.block->first() + parent,
-                                 search.block->first() + free, common, search.position});
-    }
-    order[i] = place[i];
-    search.next[static_cast<size_t>(place[i])] = branches[i].token;
-    read[static_cast<size_t>(place[i])] = source;
-  }
-  // What lies in places that are not in use any more is still there, and may be had in common later.
-  for (size_t i = count; i < search.read.size(); ++i)
-    read.push_back(std::move(search.read[i]));
-  search.read = std::move(read);
-  search.order = std::move(order);
+  if (search.ended)
+    return;
+  for (const SequenceCopy& copy : search.branch(branches))
+    waiting_copies_.push_back(copy);
 }
 
 // A search whose copies could not be made cannot go on.
 void Runner::copy_sequences(const std::vector<ActiveSearch*>& searches) {
-  if (waiting_copies_.empty())
-    return;
   std::vector<SequenceCopy> copies;
   copies.swap(waiting_copies_);
-  if (!device_.is_gpu() && !graphs_are_recorded())
-    return sequences_.copy(copies);
-  std::map<const SequenceChunk*, std::vector<SequenceCopy>> by_chunk;
-  for (const SequenceCopy& copy : copies)
-    by_chunk[copy.chunk].push_back(copy);
   try {
-    for (const auto& [chunk, own] : by_chunk)
-      copy_by_graph(*chunk, own);
+    copier_.copy(copies);
   } catch (...) {
     const std::exception_ptr failure = device_.is_gpu() ? note_gpu_failure() : std::current_exception();
     for (ActiveSearch* search : searches) {
@@ -423,52 +368,6 @@ void Runner::copy_sequences(const std::vector<ActiveSearch*>& searches) {
     }
     throw;
   }
-}
-
-// All layers in one graph of always the same size, so that it never needs more memory. What is left over
-// copies a row again.
-void Runner::copy_by_graph(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies) {
-  std::vector<int32_t> from;
-  std::vector<int64_t> to;
-  for (const SequenceCopy& copy : copies) {
-    for (int position = copy.first; position < copy.end; ++position) {
-      from.push_back(copy.from * weights_.text_positions + position);
-      to.push_back(copy.to * weights_.text_positions + position);
-    }
-  }
-  const auto rows = static_cast<size_t>(rounded_up(static_cast<int>(from.size()), kCopiedRows));
-  if (rows == 0)
-    return;
-  from.resize(rows, from.front());
-  to.resize(rows, to.front());
-  prepare_copies(chunk);
-  ComputeJob job = {};
-  job.gpu_only = options_.gpu_only;
-  job.threads = 1;
-  job.is_cancelled = [] { return false; };
-  for (size_t first = 0; first < rows; first += kCopiedRows) {
-    copies_->set(copies_from_, from.data() + first, kCopiedRows * sizeof(int32_t));
-    copies_->set(copies_to_, to.data() + first, kCopiedRows * sizeof(int64_t));
-    copies_->compute(job);
-  }
-}
-
-void Runner::prepare_copies(const SequenceChunk& chunk) {
-  if (!copies_)
-    copies_.emplace(device_);
-  copies_->prepare({reinterpret_cast<int64_t>(&chunk)}, weights_.decoder.size() * 8 + 16,
-                   [&](ggml_context* context, ggml_cgraph* graph) {
-                     copies_from_ = ggml_new_tensor_1d(context, GGML_TYPE_I32, kCopiedRows);
-                     copies_to_ = ggml_new_tensor_1d(context, GGML_TYPE_I64, kCopiedRows);
-                     ggml_set_input(copies_from_);
-                     ggml_set_input(copies_to_);
-                     for (const auto* list : {&chunk.keys, &chunk.values}) {
-                       for (ggml_tensor* tensor : *list)
-                         ggml_build_forward_expand(
-                             graph, ggml_set_rows(context, tensor,
-                                                  ggml_get_rows(context, tensor, copies_from_), copies_to_));
-                     }
-                   });
 }
 
 bool Runner::align(Request& request) {

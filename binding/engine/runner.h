@@ -6,12 +6,14 @@
 #include <optional>
 #include <vector>
 
+#include "engine/active_search.h"
 #include "engine/cache/sequences.h"
 #include "engine/cache/windows.h"
 #include "engine/graph/decoder.h"
 #include "engine/pass.h"
 #include "engine/request.h"
 #include "engine/search/search.h"
+#include "engine/sequence_copier.h"
 #include "engine/weights.h"
 
 namespace whisper_hip {
@@ -22,19 +24,6 @@ struct EngineOptions {
   int gpu = -1;                // its place among those of the HIP module; -1 for the CPU
   bool gpu_only = false;       // refuse to compute what would need the CPU beside the GPU
   bool flash_attention = true; // fused
-};
-
-// A search that is under way.
-struct ActiveSearch {
-  std::shared_ptr<Request> request;
-  std::unique_ptr<SequenceBlock> block;
-  int position = 0; // of the next token
-  // Of each live sequence, which has the place of the same number in the block: what it has read, and what
-  // comes next.
-  std::vector<std::vector<Token>> read;
-  std::vector<Token> next;
-  std::vector<int> order; // place of each branch that the search has asked for
-  bool ended = false;
 };
 
 class Runner {
@@ -67,15 +56,12 @@ class Runner {
   void reserve();
   void prepare_encoder(const EncodedWindow& window);
   void prepare_prompt(const DecoderShape& shape);
-  void prepare_copies(const SequenceChunk& chunk);
   void prepare_step(const DecoderShape& shape);
   bool compute(Pass& pass, const Requests& requests, double PassSeconds::*phase);
   void fill(Pass& pass, const DecoderGraph& graph, const std::vector<ActiveSearch*>& searches,
             const DecoderShape& shape);
   void advance(ActiveSearch& search, const std::vector<float*>& rows);
-  void branch(ActiveSearch& search, const std::vector<Branch>& branches);
   void copy_sequences(const std::vector<ActiveSearch*>& searches);
-  void copy_by_graph(const SequenceChunk& chunk, const std::vector<SequenceCopy>& copies);
   int padded_keys(int count) const;
   ggml_tensor* scratch(const DecoderShape& shape);
 
@@ -85,13 +71,12 @@ class Runner {
   Device device_;
   std::shared_ptr<WindowCache> windows_;
   SequenceCache sequences_;
+  SequenceCopier copier_;
   int most_windows_;
   bool turned_keys_; // of windows: see graph/layers.h
-  std::optional<Pass> encoder_, prompt_, step_, copies_;
+  std::optional<Pass> encoder_, prompt_, step_;
   ggml_tensor* mel_ = nullptr;
   DecoderGraph prompt_graph_, step_graph_;
-  ggml_tensor* copies_from_ = nullptr;
-  ggml_tensor* copies_to_ = nullptr;
   Tensors scratch_tensors_;
   Buffer scratch_buffer_;
   ggml_tensor* scratch_ = nullptr;

@@ -41,6 +41,23 @@ bool is_out_of_memory(const std::exception_ptr& failure) {
   }
 }
 
+// Calls `run` with the searches in groups, in their order, each of `most` at most by the sum of `size`.
+template <typename Size, typename Run>
+void in_groups(const std::vector<ActiveSearch*>& searches, int most, Size size, Run run) {
+  std::vector<ActiveSearch*> group;
+  int sum = 0;
+  for (ActiveSearch* search : searches) {
+    if (!group.empty() && sum + size(*search) > most) {
+      run(std::exchange(group, {}));
+      sum = 0;
+    }
+    group.push_back(search);
+    sum += size(*search);
+  }
+  if (!group.empty())
+    run(group);
+}
+
 } // namespace
 
 Worker::Worker(const ModelWeights& weights, const SpecialTokens& tokens, const EngineOptions& options,
@@ -48,7 +65,13 @@ Worker::Worker(const ModelWeights& weights, const SpecialTokens& tokens, const E
     : queue_(queue), runner_(weights, tokens, options), most_rows_(kMostRows) {}
 
 void Worker::run() {
-  while (queue_.take(waiting_, waiting_.empty() && active_.empty())) {
+  while (true) {
+    const bool is_idle = waiting_.empty() && active_.empty();
+    // What there was no memory for may have room the next time.
+    if (is_idle)
+      most_rows_ = kMostRows;
+    if (!queue_.take(waiting_, is_idle))
+      return;
     drop_abandoned();
     if (end_if_lost())
       continue;
@@ -191,12 +214,10 @@ bool Worker::begin_waiting() {
     by_length[search->request->tokens.size()].push_back(search.get());
     active_.push_back(std::move(search));
   }
-  for (const auto& [length, same] : by_length) {
-    for (size_t i = 0; i < same.size(); i += kMostParts)
-      read_prompts({same.begin() + static_cast<ptrdiff_t>(i),
-                    same.begin() +
-                        static_cast<ptrdiff_t>(std::min(i + static_cast<size_t>(kMostParts), same.size()))});
-  }
+  for (const auto& [length, same] : by_length)
+    in_groups(
+        same, kMostParts, [](const ActiveSearch&) { return 1; },
+        [this](const Searches& group) { read_prompts(group); });
   finish_ended();
   return true;
 }
@@ -221,22 +242,12 @@ void Worker::read_prompts(const Searches& searches) {
 bool Worker::step_all() {
   if (active_.empty())
     return false;
-  Searches group;
-  int rows = 0;
-  const auto flush = [&] {
-    if (!group.empty())
-      step(group);
-    group.clear();
-    rows = 0;
-  };
-  for (const auto& search : active_) {
-    const int own = static_cast<int>(search->next.size());
-    if (rows + own > most_rows_)
-      flush();
-    group.push_back(search.get());
-    rows += own;
-  }
-  flush();
+  Searches all;
+  for (const auto& search : active_)
+    all.push_back(search.get());
+  in_groups(
+      all, most_rows_, [](const ActiveSearch& search) { return static_cast<int>(search.next.size()); },
+      [this](const Searches& group) { step(group); });
   finish_ended();
   return true;
 }

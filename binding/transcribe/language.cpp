@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "transcribe/mel.h"
 #include "transcribe/speech_clips.h"
 #include "whisper.h"
 
@@ -9,7 +10,6 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kWindowFrames = 3000;
 constexpr int kEnoughFrames = 100;  // of speech, in the window that is decoded first
 constexpr size_t kMostWindows = 5;  // each costs an encoder pass
 constexpr double kSure = 0.5;       // faster-whisper's language_detection_threshold

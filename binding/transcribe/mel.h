@@ -10,6 +10,9 @@
 
 namespace whisper_hip {
 
+// Of 10 ms, in a window: the 30 s that Whisper hears at a time.
+constexpr int kWindowFrames = 3000;
+
 class LogMel {
  public:
   static constexpr int kSampleRate = 16000;

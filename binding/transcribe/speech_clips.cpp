@@ -9,7 +9,6 @@ namespace whisper_hip {
 
 namespace {
 
-constexpr int kWindowFrames = 3000;
 constexpr int kLongestPause = 300; // after a longer one models tend to stop writing
 
 } // namespace

@@ -15,7 +15,6 @@
 
 namespace whisper_hip {
 
-constexpr int kWindowFrames = 3000; // 30 s
 constexpr int kMargin = 20;         // around a word, in frames of 10 ms
 // Temperature above which a text is not trusted: what comes after it does not build on it.
 constexpr float kHighestTrusted = 0.5f;

@@ -23,7 +23,7 @@ export async function storeSamples(
   store: NativeByteStore,
   signal: AbortSignal,
 ): Promise<PcmFormat> {
-  const given = checkOptions(input, ['samples', 'sampleRate', 'channels'], [], 'audio')
+  const given = checkOptions(input, ['samples', 'sampleRate', 'channels'], 'audio')
   const { samples } = given
   if (!types.isFloat32Array(samples) && !types.isInt16Array(samples)) {
     throw invalidArgument('a Float32Array or Int16Array', 'audio.samples', samples)
@@ -54,7 +54,7 @@ export async function storeSampleStream(
   store: NativeByteStore,
   signal: AbortSignal,
 ): Promise<PcmFormat> {
-  const given = checkOptions(input, ['stream', 'format', 'sampleRate', 'channels'], [], 'audio')
+  const given = checkOptions(input, ['stream', 'format', 'sampleRate', 'channels'], 'audio')
   const { stream } = given
   if (typeof stream !== 'object' || stream === null || !isChunkStream(stream)) {
     throw invalidArgument('a stream', 'audio.stream', stream)

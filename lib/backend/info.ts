@@ -52,7 +52,7 @@ export interface BackendInfoOptions {
  * @throws {@link WhisperHipError} `ERR_INVALID_ARGUMENT` for a wrong option; or `signal.reason`
  */
 export async function backendInfo(options: BackendInfoOptions = {}): Promise<BackendInfo> {
-  const given = checkOptions(options, ['refresh', 'nodePath', 'onProgress', 'signal'], [], 'backendInfo()')
+  const given = checkOptions(options, ['refresh', 'nodePath', 'onProgress', 'signal'], 'backendInfo()')
   const refresh = checkBoolean(given.refresh ?? false, 'refresh')
   const nodePath = given.nodePath === undefined ? undefined : checkString(given.nodePath, 'nodePath', 1, 4096)
   const onProgress =

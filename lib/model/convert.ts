@@ -106,7 +106,7 @@ export async function convertModel(
 type ParsedOptions = ConvertOptions & Required<Pick<ConvertOptions, 'weightType' | 'verify'>>
 
 function parseOptions(options: unknown): ParsedOptions {
-  const given = checkOptions(options, optionNames, [], 'convertModel()')
+  const given = checkOptions(options, optionNames, 'convertModel()')
   const parsed: ParsedOptions = {
     weightType: checkEnum(given.weightType ?? 'auto', 'weightType', ['auto', ...weightTypeNames]),
     verify: checkBoolean(given.verify ?? false, 'verify'),

@@ -39,7 +39,7 @@ export async function downloadModel(model: string | URL, options: DownloadOption
 }
 
 function parse(options: unknown): DownloadOptions {
-  const given = checkOptions(options, ['offline', 'sha256', 'onProgress', 'signal'], [], 'downloadModel()')
+  const given = checkOptions(options, ['offline', 'sha256', 'onProgress', 'signal'], 'downloadModel()')
   const parsed: DownloadOptions = {}
   if (given.offline !== undefined) parsed.offline = checkBoolean(given.offline, 'offline')
   if (given.sha256 !== undefined) parsed.sha256 = checkString(given.sha256, 'sha256', 64, 64)

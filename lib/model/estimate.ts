@@ -76,7 +76,6 @@ async function estimate(input: ModelInput, options: unknown): Promise<MemoryNeed
   const given = checkOptions(
     options,
     ['weightType', 'beamSize', 'concurrency', 'batchSize', 'flashAttention', 'offline', 'signal'],
-    [],
     'estimateMemory()',
   )
   const weightType = checkEnum(given.weightType ?? 'auto', 'weightType', ['auto', ...weightTypeNames])

@@ -35,7 +35,7 @@ export type ParsedLoadOptions = LoadOptions &
 
 /** @throws `ERR_INVALID_ARGUMENT` naming the option */
 export function parseLoadOptions(options: unknown): ParsedLoadOptions {
-  const given = checkOptions(options, loadOptionNames, [], 'loadModel()')
+  const given = checkOptions(options, loadOptionNames, 'loadModel()')
   const parsed: ParsedLoadOptions = {
     backend: checkEnum(given.backend ?? 'auto', 'backend', ['auto', 'hip', 'cpu']),
     concurrency: checkInteger(given.concurrency ?? DEFAULT_CONCURRENCY, 'concurrency', 1, 16),

@@ -77,7 +77,7 @@ const LONGEST_TAIL_MS = 200
  * @throws `ERR_INVALID_ARGUMENT` naming the option; `ERR_NATIVE_MISSING` when the package lacks its network of voice activity
  */
 export function parseStreamOptions(options: unknown, model: ModelFacts): ParsedStreamOptions {
-  const given = checkOptions(options, streamOptionNames, [], 'stream()')
+  const given = checkOptions(options, streamOptionNames, 'stream()')
   const transcription = Object.fromEntries(passedOn.map((name) => [name, given[name]]))
   const { native, warnings } = parseTranscribeOptions({ ...transcription, timestamps: 'word' }, model)
   const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
@@ -122,7 +122,7 @@ function parseVad(vad: unknown): Pick<ParsedStreamOptions, 'network' | 'endpoint
   if (typeof vad !== 'boolean' && (typeof vad !== 'object' || vad === null || Array.isArray(vad))) {
     throw invalidArgument('a boolean or an object of options', 'vad', vad)
   }
-  const given = checkOptions(typeof vad === 'object' ? vad : {}, speechNames, [], 'vad')
+  const given = checkOptions(typeof vad === 'object' ? vad : {}, speechNames, 'vad')
   const read = (name: keyof LiveSpeechOptions, absent: number, min: number, max: number): number =>
     given[name] === undefined ? absent : checkNumber(given[name], `vad.${name}`, min, max)
 

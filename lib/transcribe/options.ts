@@ -108,7 +108,7 @@ const longestTime = 1_000_000
  * @throws `ERR_INVALID_ARGUMENT` naming the option
  */
 export function parseTranscribeOptions(options: unknown, model: ModelFacts): ParsedTranscribeOptions {
-  const given = checkOptions(options, transcribeOptionNames, [], 'transcribe()')
+  const given = checkOptions(options, transcribeOptionNames, 'transcribe()')
   const read = <T>(name: string, parse: (value: unknown, name: string) => T, absent: T): T =>
     given[name] === undefined ? absent : parse(given[name], name)
 
@@ -376,6 +376,6 @@ function clipBounds(clip: unknown, where: string): readonly [unknown, unknown] {
   if (typeof clip !== 'object' || clip === null) {
     throw invalidArgument('{ start, end } or [start, end]', where, clip)
   }
-  const { start, end } = checkOptions(clip, ['start', 'end'], [], where)
+  const { start, end } = checkOptions(clip, ['start', 'end'], where)
   return [start, end]
 }

@@ -25,12 +25,7 @@ export async function detectSpeech(
 ): Promise<SpeechDetection> {
   const caller = captureCaller(detectSpeech)
   try {
-    const { signal, ...speech } = checkOptions(
-      options,
-      [...speechOptionNames, 'signal'],
-      [],
-      'detectSpeech()',
-    )
+    const { signal, ...speech } = checkOptions(options, [...speechOptionNames, 'signal'], 'detectSpeech()')
     const native = parseSpeechOptions(speech, 'detectSpeech()')
     const stop = signal === undefined ? new AbortController().signal : checkSignal(signal, 'signal')
     return await detect(addon().native, audio, native, stop)

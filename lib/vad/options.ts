@@ -28,7 +28,7 @@ const longest = 1_000_000
  * @throws `ERR_INVALID_ARGUMENT` naming the option; `ERR_NATIVE_MISSING` when the package lacks its network
  */
 export function parseSpeechOptions(options: unknown, where: string, prefix = ''): NativeSpeechOptions {
-  const given = checkOptions(options, speechOptionNames, [], where)
+  const given = checkOptions(options, speechOptionNames, where)
   const read = (
     name: (typeof speechOptionNames)[number],
     absent: number,

@@ -86,7 +86,7 @@ describe('jobs on one model', () => {
     job.cancel()
     await rejection(job)
     while (counters().tasks > 0) await pause(1)
-    expect(performance.now() - begun).toBeLessThan(1000)
+    expect(performance.now() - begun).toBeLessThan(5000)
   })
 })
 

@@ -52,7 +52,7 @@ void WindowCache::give_back(EncodedWindow::Memory memory) {
 
 size_t WindowCache::window_bytes() const {
   return 2 * sizeof(uint16_t) * weights_.decoder.size() * static_cast<size_t>(weights_.text_state) *
-         static_cast<size_t>(weights_.audio_positions);
+         static_cast<size_t>(padded_keys(weights_.audio_positions));
 }
 
 int WindowCache::count() const {

@@ -42,7 +42,7 @@ function expectPoisoned(observation: Observation): void {
 }
 
 describe('jobs that are computed together', () => {
-  it.each(['fail=graph@16', 'abort=graph@16', 'throw=graph@16', 'abort=read@9', 'abort=write@150'])(
+  it.each(['fail=graph@16', 'abort=graph@16', 'throw=graph@16', 'abort=read@9', 'abort=write@64'])(
     '%s: each of them ends with the same error',
     async (fault) => {
       const { observation } = await together(`slow=150; ${fault}`)

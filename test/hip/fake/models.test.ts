@@ -203,7 +203,7 @@ describe('what a job on the GPU leaves behind', () => {
   })
 
   it('a failure while a graph grows is one of the GPU', async () => {
-    const scene = open('abort=alloc@9')
+    const scene = open('abort=alloc@13')
     const observation = await scene.observe([['load', scene.model], ['transcribe', null, many], TRANSCRIBE])
     expect(errorOf(observation, 'transcribe')).toMatchObject({ reason: 'CONTEXT_POISONED' })
     expect(errorOf(observation, 'transcribe', 1)).toMatchObject({ reason: 'CONTEXT_POISONED' })

@@ -136,11 +136,11 @@ describe('other types', () => {
 })
 
 describe('options', () => {
-  const check = (options: unknown) => checkOptions(options, ['beamSize', 'task'], ['vad'], 'transcribe()')
+  const check = (options: unknown) => checkOptions(options, ['beamSize', 'task'], 'transcribe()')
 
   it('takes undefined for absent', () => {
     expect(check(undefined)).toEqual({})
-    expect(check({ task: 'x', beamSize: undefined, vad: undefined, whatever: undefined })).toEqual({
+    expect(check({ task: 'x', beamSize: undefined, whatever: undefined })).toEqual({
       task: 'x',
     })
   })
@@ -150,12 +150,6 @@ describe('options', () => {
       'Unknown option "beemSize" of transcribe(); did you mean beamSize?',
     )
     expect(refusal(() => check({ quux: 5 })).message).toBe('Unknown option "quux" of transcribe()')
-  })
-
-  it('says that an option is not supported yet', () => {
-    expect(refusal(() => check({ vad: true })).message).toBe(
-      'The option vad of transcribe() is not supported by this version',
-    )
   })
 
   it.each([null, 'x', 5, [], () => {}])('refuses %s in place of an object', (options) => {
