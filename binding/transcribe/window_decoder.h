@@ -15,7 +15,7 @@
 
 namespace whisper_hip {
 
-constexpr int kMargin = 20;         // around a word, in frames of 10 ms
+constexpr int kMargin = 20; // around a word, in frames of 10 ms
 // Temperature above which a text is not trusted: what comes after it does not build on it.
 constexpr float kHighestTrusted = 0.5f;
 
