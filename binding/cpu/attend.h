@@ -111,10 +111,9 @@ inline void sum_values(int64_t queries, const float* weights, int64_t weights_st
 // The same of values that are not packed, without the tiles that all queries ignore.
 inline void sum_halves(const Attention& head, int first_query, int end_query, const float* weights,
                        int64_t weights_stride, float* output) {
-  std::fill_n(output, static_cast<int64_t>(end_query - first_query) * head.size, 0.0f);
   for (int key = 0; key < head.keys;) {
     int end = key;
-    while (end < head.keys &&
+    while (end < std::min(key + kValueTile, head.keys) &&
            !is_masked(head, first_query, end_query, end, std::min(end + kKeyTile, head.keys)))
       end = std::min(end + kKeyTile, head.keys);
     if (end > key)
@@ -122,7 +121,8 @@ inline void sum_halves(const Attention& head, int first_query, int end_query, co
           end_query - first_query, weights + key, weights_stride,
           reinterpret_cast<const uint16_t*>(head.value + key * head.value_stride),
           static_cast<int64_t>(head.value_stride / 2), head.size, end - key, output);
-    key = end + kKeyTile;
+    // Where nothing was cut off at the size of a tile, the next keys are masked.
+    key = end > key && end - key == kValueTile ? end : end + kKeyTile;
   }
 }
 
@@ -131,11 +131,14 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
   auto* scores = reinterpret_cast<float*>(scratch);
   float* tile = scores + static_cast<int64_t>(kQueryBlock) * padded;
   float* result = tile + static_cast<int64_t>(kKeyTile) * head.size;
+  // Side by side: rows that are a power of 2 apart push each other out of the cache.
+  float* query = result + static_cast<int64_t>(kQueryBlock) * head.size;
   for (int first = first_query; first < end_query; first += kQueryBlock) {
     const int end = std::min(first + kQueryBlock, end_query);
     const int queries = end - first;
-    const auto* query = reinterpret_cast<const float*>(head.query + first * head.query_stride);
-    const auto query_stride = static_cast<int64_t>(head.query_stride / sizeof(float));
+    for (int i = 0; i < queries; ++i)
+      std::memcpy(query + static_cast<int64_t>(i) * head.size, head.query + (first + i) * head.query_stride,
+                  static_cast<size_t>(head.size) * sizeof(float));
     for (int key = 0; key < padded; key += kKeyTile) {
       if (is_masked(head, first, end, key, std::min(key + kKeyTile, head.keys))) {
         for (int i = 0; i < queries; ++i)
@@ -143,13 +146,13 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
         continue;
       }
       if (head.turned_key != nullptr) {
-        float_rows<kFloatGroups, false, Half>(queries, query, query_stride,
+        float_rows<kFloatGroups, false, Half>(queries, query, head.size,
                                               {head.turned_key + static_cast<int64_t>(key) * head.size,
                                                static_cast<int64_t>(kGroup) * head.size, kGroup},
                                               head.size, {scores + key, padded}, kFloatGroups * kGroup);
         if constexpr (kFloatGroups == 1)
           float_rows<1, false, Half>(
-              queries, query, query_stride,
+              queries, query, head.size,
               {head.turned_key + static_cast<int64_t>(key + kGroup) * head.size, 0, kGroup}, head.size,
               {scores + key + kGroup, padded}, kGroup);
         continue;
@@ -162,11 +165,11 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
       }
       const FloatWeights<Single> weights = {keys, static_cast<int64_t>(kGroup) * head.size, kGroup};
       if constexpr (kFloatGroups == 2) {
-        float_rows<2, false, Single>(queries, query, query_stride, weights, head.size, {scores + key, padded},
+        float_rows<2, false, Single>(queries, query, head.size, weights, head.size, {scores + key, padded},
                                      kKeyTile);
       } else {
         for (int group = 0; group < kKeyTile / kGroup; ++group)
-          float_rows<1, false, Single>(queries, query, query_stride,
+          float_rows<1, false, Single>(queries, query, head.size,
                                        {keys + group * weights.group_step, 0, kGroup}, head.size,
                                        {scores + key + group * kGroup, padded}, kGroup);
       }
@@ -174,11 +177,15 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
     float factors[kQueryBlock];
     for (int i = 0; i < queries; ++i)
       factors[i] = soften(head, first + i, padded, scores + static_cast<int64_t>(i) * padded);
-    if (head.packed_value != nullptr)
-      sum_values<false, Single, kFloatGroups>(queries, scores, padded, head.packed_value, head.size,
-                                              head.size, head.keys, result);
-    else
+    std::fill_n(result, static_cast<int64_t>(queries) * head.size, 0.0f);
+    if (head.packed_value != nullptr) {
+      for (int key = 0; key < head.keys; key += kValueTile)
+        sum_values<true, Single, kFloatGroups>(
+            queries, scores + key, padded, head.packed_value + static_cast<int64_t>(key) * head.size,
+            head.size, head.size, std::min(kValueTile, head.keys - key), result);
+    } else {
       sum_halves(head, first, end, scores, padded, result);
+    }
     for (int i = 0; i < queries; ++i) {
       float* output = head.output + (first + i) * head.output_stride;
       for (int at = 0; at < head.size; at += 16)

@@ -13,10 +13,11 @@ constexpr int kNormWeight = 1, kNormBias = 2;
 constexpr int kWritesQuantized = 9, kReadsQuantized = 10;
 
 // Keys of an attention that are read many times are stored turned: f16 [padded_keys / 16, size, 16] of each
-// head. Among the parameters of the copy that writes them, of the attention that reads them, and of what
-// brings one head back into rows (which has the number of the head in the next place): the number of heads, 0
-// = rows.
-constexpr int kTurnedHeads = 11, kTurnedHead = 12;
+// head. Their values are stored head by head: f16 [padded_keys, size]. Among the parameters of the copy that
+// writes the keys, of the attention that reads both, and of what brings the keys of one head back into rows
+// (which has the number of the head in the next place): the number of heads, 0 = rows of all heads side by
+// side. And the same among those of the copy that writes the values.
+constexpr int kTurnedHeads = 11, kTurnedHead = 12, kValueHeads = 13;
 
 // Name of the buffers with packed weights.
 constexpr const char* kPackedName = "CPU_PACKED";

@@ -109,13 +109,15 @@ constexpr int kRowTile = 12;
 // Queries that attend() takes at a time.
 constexpr int kQueryBlock = 24;
 constexpr int kKeyTile = 32;
+// Keys whose values stay in the first cache for all channels.
+constexpr int kValueTile = 64;
 
 constexpr int padded_keys(int keys) {
   return (keys + kKeyTile - 1) / kKeyTile * kKeyTile;
 }
 inline size_t attention_scratch(int keys, int size) {
   return sizeof(float) * (static_cast<size_t>(kQueryBlock) * padded_keys(keys) +
-                          static_cast<size_t>(kKeyTile) * size + static_cast<size_t>(kQueryBlock) * size);
+                          static_cast<size_t>(kKeyTile) * size + 2 * static_cast<size_t>(kQueryBlock) * size);
 }
 // Most rows of one call of multiply().
 constexpr int kMostRows = 32 * kRowTile;

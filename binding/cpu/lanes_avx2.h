@@ -48,6 +48,10 @@ inline Lanes load_u8(const uint8_t* from) {
   return {_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes)),
           _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8)))};
 }
+inline Ints load_i16(const int16_t* from) {
+  const auto* halves = reinterpret_cast<const __m128i*>(from);
+  return {_mm256_cvtepi16_epi32(_mm_loadu_si128(halves)), _mm256_cvtepi16_epi32(_mm_loadu_si128(halves + 1))};
+}
 inline void store(float* to, Lanes x) {
   _mm256_storeu_ps(to, x.a);
   _mm256_storeu_ps(to + 8, x.b);

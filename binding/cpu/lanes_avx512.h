@@ -41,6 +41,9 @@ inline Lanes load_u8(const uint8_t* from) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   return {_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))};
 }
+inline Ints load_i16(const int16_t* from) {
+  return {_mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))};
+}
 inline void store(float* to, Lanes x) {
   _mm512_storeu_ps(to, x.v);
 }

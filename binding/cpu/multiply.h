@@ -45,7 +45,7 @@ inline void quantize_blocks(const PackedType& type, const float* from, int64_t s
                             const BlockPlace* to) {
   constexpr float kMost = kMostActivation;
   // Weights that are taken as signed have no zero point.
-  const int zero_point = kSignedWeights && type.low_bits == 8 ? 0 : type.zero;
+  const int zero_point = takes_as_signed(type) ? 0 : type.zero;
   // As bits, infinities and what is not a number are larger than all magnitudes.
   Ints most[16];
   for (int i = 0; i < 16; ++i)
@@ -123,6 +123,11 @@ inline void multiply_quantized(const Product& product, int64_t first_row, int64_
                                const IntGroup* groups, const Output& output, int64_t channels) {
   const int64_t count = end_row - first_row;
   const PackedType& type = *product.type;
+  if constexpr (kSignedWeights) {
+    if (takes_as_signed(type))
+      return int_rows<GROUPS, 32, false, true>(count, product.rows, first_row / kIntRows, groups,
+                                               product.columns, output, channels);
+  }
   if (type.span == 32 && !type.has_mins)
     int_rows<GROUPS, 32, false>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
                                 channels);

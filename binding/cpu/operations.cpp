@@ -180,6 +180,10 @@ Attention head_of(const ggml_tensor& node, int64_t index) {
     view.turned_key = static_cast<const uint16_t*>(key->data) + head * padded_keys(view.keys) * view.size;
   view.value = bytes(value);
   view.value_stride = value->nb[1];
+  if (node.op_params[kTurnedHeads] != 0) {
+    view.value_stride = static_cast<size_t>(view.size) * sizeof(uint16_t);
+    view.value = static_cast<const uint8_t*>(value->data) + head * padded_keys(view.keys) * view.value_stride;
+  }
   if (mask != nullptr)
     view.mask = static_cast<const uint8_t*>(mask->data) + sequence % mask->ne[3] * mask->nb[3];
   view.mask_stride = mask != nullptr ? mask->nb[1] : 0;
@@ -293,6 +297,19 @@ void turn_keys(const Kernels& kernels, ggml_tensor& node, const Team& team) {
   });
 }
 
+// Rows of values, of all heads side by side, to those of each head.
+void divide_values(const Kernels& kernels, ggml_tensor& node, const Team& team) {
+  const ggml_tensor& values = *node.src[0];
+  const int64_t heads = node.op_params[kValueHeads], state = values.ne[0], size = state / heads;
+  const int64_t padded = padded_keys(static_cast<int>(values.ne[1]));
+  const auto* from = static_cast<const float*>(values.data);
+  auto* to = static_cast<uint16_t*>(node.data);
+  for (int64_t key = team.index; key < values.ne[1]; key += team.size) {
+    for (int64_t head = 0; head < heads; ++head)
+      kernels.to_halves(from + key * state + head * size, to + (head * padded + key) * size, size);
+  }
+}
+
 // The keys of one head in rows again.
 void turn_back(ggml_tensor& node, const Team& team) {
   const int64_t size = node.ne[0], keys = node.ne[1];
@@ -373,6 +390,23 @@ bool can_multiply(const ggml_tensor& node) {
   return can_turn(weights, rows) && (is_plain(rows, GGML_TYPE_F32) || is_plain(rows, GGML_TYPE_F16));
 }
 
+bool can_copy(const ggml_tensor& node) {
+  if (node.op_params[kTurnedHeads] != 0 || node.op_params[kValueHeads] != 0)
+    return true;
+  return is_plain(node.src[0], GGML_TYPE_F32) && is_plain(&node, GGML_TYPE_F16) && node.ne[0] % 16 == 0;
+}
+
+void copy(const Kernels& kernels, ggml_tensor& node, const Team& team) {
+  if (node.op_params[kTurnedHeads] != 0)
+    return turn_keys(kernels, node, team);
+  if (node.op_params[kValueHeads] != 0)
+    return divide_values(kernels, node, team);
+  const int64_t rows = ggml_nrows(&node), first = rows * team.index / team.size;
+  const int64_t end = rows * (team.index + 1) / team.size;
+  kernels.to_halves(static_cast<const float*>(node.src[0]->data) + first * node.ne[0],
+                    static_cast<uint16_t*>(node.data) + first * node.ne[0], (end - first) * node.ne[0]);
+}
+
 bool can_take_columns(const ggml_tensor& node) {
   const int32_t* parameters = node.op_params;
   const bool shape = parameters[2] == 1 && parameters[4] == 1 && parameters[6] == 0 &&
@@ -418,6 +452,7 @@ bool can_compute(const ggml_tensor& node) {
   case GGML_OP_IM2COL:
     return can_take_columns(node);
   case GGML_OP_CPY:
+    return can_copy(node);
   case GGML_OP_CONT:
     return node.op_params[kTurnedHeads] != 0;
   default:
@@ -458,7 +493,7 @@ void compute(const Kernels& kernels, ggml_tensor& node, const Team& team, uint8_
   case GGML_OP_IM2COL:
     return take_columns(kernels, node, team, Memory(memory));
   case GGML_OP_CPY:
-    return turn_keys(kernels, node, team);
+    return copy(kernels, node, team);
   case GGML_OP_CONT:
     return turn_back(node, team);
   default:

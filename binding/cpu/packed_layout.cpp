@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #define GGML_COMMON_DECL_C
 #include "ggml-common.h"
@@ -154,10 +155,13 @@ void read(Block& block, ggml_type type, const void* from) {
 void pack_q8_0(const GroupLayout& layout, const uint8_t* rows, size_t row_bytes, int count, int64_t columns,
                uint8_t* group) {
   auto* scales = reinterpret_cast<uint16_t*>(group + layout.scales);
+  auto* sums = reinterpret_cast<int16_t*>(group + layout.sums);
   for (int64_t strip = 0; strip < columns / kStrip; ++strip) {
     for (int channel = 0; channel < count; ++channel) {
       const uint8_t* block = rows + channel * row_bytes + strip * sizeof(block_q8_0);
       std::memcpy(&scales[strip * kGroup + channel], block + offsetof(block_q8_0, d), 2);
+      const auto* values = reinterpret_cast<const int8_t*>(block + offsetof(block_q8_0, qs));
+      sums[strip * kGroup + channel] = static_cast<int16_t>(std::accumulate(values, values + kStrip, 0));
       for (int step = 0; step < 8; ++step) {
         uint32_t four;
         std::memcpy(&four, block + offsetof(block_q8_0, qs) + step * 4, 4);
@@ -247,7 +251,8 @@ GroupLayout group_layout(const PackedType& type, int64_t columns) {
     layout.high = strips * type.low_bits * 64;
     layout.scales = layout.high + strips * type.high_bits * 64;
     layout.mins = layout.scales + spans;
-    layout.super = layout.mins + (type.has_mins ? spans : 0);
+    layout.sums = layout.mins + (type.has_mins ? spans : 0);
+    layout.super = layout.sums + (type.low_bits == 8 ? strips * kGroup * sizeof(int16_t) : 0);
     layout.super_mins = layout.super + supers;
     layout.size = layout.super_mins + (type.has_mins ? supers : 0);
   }

@@ -6,6 +6,7 @@
 //   high   K/32 strips of high_bits * 64 bytes
 //   scales one for each span of 16 or 32 columns, and channel
 //   mins   likewise, where the type has them
+//   sums   of values of eight bits taken as signed: i16, one for each span and channel
 //   super  f16 that scales (and mins) of K-quants are multiplied with, one for each 256 columns and channel
 // A strip is 32 columns: eight steps of four columns for each of the sixteen channels, 64 values, of which
 // the planes hold some bits of several: see unpack.h.
@@ -57,7 +58,7 @@ inline const PackedType* packed_type(ggml_type type) {
 
 // Where the parts of a group begin, in bytes.
 struct GroupLayout {
-  size_t high, scales, mins, super, super_mins;
+  size_t high, scales, mins, sums, super, super_mins;
   size_t size; // a multiple of 64
 };
 GroupLayout group_layout(const PackedType& type, int64_t columns);

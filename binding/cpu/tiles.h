@@ -157,8 +157,8 @@ inline void float_rows(int64_t rows, const float* input, int64_t input_stride, F
   }
 }
 
-// The rows of one panel and one or two groups.
-template <int ROWS, int GROUPS, int SPAN, bool MINS>
+// The rows of one panel and one or two groups. SIGNED: see takes_as_signed().
+template <int ROWS, int GROUPS, int SPAN, bool MINS, bool SIGNED>
 inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* groups, int64_t columns,
                      const Output& output, int64_t channels) {
   const int64_t spans = columns / SPAN;
@@ -174,7 +174,7 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
   for (int64_t span = 0; span < spans; ++span) {
     Ints dots[ROWS][GROUPS];
     for (int row = 0; row < ROWS; ++row) {
-      const Ints start = broadcast(MINS ? 0 : starts[span * kIntRows + row]);
+      const Ints start = broadcast(MINS || SIGNED ? 0 : starts[span * kIntRows + row]);
       for (int group = 0; group < GROUPS; ++group) {
         dots[row][group] = start;
         if constexpr (kActivationOffset != 0)
@@ -186,7 +186,7 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
     for (int step = 0; step < SPAN / 4; ++step) {
       Bytes weights[GROUPS];
       for (int group = 0; group < GROUPS; ++group)
-        weights[group] = weights_at(groups[group], span * (SPAN / 4) + step);
+        weights[group] = weights_at<SIGNED>(groups[group], span * (SPAN / 4) + step);
 #pragma GCC unroll 16
       for (int row = 0; row < ROWS; ++row)
 #pragma GCC unroll 4
@@ -210,16 +210,16 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
   store_results<ROWS, GROUPS>(output, totals, channels);
 }
 
-template <int GROUPS, int SPAN, bool MINS, int ROWS = kIntRows>
+template <int GROUPS, int SPAN, bool MINS, bool SIGNED = false, int ROWS = kIntRows>
 inline void int_rows(int64_t count, const QuantizedRows& rows, int64_t panel, const IntGroup* groups,
                      int64_t columns, Output output, int64_t channels) {
   for (; count >= ROWS; count -= ROWS, ++panel) {
-    int_tile<ROWS, GROUPS, SPAN, MINS>(rows, panel, groups, columns, output, channels);
+    int_tile<ROWS, GROUPS, SPAN, MINS, SIGNED>(rows, panel, groups, columns, output, channels);
     output = output.at(ROWS, 0);
   }
   if constexpr (ROWS > 1) {
     if (count > 0) // of the last panel
-      int_rows<GROUPS, SPAN, MINS, ROWS - 1>(count, rows, panel, groups, columns, output, channels);
+      int_rows<GROUPS, SPAN, MINS, SIGNED, ROWS - 1>(count, rows, panel, groups, columns, output, channels);
   }
 }
 

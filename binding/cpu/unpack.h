@@ -15,8 +15,13 @@ struct IntGroup {
   const float* mins;     // likewise, or null
   // What the sum of a span begins with, as activations have an offset: [K / span, 16], or null.
   const int32_t* starts;
-  bool less_128; // whether the values are taken as signed
 };
+
+// Whether values of eight bits, which are stored as unsigned, are taken as signed: then they have no zero
+// point.
+inline bool takes_as_signed(const PackedType& type) {
+  return kSignedWeights && type.low_bits == 8;
+}
 
 // One step of a strip from a plane of BITS bits.
 template <int BITS> inline Bytes read_plane(const uint8_t* plane, int step) {
@@ -57,19 +62,26 @@ inline void unpack_scales(const PackedType& type, const uint8_t* group, size_t s
   }
 }
 
-inline Bytes weights_at(const IntGroup& group, int64_t step) {
+// SIGNED: taken as signed.
+template <bool SIGNED> inline Bytes weights_at(const IntGroup& group, int64_t step) {
   const Bytes bytes = load_bytes(group.values + step * 64);
-  return group.less_128 ? less_128(bytes) : bytes;
+  if constexpr (SIGNED)
+    return less_128(bytes);
+  return bytes;
 }
 
 // The sums of the weights of each span, times the offset that the activations have too much.
+inline void take_sums(const int16_t* sums, int64_t spans, int32_t* starts) {
+  for (int64_t at = 0; at < spans * kGroup; at += kGroup)
+    store(starts + at, load_i16(sums + at) * broadcast(-kActivationOffset));
+}
 inline void sum_weights(const IntGroup& group, int64_t columns, int span, int32_t* starts) {
   constexpr Quad kOnes = 0x01010101;
   const Ints none = broadcast(0);
   for (int64_t at = 0; at < columns / span; ++at) {
     Ints sum = none;
     for (int step = 0; step < span / 4; ++step)
-      sum = dot(sum, weights_at(group, at * (span / 4) + step), &kOnes);
+      sum = dot(sum, weights_at<false>(group, at * (span / 4) + step), &kOnes);
     store(starts + at * kGroup, sum * broadcast(-kActivationOffset));
   }
 }
@@ -87,8 +99,7 @@ inline IntGroup unpack_group(const PackedType& type, const GroupLayout& layout, 
   // The minima of K-quants are subtracted.
   if (type.has_mins)
     unpack_scales(type, group, layout.mins, layout.super_mins, type.is_super ? -1.0f : 1.0f, columns, mins);
-  IntGroup unpacked = {values, scales, type.has_mins ? mins : nullptr, nullptr,
-                       kSignedWeights && type.low_bits == 8};
+  IntGroup unpacked = {values, scales, type.has_mins ? mins : nullptr, nullptr};
   switch (type.low_bits * 10 + type.high_bits) {
   case 80:
     unpacked.values = group;
@@ -110,7 +121,10 @@ inline IntGroup unpack_group(const PackedType& type, const GroupLayout& layout, 
     break;
   }
   if constexpr (kActivationOffset != 0) {
-    sum_weights(unpacked, columns, type.span, starts);
+    if (takes_as_signed(type))
+      take_sums(reinterpret_cast<const int16_t*>(group + layout.sums), strips, starts);
+    else
+      sum_weights(unpacked, columns, type.span, starts);
     unpacked.starts = starts;
   }
   return unpacked;

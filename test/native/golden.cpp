@@ -14,6 +14,7 @@
 #include "model/whisper_unit.cpp"
 
 #include "backend/cpu_module.h"
+#include "cpu/kernels.h"
 #include "engine/runner.h"
 #include "support/abort.h"
 #include "support/log.h"
@@ -138,13 +139,21 @@ Golden of_engine(const whisper_context& context, bool flash_attention) {
   const auto positions = static_cast<size_t>(weights.audio_positions);
   const bool turned = flash_attention && cpu_kernels() != nullptr;
   for (size_t layer = 0; layer < weights.decoder.size(); ++layer) {
-    const auto append = [&](Row& to, ggml_tensor* from) {
-      const Row row = halves(from->data, state * positions);
-      to.insert(to.end(), row.begin(), row.end());
-    };
-    if (!turned)
-      append(golden.keys, request->window->keys(static_cast<int>(layer)));
-    append(golden.values, request->window->values(static_cast<int>(layer)));
+    const Row value = halves(request->window->values(static_cast<int>(layer))->data,
+                             state * static_cast<size_t>(padded_keys(weights.audio_positions)));
+    if (!turned) {
+      const Row key = halves(request->window->keys(static_cast<int>(layer))->data, state * positions);
+      golden.keys.insert(golden.keys.end(), key.begin(), key.end());
+      golden.values.insert(golden.values.end(), value.begin(), value.begin() + state * positions);
+      continue;
+    }
+    // Values are stored head by head.
+    const size_t size = state / static_cast<size_t>(weights.text_heads);
+    const size_t padded = static_cast<size_t>(padded_keys(weights.audio_positions));
+    for (size_t position = 0; position < positions; ++position) {
+      for (size_t i = 0; i < state; ++i)
+        golden.values.push_back(value[(i / size * padded + position) * size + i % size]);
+    }
   }
   auto active = runner.begin(request);
   runner.read_prompts({active.get()});

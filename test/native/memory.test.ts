@@ -17,9 +17,9 @@ describe('estimateMemory', () => {
         bytes,
         async ({ info }) => {
           expect(info.weightType).toBe(type)
-          // Packed weights have whole groups of sixteen rows, and the scales of K-quants whole bytes.
+          // Packed weights have whole groups of sixteen rows, the scales of K-quants whole bytes, and values of 8 bits their sums.
           expect(info.memoryBytes / weights).toBeGreaterThanOrEqual(1)
-          expect(info.memoryBytes / weights).toBeLessThan(1.04)
+          expect(info.memoryBytes / weights).toBeLessThan(1.06)
         },
         { weightType },
       )

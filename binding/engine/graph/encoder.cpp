@@ -61,9 +61,11 @@ ggml_tensor* build_encoder(const GraphBuilder& builder, const ModelWeights& weig
       return copy;
     };
     ggml_tensor* keys = write(cross.key, window.keys(static_cast<int>(i)));
-    if (builder.turned_keys)
+    ggml_tensor* values = write(cross.value, window.values(static_cast<int>(i)));
+    if (builder.turned_keys) {
       keys->op_params[kTurnedHeads] = weights.text_heads;
-    write(cross.value, window.values(static_cast<int>(i)));
+      values->op_params[kValueHeads] = weights.text_heads;
+    }
   }
   return mel;
 }
