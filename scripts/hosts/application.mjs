@@ -123,8 +123,8 @@ export async function tryHost(host, place, app, audio) {
   }
 }
 
-/** @param {{ text: string, addon: string, codes: string[] }} answer */
-function judge({ text, addon, codes }) {
+/** @param {{ text: string, addon: string, codes: string[] }} answer @returns {string} the outcome */
+export function judge({ text, addon, codes }) {
   if (!WORDS.test(text)) return `wrong words: ${text}`
   if (!addon.includes(`${process.platform}-${process.arch}`)) return `wrong addon: ${addon}`
   return String(codes) === String(CODES) ? 'transcribes' : `wrong errors: ${codes}`

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { packageRoot } from '../../../lib/backend/package-root.ts'
 import { HOSTS, matrixPage } from '../../../scripts/host-matrix.mjs'
+import { judge } from '../../../scripts/hosts/application.mjs'
 
 const read = (path: string) => readFileSync(join(packageRoot(), path), 'utf8')
 
@@ -28,4 +29,18 @@ it('CI names hosts that exist', () => {
   const named = [...names.matchAll(/'([^']+)'|(\S+)/g)].map(([, quoted, word]) => quoted ?? word)
   expect(HOSTS.map(({ name }) => name)).toEqual(expect.arrayContaining(named))
   expect(named).toHaveLength(5)
+})
+
+it('a host has failed with other words, another addon, or errors that are not of the library', () => {
+  const addon = `/app/node_modules/@whisper-hip/${process.platform}-${process.arch}/whisper_hip.node`
+  const right = {
+    text: 'Ask not what your country can do for you.',
+    addon,
+    codes: ['ERR_AUDIO_DECODE', 'ERR_MODEL_NOT_FOUND'],
+  }
+  expect(judge(right)).toBe('transcribes')
+  expect(judge({ ...right, text: 'Thank you.' })).toBe('wrong words: Thank you.')
+  expect(judge({ ...right, addon: '/whisper-hip/build/Release/whisper_hip.node' })).toMatch(/^wrong addon/)
+  const codes = ['Error: ENOENT', 'ERR_MODEL_NOT_FOUND']
+  expect(judge({ ...right, codes })).toBe('wrong errors: Error: ENOENT,ERR_MODEL_NOT_FOUND')
 })
