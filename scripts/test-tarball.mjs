@@ -33,7 +33,8 @@ const TRANSCRIBE = `
 const PROGRAMS = {
   'by-require.cjs': `const { transcribe, backendInfo } = require('whisper-hip');\n(async () => {${TRANSCRIBE}\n})()`,
   'by-import.mjs': `import { transcribe, backendInfo, WhisperHipError } from 'whisper-hip'
-    if (createRequire(import.meta.url)('whisper-hip').WhisperHipError !== WhisperHipError) throw new Error('two copies')
+  import { createRequire } from 'node:module'
+  if (createRequire(import.meta.url)('whisper-hip').WhisperHipError !== WhisperHipError) throw new Error('two copies')
   ${TRANSCRIBE}`,
 }
 
