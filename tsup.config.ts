@@ -36,9 +36,12 @@ async function esmEntry(library: string): Promise<string> {
   const names = Object.keys(createRequire(import.meta.url)(resolve(library))).sort()
   return `import { createRequire } from 'node:module'
 
+// A bundle in CommonJS has no URL; where there is no file name either, the program stands for the bundle.
+const here = import.meta.url ?? (typeof __filename === 'string' ? __filename : (process.argv[1] ?? process.execPath))
+
 function load() {
   try {
-    return createRequire(import.meta.url ?? __filename)('whisper-hip') // a bundle in CommonJS has no URL
+    return createRequire(here)('whisper-hip')
   } catch (error) {
     if (error.code !== 'MODULE_NOT_FOUND' || !error.message.includes("'whisper-hip'")) throw error
     throw new Error('whisper-hip is not installed where this bundle runs, and its native addon cannot be bundled: install it beside the bundle', { cause: error })

@@ -12,16 +12,16 @@
  *   node scripts/rocm-toolchain.mjs -- env WHISPER_HIP_BUILD=hip WHISPER_HIP_TARGETS=gfx1100 npm ci
  */
 import { spawn } from 'node:child_process'
-import { existsSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, rmSync, symlinkSync } from 'node:fs'
 import { constants, homedir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { copyCheckout } from './support/checkout-copy.mjs'
 import { insideTree, requireChroot } from './support/chroot.mjs'
 import { makeTree } from './support/debian-tree.mjs'
 import { withLock } from './support/lock.mjs'
+import { npmFolder } from './support/npm-folder.mjs'
 import { packageRoot } from './support/package.mjs'
 import { BuildError, log, run } from './support/script.mjs'
-import { findProgram } from './support/toolchain.mjs'
 
 /** Where the copy of the checkout is in the tree. */
 const COPY = '/whisper-hip'
@@ -41,15 +41,6 @@ function readArguments(args) {
   if (own.length > 1 || own[0]?.startsWith('-') || (end >= 0 && command.length === 0))
     throw new BuildError('Expected: node scripts/rocm-toolchain.mjs [DIR] [-- COMMAND…]')
   return { folder: resolve(own[0] ?? defaultFolder()), command }
-}
-
-/** Folder of the npm that runs this program, or that PATH names. */
-function npmFolder() {
-  const path = process.env.npm_execpath ?? findProgram('npm', process.env)
-  const folder = path && dirname(dirname(realpathSync(path)))
-  if (!folder || !existsSync(join(folder, 'bin', 'npm-cli.js')))
-    throw new BuildError('npm was not found in PATH.')
-  return folder
 }
 
 /**

@@ -48,7 +48,7 @@ export function insideTree(tree, command, { directory = '/', binds = [] } = {}) 
  */
 export function requireChroot() {
   if (process.getuid?.() !== 0)
-    throw new BuildError('A tree with ROCm can be made and entered by root only: run this with sudo.')
+    throw new BuildError('A Debian in a folder can be made and entered by root only: run this with sudo.')
   const path = `${process.env.PATH}:/usr/sbin:/sbin`
   for (const program of ['unshare', 'chroot', 'mount'])
     if (!findProgram(program, { PATH: path }))

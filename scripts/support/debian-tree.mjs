@@ -1,11 +1,10 @@
 // @ts-check
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { aptMirror, execute, requireProgram } from './apt.mjs'
 import { insideTree } from './chroot.mjs'
 import { BuildError } from './script.mjs'
-import { findProgram } from './toolchain.mjs'
 
 /** The Debian release with a ROCm that ggml can be built with, and the packages of it. */
 const SUITE = 'forky'
@@ -44,7 +43,7 @@ export function makeTree(folder, tell) {
   mkdirSync(folder, { recursive: true })
   const bootstrapped = join(folder, '.whisper-hip-bootstrapped')
   if (!existsSync(bootstrapped)) {
-    const debootstrap = requireDebootstrap(tell)
+    const debootstrap = requireProgram('debootstrap', tell)
     const mirror = aptMirror()
     removeRemains(folder)
     tell(`installing Debian ${SUITE} from ${mirror} in ${folder}`)
@@ -70,22 +69,6 @@ export function makeTree(folder, tell) {
   writeFileSync(join(folder, STAMP), `${RECIPE}\n`)
 }
 
-/** @param {(line: string) => void} tell */
-function requireDebootstrap(tell) {
-  const found = findProgram('debootstrap', withSystemFolders())
-  if (found) return found
-  if (!findProgram('apt-get', process.env))
-    throw new BuildError('debootstrap was not found in PATH; install it with your package manager.')
-  tell('installing debootstrap')
-  const failed = 'debootstrap is missing and could not be installed (apt-get install debootstrap).'
-  execute(['apt-get', '-qq', 'update'], failed)
-  execute(['apt-get', '-qq', '-y', '--no-install-recommends', 'install', 'debootstrap'], failed)
-  return 'debootstrap'
-}
-
-/** @returns {NodeJS.ProcessEnv} */
-const withSystemFolders = () => ({ ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` })
-
 /**
  * A debootstrap that was interrupted does not go on; it begins in an empty folder.
  * @param {string} folder
@@ -98,37 +81,4 @@ function removeRemains(folder) {
       `${folder} is not empty and holds no installation that was begun; name another folder.`,
     )
   for (const name of names) rmSync(join(folder, name), { recursive: true, force: true })
-}
-
-/**
- * The mirror of Debian from which this machine installs its own packages.
- * @returns {string}
- */
-function aptMirror() {
-  const listing = spawnSync(
-    'apt-get',
-    ['indextargets', '--format', '$(ORIGIN) $(CREATED_BY) $(CODENAME) $(REPO_URI)', 'Created-By: Packages'],
-    { encoding: 'utf8' },
-  )
-  const lines = (listing.stdout ?? '').split('\n').map((line) => line.trim().split(' '))
-  const debian = lines.filter(
-    ([origin, , codename]) => origin === 'Debian' && !codename?.endsWith('-security'),
-  )
-  const uri = debian.find((line) => !line.at(-1)?.includes('security'))?.at(-1)
-  if (uri) return uri
-  throw new BuildError(
-    'apt names no mirror of Debian on this machine (apt-get indextargets): it has to be Debian, with its package lists (apt-get update).',
-  )
-}
-
-/**
- * @param {string[]} command
- * @param {string} failed a sentence for when it fails
- */
-function execute([program = '', ...args], failed) {
-  const { status, error } = spawnSync(program, args, {
-    stdio: ['ignore', process.stderr, process.stderr],
-    env: withSystemFolders(),
-  })
-  if (status !== 0) throw new BuildError(`${failed} (${error?.message ?? `${program} ended with ${status}`})`)
 }

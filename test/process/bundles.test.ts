@@ -31,7 +31,7 @@ const SOURCE = `
   }
   main()`
 
-async function bundle(name: string, format: Format, installed: boolean) {
+async function bundle(name: string, format: Format, installed: boolean, define: Record<string, string> = {}) {
   const app = join(folder, name)
   mkdirSync(join(app, 'node_modules'), { recursive: true })
   mkdirSync(join(app, 'dist'))
@@ -44,6 +44,7 @@ async function bundle(name: string, format: Format, installed: boolean) {
     bundle: true,
     platform: 'node',
     format,
+    define,
     outfile,
     logLevel: 'error',
   })
@@ -62,4 +63,9 @@ describe.each<Format>(['esm', 'cjs'])('a bundle by esbuild, %s', (format) => {
     const outcome = await bundle(`alone ${format}`, format, false).catch(({ stderr }) => stderr)
     expect(outcome).toContain('whisper-hip is not installed where this bundle runs')
   })
+})
+
+it('a bundle that is an ES module and knows no URL uses the package beside the program', async () => {
+  const nowhere = { 'import.meta.url': 'undefined' }
+  expect(await bundle('no url', 'esm', true, nowhere)).toEqual({ none: text, process: text })
 })

@@ -100,7 +100,7 @@ describe('a tree', () => {
   it('is for root only', () => {
     vi.spyOn(process, 'getuid').mockReturnValue(1000)
     expect(requireChroot).toThrow(
-      'A tree with ROCm can be made and entered by root only: run this with sudo.',
+      'A Debian in a folder can be made and entered by root only: run this with sudo.',
     )
   })
 
