@@ -4,9 +4,9 @@
  * Measures a long recording beside faster-whisper, in its ways and in ours: several windows at once and one after the other, beams and greedy. `base`, q8_0
  * here and int8 there, in turns.
  *
- *   node bench/batch.mjs [--minutes 5] [--rounds 3] [--threads 2] [--recording FILE]
+ *   node bench/batch.mjs [--minutes 5] [--rounds 3] [--threads 2] [--recording FILE] [--picture FILE]
  *
- * Without a recording those of the tests are joined. Fetches faster-whisper with pip, into the cache. Only ratios of one run on a quiet machine mean
+ * Without a recording those of the tests are joined. The picture is the seconds as SVG, as docs/batch.svg. Fetches faster-whisper with pip, into the cache. Only ratios of one run on a quiet machine mean
  * something.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -15,11 +15,14 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { run } from '../scripts/support/script.mjs'
 import { material } from '../scripts/test-material.mjs'
+import { bars } from './support/bars.mjs'
 import { fasterWhisper, openFasterWhisper } from './support/faster-whisper.mjs'
 import { importSources } from './support/prepare.mjs'
 import { pcmOf, RECORDINGS } from './support/recordings.mjs'
 import { openSession } from './support/session.mjs'
 import { median, printTable } from './support/table.mjs'
+
+const TITLE = 'base on the CPU: seconds for a long recording, less is better'
 
 /** Each of our ways beside theirs. */
 const WAYS = /** @type {const} */ ([
@@ -61,6 +64,7 @@ await run(async () => {
       rounds: { type: 'string', default: '3' },
       threads: { type: 'string', default: '2' },
       recording: { type: 'string' },
+      picture: { type: 'string' },
     },
   })
   const [threads, rounds] = [Number(values.threads), Number(values.rounds)]
@@ -71,6 +75,7 @@ await run(async () => {
     console.log(`${cpus()[0]?.model}, ${cpus().length} processors; load ${loadavg()[0]?.toFixed(2)}`)
     const theirs = await openFasterWhisper(await fasterWhisper(), await obtainModel('base'), 'int8', threads)
     const rows = []
+    const groups = []
     for (const { name, beam, batch, options } of WAYS) {
       const ours = openSession()
       await ours.do({ type: 'load', weightType: 'q8_0' })
@@ -89,6 +94,7 @@ await run(async () => {
       }
       ours.close()
       const [our, their] = [median(walls.ours), median(walls.theirs)]
+      groups.push({ name, seconds: /** @type {const} */ ([our, their]) })
       rows.push([
         name,
         our.toFixed(1),
@@ -101,6 +107,8 @@ await run(async () => {
     theirs.close()
     const head = ['', 'ours s', 'theirs s', 'ours / theirs', 'words', 'peak memory MB']
     printTable(`base, ${threads} threads, median of ${rounds} rounds in turns`, head, rows)
+    if (values.picture)
+      await writeFile(values.picture, bars(TITLE, ['whisper-hip', 'faster-whisper'], groups))
     console.log(`\nload at the end: ${loadavg()[0]?.toFixed(2)}`)
   } finally {
     await rm(temporary, { recursive: true })
