@@ -7,7 +7,7 @@
  * Environment:
  *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU (or targets) are found; hip: or
  *                                    fail, and without a GPU in this machine for all common ones
- *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
+ *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine; or rdna3, for all of the family
  *   WHISPER_HIP_ALL_KERNELS=ON       all of ggml's GPU kernels instead of those that Whisper runs
  *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
  *   WHISPER_HIP_GLIBC=2.28           the oldest glibc to run with, instead of that of this machine

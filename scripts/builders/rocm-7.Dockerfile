@@ -1,7 +1,7 @@
 # Compiles a HIP module for ROCm 7, as the tree of scripts/rocm-toolchain.mjs --rocm 7 does:
 #
 #   docker build -t whisper-hip-rocm-7 -f scripts/builders/rocm-7.Dockerfile scripts/builders
-#   docker run --rm -v "$PWD:/whisper-hip" -e WHISPER_HIP_TARGETS=gfx1200,gfx1201 whisper-hip-rocm-7 \
+#   docker run --rm -v "$PWD:/whisper-hip" -e WHISPER_HIP_TARGETS=rdna4 whisper-hip-rocm-7 \
 #     sh -c 'npm ci --ignore-scripts && node scripts/vendor.mjs && node scripts/build.mjs build/rocm7'
 #
 # It needs no GPU. One architecture takes about 5 minutes on one core; what is finished stays in build/rocm7.

@@ -62,7 +62,7 @@ export const toolchainFolder = (rocm) =>
   treeFolder(rocm === '6' ? 'rocm-toolchain' : `rocm-toolchain-${rocm}`)
 
 /** @param {string} name of a tree */
-export const treeFolder = (name) =>
+const treeFolder = (name) =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'whisper-hip', name)
 
 /**

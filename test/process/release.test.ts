@@ -92,7 +92,7 @@ describe('a release', () => {
     expect(packages.map(({ name }: { name: string }) => name)).toEqual([
       '@whisper-hip/linux-x64',
       '@whisper-hip/source',
-      '@whisper-hip/linux-x64-rocm7',
+      '@whisper-hip/linux-x64-rocm7-rdna3',
       'whisper-hip',
     ])
     const sums = readFileSync(join(folder, 'first/SHA256SUMS'), 'utf8')
@@ -152,14 +152,14 @@ describe('a release', () => {
       'yauzl',
     ])
     expect(library.optionalDependencies).toEqual({ '@whisper-hip/linux-x64': version })
-    expect(Object.values(library.peerDependenciesMeta)).toEqual(Array(3).fill({ optional: true }))
+    expect(Object.values(library.peerDependenciesMeta)).toEqual(Array(9).fill({ optional: true }))
     expect(readdirSync(join(modules, 'whisper-hip/dist')).filter((name) => name.endsWith('.map'))).toEqual([])
     expect(existsSync(join(modules, 'whisper-hip/binding'))).toBe(false)
     expect(read('@whisper-hip/linux-x64')).toMatchObject({ os: ['linux'], cpu: ['x64'], libc: ['glibc'] })
   })
 
   it('has the HIP module alone in its package, with its hash and no folder of the machine that compiled it', () => {
-    const place = join(modules, '@whisper-hip/linux-x64-rocm7')
+    const place = join(modules, '@whisper-hip/linux-x64-rocm7-rdna3')
     const report = JSON.parse(readFileSync(join(place, 'build-report.json'), 'utf8'))
     expect(Object.keys(report.sha256)).toEqual([MODULE])
     expect(JSON.stringify(report)).not.toContain('made-rocm')
@@ -187,6 +187,6 @@ describe('a release is refused', () => {
 
   it('of a ROCm for which there is no package', async () => {
     const failure = await makeRelease('old', '--hip', build).catch((error) => error)
-    expect(failure.stderr).toMatch(/There is no package linux-x64-rocm\S+ for the module/)
+    expect(failure.stderr).toMatch(/There is no package for the module in .*, of HIP null/)
   })
 })

@@ -8,6 +8,7 @@ import { isWheel } from '../rocm-folders.mjs'
 import { isRecentRocm } from '../rocm-releases.mjs'
 import type { MissingLibrary, Mixture } from '../runtime.ts'
 import { hasKernels, listKernels } from '../tensile.ts'
+import { otherPackage } from '../wanted-package.ts'
 import { effectiveGfx, overrideOf, suggestion } from './selection.ts'
 
 /** Checks of ROCm's libraries and files. */
@@ -38,7 +39,7 @@ export function checkRuntime(machine: Machine): Finding | null {
       'HIP_RUNTIME_VERSION_MISMATCH',
       `${by} needs ${other.soname}, and this machine has ${other.otherVersions.join(', ')}`,
       [],
-      hipVersion,
+      { ...hipVersion, ...otherPackage(machine.gpus, machine) },
     )
   }
   return missingFinding(first, machine)
