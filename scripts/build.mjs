@@ -72,12 +72,21 @@ export function planBuild(root, env, portable, glibc) {
  * @param {string} request.root the package
  * @param {string} request.out folder of the build; the outputs are in its `Release`
  * @param {boolean} [request.portable]
- * @param {string} [request.glibc] the oldest one that it has to run with, without a C++ library of the system
+ * @param {string} [request.glibc] the oldest one that it has to run with, without a C++ library of the system; by default
+ * `WHISPER_HIP_GLIBC`
  * @param {NodeJS.ProcessEnv} [request.env]
  * @param {(line: string) => void} [request.tell]
  * @returns {Promise<BuildReport>}
  */
-export async function build({ root, out, portable: wanted, glibc, env = process.env, tell = () => {} }) {
+export async function build({
+  root,
+  out,
+  portable: wanted,
+  glibc: floor,
+  env = process.env,
+  tell = () => {},
+}) {
+  const glibc = floor ?? (env.WHISPER_HIP_GLIBC || undefined)
   const { portable, hip, unseen, sourcesHash } = planBuild(root, env, wanted, glibc)
   const outputs = join(out, 'Release')
 
@@ -228,7 +237,6 @@ if (isMain(import.meta.url))
     build({
       root: packageRoot,
       out: resolve(process.argv[2] ?? join(packageRoot, 'build')),
-      ...(process.env.WHISPER_HIP_GLIBC && { glibc: process.env.WHISPER_HIP_GLIBC }),
       tell: log,
     }),
   )

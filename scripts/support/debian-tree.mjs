@@ -22,6 +22,7 @@ const TOOLS = ['cmake', 'ninja-build', 'g++', 'ccache', 'nodejs', 'pkgconf', 'ca
  * @property {string} name in words
  * @property {string[]} packages
  * @property {string[]} experimental patterns of packages that come from the experimental suite
+ * @property {string[]} runtime what of them, and of what they bring, runs a module and compiles none; the BLAS libraries last
  * @property {string} proof a file that is there at the end
  */
 
@@ -34,12 +35,14 @@ export const TOOLCHAINS = {
     name: 'ROCm 6',
     packages: [...COMPILER, 'rocm-device-libs-21', ...TOOLS],
     experimental: [],
+    runtime: ['libamdhip64-6', 'libhipblas2', 'librocblas4'],
     proof: 'usr/bin/hipcc',
   },
   7: {
     name: 'ROCm 7',
     packages: [...COMPILER, ...TOOLS],
     experimental: EXPERIMENTAL,
+    runtime: ['libamdhip64-7', 'libhipblas3', 'librocblas5'],
     proof: 'usr/bin/hipcc',
   },
 }

@@ -133,7 +133,7 @@ describe('a tree', () => {
     const binds = [{ from: '/a b', to: '/c' }]
     const command = insideTree('/tree', ['echo', '$(false)'], { directory: '/work', binds })
     expect(command.slice(0, 5)).toEqual(['unshare', '--mount', '--propagation', 'private', '--'])
-    expect(command.slice(8)).toEqual(['sh', '/tree', '/work', '1', '/a b', '/c', 'echo', '$(false)'])
+    expect(command.slice(8)).toEqual(['sh', '/tree', 'keep', '/work', '1', '/a b', '/c', 'echo', '$(false)'])
   })
 })
 
