@@ -69,8 +69,9 @@ function missingFinding(first: MissingLibrary, machine: Machine): Finding {
       { folder: [...folders].join(':') },
     )
   }
-  const install = installCommand(distribution, runtime?.wanted ?? [])
-  const { name, rocm } = distribution
+  const { family, name } = distribution
+  const rocm = ownRocm(machine) ?? distribution.rocm
+  const install = installCommand({ family, rocm }, runtime?.wanted ?? [])
   const situations: Situation[] = []
   if (rocm !== null && !isRecentRocm(rocm)) situations.push('old archive')
   if (isRecentRocm(rocm) && install === null) situations.push('other archive')
@@ -85,6 +86,12 @@ function missingFinding(first: MissingLibrary, machine: Machine): Finding {
       ...(install === null ? {} : { install }),
     },
   )
+}
+
+/** Version of the ROCm that packages of the distribution have brought, which may come from a newer release of it; null where none did. */
+function ownRocm({ runtime }: Machine): string | null {
+  const hip = runtime?.libraries.find(({ soname }) => soname.startsWith('libamdhip64.so.'))
+  return hip?.path.startsWith('/usr/lib') ? (runtime?.version ?? null) : null
 }
 
 function describeMixture(mixture: Mixture): string {

@@ -571,6 +571,20 @@ describe('the ROCm runtime', () => {
     expect(alpine.advice[0]).toContain('musl')
   })
 
+  it('HIP_RUNTIME_MISSING names the package beside the runtime, which may be of a newer release', async () => {
+    const folder = '/usr/lib/x86_64-linux-gnu'
+    const machine = healthyMachine()
+      .remove('/opt')
+      .file(`${folder}/libamdhip64.so.7.2.53211`, elf({ needed: ['libc.so.6'] }))
+      .link(`${folder}/libamdhip64.so.7`, 'libamdhip64.so.7.2.53211')
+      .file('/etc/os-release', 'ID=debian\nVERSION_CODENAME=forky\n')
+      .loaderCache([`${folder}/libamdhip64.so.7`])
+    const needed = ['libamdhip64.so.7', 'libhipblas.so.3', 'libc.so.6']
+    const found = await look(machine, { module: module({ needed }) })
+    expect(found.message).toContain('does not find libhipblas.so.3')
+    expect(found.advice[0]).toBe('Install the libraries: sudo apt install libamdhip64-7 libhipblas3')
+  })
+
   it('HIP_RUNTIME_MISSING shows where the libraries are', async () => {
     const found = await look(healthyMachine().loaderCache([]))
     expect(found.reason).toBe('HIP_RUNTIME_MISSING')
