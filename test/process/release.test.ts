@@ -185,6 +185,23 @@ describe('a release is refused', () => {
     expect(failure.stderr).toContain(`${withHip} is not what was built: ${MODULE}`)
   })
 
+  it('of a module that is too large to install, however well it is packed', async () => {
+    const reportPath = join(withHip, 'build-report.json')
+    const report = JSON.parse(readFileSync(reportPath, 'utf8'))
+    writeFileSync(join(withHip, MODULE), Buffer.alloc(61_000_000))
+    report.sha256[MODULE] = sha256(join(withHip, MODULE))
+    writeFileSync(reportPath, JSON.stringify(report))
+    const failure = await makeRelease('large', '--hip', withHip).catch((error) => error)
+    expect(failure.stderr).toMatch(
+      /whisper-hip-linux-x64-rocm7-rdna3-\S+ has \d{5,6} bytes, unpacked 61\d{6}, and 60000000 are allowed/,
+    )
+  })
+
+  it.each(['--rocm=5', '--targets=gfx900'])('with %s', async (option) => {
+    const failure = await makeRelease('wrong', option).catch((error) => error)
+    expect(failure.stderr).toMatch(/Expected 6 or 7 for --rocm|There is no package for gfx900/)
+  })
+
   it('of a ROCm for which there is no package', async () => {
     const failure = await makeRelease('old', '--hip', build).catch((error) => error)
     expect(failure.stderr).toMatch(/There is no package for the module in .*, of HIP null/)
