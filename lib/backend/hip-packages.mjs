@@ -10,7 +10,7 @@ export const ROCM_MAJORS = /** @type {const} */ ([7, 6])
 /**
  * Each family's chips that the packages have code for, and the cards that they are on.
  * @type {Record<Family, { chips: string[], cards: string }>}
- * @typedef {'cdna' | 'rdna2' | 'rdna3' | 'rdna4'} Family
+ * @typedef {'cdna' | 'rdna2' | 'rdna3' | 'rdna35' | 'rdna4'} Family
  */
 export const FAMILIES = {
   cdna: { chips: ['gfx908', 'gfx90a', 'gfx942', 'gfx950'], cards: 'CDNA: Instinct MI100 to MI350' },
@@ -19,8 +19,12 @@ export const FAMILIES = {
     cards: 'RDNA 2: Radeon RX 6000, Radeon PRO W6000, GPUs in Ryzen 6000 and 7000',
   },
   rdna3: {
-    chips: ['gfx1100', 'gfx1101', 'gfx1102', 'gfx1103', 'gfx1150', 'gfx1151', 'gfx1152', 'gfx1153'],
-    cards: 'RDNA 3 and 3.5: Radeon RX 7000, Radeon PRO W7000, GPUs in Ryzen 7040 to Ryzen AI',
+    chips: ['gfx1100', 'gfx1101', 'gfx1102', 'gfx1103'],
+    cards: 'RDNA 3: Radeon RX 7000, Radeon PRO W7000, GPUs in Ryzen 7040 and 8040',
+  },
+  rdna35: {
+    chips: ['gfx1150', 'gfx1151', 'gfx1152', 'gfx1153'],
+    cards: 'RDNA 3.5: GPUs in Ryzen AI 300 and Ryzen AI Max',
   },
   rdna4: { chips: ['gfx1200', 'gfx1201'], cards: 'RDNA 4: Radeon RX 9000, Radeon AI PRO' },
 }

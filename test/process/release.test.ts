@@ -152,7 +152,7 @@ describe('a release', () => {
       'yauzl',
     ])
     expect(library.optionalDependencies).toEqual({ '@whisper-hip/linux-x64': version })
-    expect(Object.values(library.peerDependenciesMeta)).toEqual(Array(9).fill({ optional: true }))
+    expect(Object.values(library.peerDependenciesMeta)).toEqual(Array(11).fill({ optional: true }))
     expect(readdirSync(join(modules, 'whisper-hip/dist')).filter((name) => name.endsWith('.map'))).toEqual([])
     expect(existsSync(join(modules, 'whisper-hip/binding'))).toBe(false)
     expect(read('@whisper-hip/linux-x64')).toMatchObject({ os: ['linux'], cpu: ['x64'], libc: ['glibc'] })

@@ -68,7 +68,7 @@ describe('packages with a HIP module', () => {
   it('are for each family of GPUs', () => {
     const names = hipPackageNames(`${process.platform}-${process.arch}`)
     for (const name of names) install(name, reportOf())
-    expect(names).toHaveLength(8)
+    expect(names).toHaveLength(10)
     expect(installedHipModules(root, reportOf()).usable.map(({ name }) => name)).toEqual(names)
   })
 

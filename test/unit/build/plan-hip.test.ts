@@ -114,7 +114,7 @@ describe('the targets', () => {
 
   it('must be names of chips', () => {
     expect(() => plan('auto', { WHISPER_HIP_TARGETS: 'gfx1100;rdna3' })).toThrow(
-      'Expected names such as gfx1100, or one of cdna, rdna2, rdna3, rdna4, for WHISPER_HIP_TARGETS but received',
+      'Expected names such as gfx1100, or one of cdna, rdna2, rdna3, rdna35, rdna4, for WHISPER_HIP_TARGETS but received',
     )
   })
 })

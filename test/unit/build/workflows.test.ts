@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ROCM_MAJORS } from '../../../lib/backend/hip-packages.mjs'
+import { FAMILIES, ROCM_MAJORS } from '../../../lib/backend/hip-packages.mjs'
 import { packageRoot } from '../../../lib/backend/package-root.ts'
 import { TOOLCHAINS } from '../../../scripts/support/debian-tree.mjs'
 
@@ -20,6 +20,12 @@ describe('workflows', () => {
       expect(existsSync(join(root, path)), path).toBe(true)
     expect(text).toMatch(/^permissions:\n {2}contents: read$/m)
     expect(text).not.toMatch(/NPM_TOKEN|NODE_AUTH_TOKEN/)
+  })
+
+  it('compile a module for each ROCm and each family of GPUs', () => {
+    const matrix = read('.github/workflows/build.yml')
+    expect(matrix).toContain(`rocm: [${[...ROCM_MAJORS].sort().join(', ')}]`)
+    expect(matrix).toContain(`family: [${Object.keys(FAMILIES).join(', ')}]`)
   })
 
   it('publish with provenance from one of them alone', () => {

@@ -99,7 +99,7 @@ describe('build and packaging', () => {
   it.each([
     [90010, '6.4.1', packageOf(6, 'cdna')],
     [100300, '7.2.4', packageOf(7, 'rdna2')],
-    [110501, '6.1.0', packageOf(6, 'rdna3')],
+    [110501, '6.1.0', packageOf(6, 'rdna35')],
     [120001, '7.2.4', packageOf(7, 'rdna4')],
     [90006, '6.4.1', null],
     [110000, '10.0.0', null],
