@@ -41,7 +41,7 @@ const SYSTEM = 'linux-x64'
 /** Of ROCm, by its first number. */
 const VERSIONS = new Map([
   [6, '6.1 to 6.4'],
-  [7, '7'],
+  [7, '7 to 10'],
 ])
 
 /** @param {string} path */

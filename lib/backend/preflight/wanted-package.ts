@@ -15,8 +15,9 @@ export function wantedPackage(
   arch: string,
 ): string | null {
   const family = familyOf(byPreference(gpus)[0]?.kfd?.gfx ?? '')
-  const { version } = installations.find(({ chosen }) => chosen) ?? installations[0] ?? {}
-  const rocm = ROCM_MAJORS.find((major) => major === Number(version?.split('.')[0]))
+  const { runtime } = installations.find(({ chosen }) => chosen) ?? installations[0] ?? {}
+  // By the name that the module looks for: ROCm 10 still has that of 7.
+  const rocm = ROCM_MAJORS.find((major) => runtime?.endsWith(`.so.${major}`))
   if (arch !== 'x64' || family === null || rocm === undefined) return null
   return hipPackageName('linux-x64', rocm, family)
 }

@@ -97,14 +97,17 @@ describe('build and packaging', () => {
   })
 
   it.each([
-    [90010, '6.4.1', packageOf(6, 'cdna')],
-    [100300, '7.2.4', packageOf(7, 'rdna2')],
-    [110501, '6.1.0', packageOf(6, 'rdna35')],
-    [120001, '7.2.4', packageOf(7, 'rdna4')],
-    [90006, '6.4.1', null],
-    [110000, '10.0.0', null],
-  ])('NOT_COMPILED names the package for the chip %s and ROCm %s', async (gfx, version, name) => {
-    const machine = emptyMachine().gpu({ gfx }).rocm({ folder: '/opt/rocm', version })
+    [90010, 6, packageOf(6, 'cdna')],
+    [100300, 7, packageOf(7, 'rdna2')],
+    [110501, 6, packageOf(6, 'rdna35')],
+    [120001, 7, packageOf(7, 'rdna4')],
+    [90006, 6, null],
+    [110000, 8, null],
+  ])('NOT_COMPILED names the package for the chip %s and libamdhip64.so.%s', async (gfx, soname, name) => {
+    const runtime = `/opt/rocm/lib/libamdhip64.so.${soname}`
+    const machine = emptyMachine()
+      .gpu({ gfx })
+      .file(runtime, elf({ needed: ['libc.so.6'] }))
     const { message, advice } = await look(machine, { module: null })
     const told = [message, ...advice].join('\n').match(/@[\w/-]+/g)
     expect(told).toEqual(name === null ? null : [name, name])
