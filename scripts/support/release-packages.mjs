@@ -36,7 +36,7 @@ const RECORDING = 'vendor/whisper.cpp/bindings/go/samples/jfk.wav'
 const SOURCES = ['CMakeLists.txt', 'binding', 'lib/', 'scripts/', 'vendor/whisper.cpp', 'vendor/zlib']
 const NOT_SOURCES = ['scripts/install.mjs']
 const SOURCE_PACKAGE = '@whisper-hip/source'
-/** What the packages with native code are for. */
+/** What the packages with a HIP module are for. */
 const SYSTEM = 'linux-x64'
 /** Of ROCm, by its first number. */
 const VERSIONS = new Map([
@@ -95,10 +95,11 @@ function libraryManifest(root) {
   const { 'node-addon-api': _____, 'node-api-headers': ______, ...needed } = dependencies
   // A package manager that shows a package only what it names has to be told of those that people install beside it.
   const peers = [...hipPackageNames(SYSTEM), SOURCE_PACKAGE]
+  const addons = readdirSync(join(root, 'packages')).filter((name) => !['hip', 'source'].includes(name))
   return {
     ...manifest,
     dependencies: needed,
-    optionalDependencies: { [`@whisper-hip/${SYSTEM}`]: version },
+    optionalDependencies: Object.fromEntries(addons.map((name) => [`@whisper-hip/${name}`, version])),
     peerDependencies: Object.fromEntries(peers.map((name) => [name, version])),
     peerDependenciesMeta: Object.fromEntries(peers.map((name) => [name, { optional: true }])),
   }
@@ -154,7 +155,7 @@ export function stageAddon(root, folder, build) {
   begin(folder)
   copy(build, folder, [...outputsOf(report).filter((name) => name !== report.built.hip), BUILD_REPORT_FILE])
   copy(root, folder, TEXTS)
-  stageManifest(root, folder, SYSTEM)
+  stageManifest(root, folder, 'linux-x64')
 }
 
 /**
