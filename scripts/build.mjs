@@ -7,7 +7,7 @@
  * Environment:
  *   WHISPER_HIP_BUILD=auto|cpu|hip   auto (default): with HIP when ROCm and an AMD GPU (or targets) are found; hip: or
  *                                    fail, and without a GPU in this machine for all common ones
- *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine
+ *   WHISPER_HIP_TARGETS=gfx1100;gfx1201   instead of the GPUs in this machine; or rdna3, for all of the family
  *   WHISPER_HIP_ALL_KERNELS=ON       all of ggml's GPU kernels instead of those that Whisper runs
  *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
  *   WHISPER_HIP_GLIBC=2.28           the oldest glibc to run with, instead of that of this machine
@@ -72,12 +72,21 @@ export function planBuild(root, env, portable, glibc) {
  * @param {string} request.root the package
  * @param {string} request.out folder of the build; the outputs are in its `Release`
  * @param {boolean} [request.portable]
- * @param {string} [request.glibc] the oldest one that it has to run with, without a C++ library of the system
+ * @param {string} [request.glibc] the oldest one that it has to run with, without a C++ library of the system; by default
+ * `WHISPER_HIP_GLIBC`
  * @param {NodeJS.ProcessEnv} [request.env]
  * @param {(line: string) => void} [request.tell]
  * @returns {Promise<BuildReport>}
  */
-export async function build({ root, out, portable: wanted, glibc, env = process.env, tell = () => {} }) {
+export async function build({
+  root,
+  out,
+  portable: wanted,
+  glibc: floor,
+  env = process.env,
+  tell = () => {},
+}) {
+  const glibc = floor ?? (env.WHISPER_HIP_GLIBC || undefined)
   const { portable, hip, unseen, sourcesHash } = planBuild(root, env, wanted, glibc)
   const outputs = join(out, 'Release')
 
@@ -228,7 +237,6 @@ if (isMain(import.meta.url))
     build({
       root: packageRoot,
       out: resolve(process.argv[2] ?? join(packageRoot, 'build')),
-      ...(process.env.WHISPER_HIP_GLIBC && { glibc: process.env.WHISPER_HIP_GLIBC }),
       tell: log,
     }),
   )

@@ -3,8 +3,9 @@
 /**
  * Makes a Debian system with ROCm's compiler and libraries in a folder, for machines whose own system has none:
  *
- *   node scripts/rocm-toolchain.mjs [DIR] [-- COMMAND…]
+ *   node scripts/rocm-toolchain.mjs [--rocm 6|7] [DIR] [-- COMMAND…]
  *
+ * ROCm 6 (the default) is that of Debian's testing release, ROCm 7 that of its experimental suite, on top of the same release.
  * Needs root on Debian or a system like it, and about 6 GB. DIR is by default below XDG_CACHE_HOME. What is finished is not
  * made again. A COMMAND runs in the tree, in a copy of this checkout that is kept in it, with this machine's home folder
  * (caches, npm's settings) and npm; its exit code is passed on:
@@ -15,32 +16,31 @@ import { spawn } from 'node:child_process'
 import { existsSync, rmSync, symlinkSync } from 'node:fs'
 import { constants, homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { copyCheckout } from './support/checkout-copy.mjs'
 import { insideTree, requireChroot } from './support/chroot.mjs'
-import { makeTree } from './support/debian-tree.mjs'
+import { COPY, makeTree, readRocm, TOOLCHAINS, toolchainFolder } from './support/debian-tree.mjs'
 import { withLock } from './support/lock.mjs'
 import { npmFolder } from './support/npm-folder.mjs'
 import { packageRoot } from './support/package.mjs'
 import { BuildError, log, run } from './support/script.mjs'
 
-/** Where the copy of the checkout is in the tree. */
-const COPY = '/whisper-hip'
 /** Where npm is in the tree; Debian's own would bring hundreds of packages. */
 const NPM = '/usr/local/lib/node_modules/npm'
-
-function defaultFolder() {
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
-  return join(cache, 'whisper-hip', 'rocm-toolchain')
-}
 
 /** @param {string[]} args */
 function readArguments(args) {
   const end = args.indexOf('--')
-  const own = end < 0 ? args : args.slice(0, end)
   const command = end < 0 ? [] : args.slice(end + 1)
-  if (own.length > 1 || own[0]?.startsWith('-') || (end >= 0 && command.length === 0))
-    throw new BuildError('Expected: node scripts/rocm-toolchain.mjs [DIR] [-- COMMAND…]')
-  return { folder: resolve(own[0] ?? defaultFolder()), command }
+  const { values, positionals } = parseArgs({
+    args: end < 0 ? args : args.slice(0, end),
+    options: { rocm: { type: 'string', default: '6' } },
+    allowPositionals: true,
+  })
+  const rocm = readRocm(values.rocm)
+  if (positionals.length > 1 || (end >= 0 && command.length === 0))
+    throw new BuildError('Expected: node scripts/rocm-toolchain.mjs [--rocm 6|7] [DIR] [-- COMMAND…]')
+  return { recipe: TOOLCHAINS[rocm], folder: resolve(positionals[0] ?? toolchainFolder(rocm)), command }
 }
 
 /**
@@ -63,7 +63,7 @@ function runInTree(tree, command) {
   ]
   const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
   const [program = '', ...args] = insideTree(tree, ['env', `PATH=${path}`, ...command], {
-    directory: COPY,
+    directory: `/${COPY}`,
     binds,
   })
   const { npm_execpath: _, npm_node_execpath: __, ...env } = process.env
@@ -81,14 +81,14 @@ function runInTree(tree, command) {
 }
 
 await run(async () => {
-  const { folder, command } = readArguments(process.argv.slice(2))
+  const { recipe, folder, command } = readArguments(process.argv.slice(2))
   requireChroot()
   await withLock(
     folder,
     () => log(`another process is at work in ${folder}; waiting for it`),
     async () => {
-      makeTree(folder, log)
-      if (command.length === 0) return log(`ROCm is in ${folder}`)
+      makeTree(folder, recipe, log)
+      if (command.length === 0) return log(`${recipe.name} is in ${folder}`)
       copyCheckout(packageRoot, join(folder, COPY))
       process.exitCode = await runInTree(folder, command)
     },

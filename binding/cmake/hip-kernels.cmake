@@ -35,6 +35,19 @@ function(warn_of_own_sources target folder)
   endforeach()
 endfunction()
 
+# clang gives each unit a name that it makes of its absolute path, and writes it into the code object: the same sources in another
+# folder would give other bytes.
+function(name_units_by_source target)
+  get_target_property(sources ${target} SOURCES)
+  list(FILTER sources INCLUDE REGEX "\\.cu$")
+  foreach(source IN LISTS sources)
+    file(RELATIVE_PATH path "${CMAKE_SOURCE_DIR}" "${source}")
+    string(MD5 name "${path}")
+    string(SUBSTRING "${name}" 0 16 name)
+    set_property(SOURCE "${source}" TARGET_DIRECTORY ${target} APPEND PROPERTY COMPILE_OPTIONS "-cuid=${name}")
+  endforeach()
+endfunction()
+
 function(choose_hip_kernels)
   set(quantised q2_k q3_k q4_0 q4_1 q4_k q5_0 q5_1 q5_k q6_k q8_0)
   list(TRANSFORM quantised PREPEND "template-instances/mmq-instance-")
@@ -90,6 +103,7 @@ if(WHISPER_HIP_HIP)
   set_source_files_properties("${GGML_CUDA_DIR}/ggml-cuda.cu" TARGET_DIRECTORY ggml-hip
     PROPERTIES COMPILE_OPTIONS -UGGML_BACKEND_DL)
   warn_of_own_sources(ggml-hip "${KERNELS_DIR}")
+  name_units_by_source(ggml-hip)
   # See docs/decisions/0021-uncompressed-code-objects.md. A compiler that knows the flag may compress by default.
   check_compiler_flag(HIP --no-offload-compress HAVE_NO_OFFLOAD_COMPRESS)
   if(HAVE_NO_OFFLOAD_COMPRESS)

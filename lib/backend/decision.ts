@@ -219,9 +219,10 @@ function hipBuilds({ report, path }: LoadedAddon): {
   const own = { ...hipBuild(report, dirname(path)), sha256: null }
   if (own.module !== null) return { builds: [own], refused: [] }
   const { usable, refused } = installedHipModules(packageRoot(), report)
-  const [first, ...others] = usable.map(({ folder, report }) => ({
+  const [first, ...others] = usable.map(({ name, folder, report }) => ({
     ...hipBuild(report, folder),
     rocm: null, // that of the machine that made the package
+    package: name,
     sha256: report.sha256?.[report.built.hip ?? ''] ?? null,
   }))
   if (first !== undefined) return { builds: [first, ...others], refused }
@@ -231,6 +232,8 @@ function hipBuilds({ report, path }: LoadedAddon): {
 
 /** Reasons for which the module of another ROCm is looked at. */
 const OF_THE_RUNTIME: readonly BackendReason[] = ['HIP_RUNTIME_MISSING', 'HIP_RUNTIME_VERSION_MISMATCH']
+/** That, and the one for which the module for other GPUs is. */
+const OF_THE_MODULE: readonly BackendReason[] = [...OF_THE_RUNTIME, 'NO_CODE_OBJECT_FOR_GPU']
 
 /** The machine as it is for the first module that fits it; where none does, for the best one. */
 async function preflightOf(
@@ -243,9 +246,12 @@ async function preflightOf(
   for (const build of builds) {
     const result = await preflight({ build: await checked(build, environment), device, environment })
     results.push(result)
-    if (!OF_THE_RUNTIME.includes(result.reason)) break
+    if (!OF_THE_MODULE.includes(result.reason)) break
   }
-  const found = (results.find(({ reason }) => !OF_THE_RUNTIME.includes(reason)) ?? results[0]) as Preflight
+  const fitting = [OF_THE_MODULE, OF_THE_RUNTIME].flatMap(
+    (reasons) => results.find(({ reason }) => !reasons.includes(reason)) ?? [],
+  )
+  const found = (fitting[0] ?? results[0]) as Preflight
   if (refused.length === 0 || builds[0].module === null) return found
   const notes = refused.map(({ problem }) => ({
     reason: 'BACKEND_LIBRARY_MISSING' as const,

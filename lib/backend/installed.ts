@@ -5,20 +5,17 @@ import { cacheFolder } from '../cache-folder.ts'
 import { onDisk } from '../host/asar.ts'
 import { messageOf } from '../kinds.ts'
 import { BUILD_REPORT_FILE, type BuildReport, readBuildReport } from './build-report.ts'
+import { hipPackageNames } from './hip-packages.mjs'
 
 /**
  * What was compiled lies in other places than this package: in packages beside it, which are made for one system each, and in the cache,
  * where the package's own folder cannot be written to.
  */
 
-/** Versions of ROCm that packages with a HIP module are made for, best first. */
-const ROCM_MAJORS = [7, 6] as const
-
 /** Name of the package with the addon for this system. */
-export const addonPackage = (): string => `@whisper-hip/${process.platform}-${process.arch}`
+export const addonPackage = (): string => `@whisper-hip/${system()}`
 
-/** Name of the package with the HIP module for a ROCm. */
-export const hipPackage = (rocm: number): string => `${addonPackage()}-rocm${rocm}`
+const system = () => `${process.platform}-${process.arch}`
 
 /** A folder with a build, and what its report says. */
 export interface InstalledBuild {
@@ -67,7 +64,7 @@ export function installedHipModules(
 ): { usable: InstalledBuild[]; refused: RefusedBuild[] } {
   const usable: InstalledBuild[] = []
   const refused: RefusedBuild[] = []
-  for (const name of ROCM_MAJORS.map(hipPackage)) {
+  for (const name of hipPackageNames(system())) {
     const found = readInstalled(name, root, own)
     if (found === null) continue
     if ('problem' in found) refused.push(found)

@@ -5,12 +5,18 @@ import { findProgram } from './toolchain.mjs'
 
 /**
  * Mounts, then becomes the command. It runs in a mount namespace of its own: what it mounts is gone when its last process
- * is, however that ends. Arguments: tree, working directory, number of binds, then source and target of each, command.
+ * is, however that ends. Arguments: tree, `keep` or `forget` what is changed in it, working directory, number of binds, then source and
+ * target of each, command.
  */
 const ENTER = `
 set -e
-tree=$1 directory=$2 binds=$3
-shift 3
+tree=$1 changes=$2 directory=$3 binds=$4
+shift 4
+if [ "$changes" = forget ]; then
+  mount -t tmpfs tmpfs "$tree/mnt"
+  mkdir "$tree/mnt/changes" "$tree/mnt/work"
+  mount -t overlay overlay -o "lowerdir=$tree,upperdir=$tree/mnt/changes,workdir=$tree/mnt/work" "$tree"
+fi
 mount -t proc proc "$tree/proc"
 mount --rbind /dev "$tree/dev"
 mount --rbind /sys "$tree/sys"
@@ -35,10 +41,12 @@ exec chroot "$tree" /bin/sh -c 'cd "$0" && exec "$@"' "$directory" "$@"
  * @param {object} [where]
  * @param {string} [where.directory] in the tree
  * @param {Bind[]} [where.binds]
+ * @param {boolean} [where.forget] leave the tree as it is: what the command changes is gone when it ends
  */
-export function insideTree(tree, command, { directory = '/', binds = [] } = {}) {
+export function insideTree(tree, command, { directory = '/', binds = [], forget = false } = {}) {
   const pairs = binds.flatMap(({ from, to }) => [from, to])
-  const enter = ['sh', '-c', ENTER, 'sh', tree, directory, String(binds.length), ...pairs, ...command]
+  const words = [tree, forget ? 'forget' : 'keep', directory, String(binds.length), ...pairs]
+  const enter = ['sh', '-c', ENTER, 'sh', ...words, ...command]
   return ['unshare', '--mount', '--propagation', 'private', '--', ...enter]
 }
 

@@ -1,6 +1,7 @@
 // @ts-check
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FAMILIES, isFamily } from '../../lib/backend/hip-packages.mjs'
 import { tryTarget } from './hip-compiler.mjs'
 import { BuildError } from './script.mjs'
 import { isAtLeast } from './toolchain.mjs'
@@ -11,13 +12,7 @@ const KFD_NODES = '/sys/class/kfd/kfd/topology/nodes'
  * What a module is for that is not for the cards of one machine. Integrated GPUs without a use for computing are among
  * them: without code for one of them HIP refuses the card beside it too.
  */
-const DEFAULT_TARGETS = [
-  ...['gfx908', 'gfx90a', 'gfx942', 'gfx950'],
-  ...['gfx1030', 'gfx1031', 'gfx1032', 'gfx1034', 'gfx1035', 'gfx1036'],
-  ...['gfx1100', 'gfx1101', 'gfx1102', 'gfx1103'],
-  ...['gfx1150', 'gfx1151', 'gfx1152', 'gfx1153'],
-  ...['gfx1200', 'gfx1201'],
-]
+const DEFAULT_TARGETS = Object.values(FAMILIES).flatMap(({ chips }) => chips)
 /** HIP versions before which an architecture is not one to compile for, whatever the compiler knows. */
 const FIRST_HIP = new Map([['gfx950', '7.0']])
 
@@ -31,8 +26,9 @@ const GENERIC = 'gfx12-generic'
  */
 
 /**
- * The architectures named by `WHISPER_HIP_TARGETS`, or null when it is not set.
+ * The architectures named by `WHISPER_HIP_TARGETS`, or null when it is not set. The name of a family stands for those of its package.
  * @param {NodeJS.ProcessEnv} env
+ * @returns {{ names: string[], origin: Origin } | null}
  * @throws {BuildError} when a name is none, or there is no name
  */
 export function namedTargets(env) {
@@ -42,6 +38,8 @@ export function namedTargets(env) {
     throw new BuildError(
       'WHISPER_HIP_TARGETS is set and names no GPU architecture, e.g. gfx1100; or unset it.',
     )
+  const [first = ''] = names
+  if (names.length === 1 && isFamily(first)) return { names: FAMILIES[first].chips, origin: 'default' }
   for (const name of names) {
     if (name === GENERIC) continue
     if (/^gfx[\w-]+-generic$/.test(name))
@@ -50,9 +48,11 @@ export function namedTargets(env) {
           `match them (only ${GENERIC} does). Name the chips instead, e.g. gfx1030;gfx1100.`,
       )
     if (!/^gfx\d+[0-9a-f]$/.test(name))
-      throw new BuildError(`Expected names such as gfx1100 for WHISPER_HIP_TARGETS but received '${name}'.`)
+      throw new BuildError(
+        `Expected names such as gfx1100, or one of ${Object.keys(FAMILIES).join(', ')}, for WHISPER_HIP_TARGETS but received '${name}'.`,
+      )
   }
-  return names
+  return { names, origin: 'named' }
 }
 
 /** Chips before Vega, which no ROCm from 6.1 on supports. */

@@ -97,9 +97,9 @@ export function planHip({ mode }, env, { find = findRocm, cards = cardTargets } 
   }
 }
 
-/** @param {string[] | null} named @param {() => string[]} cards @param {Mode} mode */
+/** @param {ReturnType<typeof namedTargets>} named @param {() => string[]} cards @param {Mode} mode */
 function wantedTargets(named, cards, mode) {
-  if (named) return { names: named, origin: /** @type {const} */ ('named') }
+  if (named) return named
   const found = cards()
   if (found.length > 0) return { names: found, origin: /** @type {const} */ ('cards') }
   return mode === 'hip' ? defaultTargets() : null

@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { FAMILIES, familyOf, hipPackageName, hipPackageNames } from '../../lib/backend/hip-packages.mjs'
 import { BUILD_REPORT_FILE, damagedOutputs, missingOutputs, outputsOf } from './report.mjs'
 import { BuildError } from './script.mjs'
 
@@ -35,6 +36,13 @@ const RECORDING = 'vendor/whisper.cpp/bindings/go/samples/jfk.wav'
 const SOURCES = ['CMakeLists.txt', 'binding', 'lib/', 'scripts/', 'vendor/whisper.cpp', 'vendor/zlib']
 const NOT_SOURCES = ['scripts/install.mjs']
 const SOURCE_PACKAGE = '@whisper-hip/source'
+/** What the packages with a HIP module are for. */
+const SYSTEM = 'linux-x64'
+/** Of ROCm, by its first number. */
+const VERSIONS = new Map([
+  [6, '6.1 to 6.4'],
+  [7, '7 to 10'],
+])
 
 /** @param {string} path */
 const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'))
@@ -62,13 +70,6 @@ function begin(folder) {
   mkdirSync(folder, { recursive: true })
 }
 
-/** Names of the packages beside the library. @param {string} root */
-const packageFolders = (root) =>
-  readdirSync(join(root, 'packages'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name)
-    .sort()
-
 /**
  * The library: JavaScript, types, documentation. Nothing runs when it is installed.
  * @param {string} root the checkout
@@ -92,16 +93,13 @@ function libraryManifest(root) {
   } = readJson(join(root, 'package.json'))
   const { version } = manifest
   const { 'node-addon-api': _____, 'node-api-headers': ______, ...needed } = dependencies
-  const names = packageFolders(root).map(
-    (folder) => readJson(join(root, 'packages', folder, 'package.json')).name,
-  )
   // A package manager that shows a package only what it names has to be told of those that people install beside it.
-  const peers = names.filter((name) => /-rocm\d+$/.test(name) || name === SOURCE_PACKAGE)
-  const addons = names.filter((name) => !peers.includes(name))
+  const peers = [...hipPackageNames(SYSTEM), SOURCE_PACKAGE]
+  const addons = readdirSync(join(root, 'packages')).filter((name) => !['hip', 'source'].includes(name))
   return {
     ...manifest,
     dependencies: needed,
-    optionalDependencies: Object.fromEntries(addons.map((name) => [name, version])),
+    optionalDependencies: Object.fromEntries(addons.map((name) => [`@whisper-hip/${name}`, version])),
     peerDependencies: Object.fromEntries(peers.map((name) => [name, version])),
     peerDependenciesMeta: Object.fromEntries(peers.map((name) => [name, { optional: true }])),
   }
@@ -130,9 +128,14 @@ export function stageSources(root, folder) {
  * @param {string} root
  * @param {string} folder
  * @param {string} name of the folder below packages/
+ * @param {Record<string, string | number>} words what is to be put in for {NAME}
  */
-function stageManifest(root, folder, name) {
-  copy(join(root, 'packages', name), folder, ['package.json', 'README.md'])
+function stageManifest(root, folder, name, words = {}) {
+  for (const file of ['package.json', 'README.md']) {
+    const text = readFileSync(join(root, 'packages', name, file), 'utf8')
+    const filled = text.replace(/\{(\w+)\}/g, (all, word) => String(words[word] ?? all))
+    writeFileSync(join(folder, file), filled)
+  }
   const { version } = readJson(join(root, 'package.json'))
   const manifest = readJson(join(folder, 'package.json'))
   if (manifest.version !== version)
@@ -160,9 +163,8 @@ export function stageAddon(root, folder, build) {
  * @param {string} root
  * @param {string} folder
  * @param {string} build a folder with a build
- * @param {string} name of the folder below packages/
  */
-export function stageHip(root, folder, build, name) {
+export function stageHip(root, folder, build) {
   const report = wholeBuild(root, build)
   const { hip } = report.built
   const hash = hip && report.sha256?.[hip]
@@ -173,13 +175,25 @@ export function stageHip(root, folder, build, name) {
   writeJson(join(folder, BUILD_REPORT_FILE), { ...report, hip: facts, sha256: { [hip]: hash } })
   writeFileSync(join(folder, 'SHA256SUMS'), `${hash}  ${hip}\n`)
   copy(root, folder, TEXTS)
-  stageManifest(root, folder, name)
+  const { rocm, family } = purposeOf(build)
+  const { cards } = FAMILIES[family]
+  const name = hipPackageName(SYSTEM, rocm, family)
+  stageManifest(root, folder, 'hip', { name, rocm, cards, versions: VERSIONS.get(rocm) ?? rocm })
 }
 
-/** @param {string} build @returns {number} the ROCm that a HIP module is for */
-export function rocmMajor(build) {
-  const { hipVersion } = readJson(join(build, BUILD_REPORT_FILE)).hip
-  return Number(String(hipVersion).split('.')[0])
+/**
+ * The ROCm that a HIP module is for, and the family of the first chip that it has code for, after which its package is named.
+ * @param {string} build
+ */
+export function purposeOf(build) {
+  const { hipVersion, gpuTargets } = readJson(join(build, BUILD_REPORT_FILE)).hip
+  const rocm = Number(String(hipVersion).split('.')[0])
+  const family = familyOf(String(gpuTargets[0]))
+  if (!VERSIONS.has(rocm) || family === null)
+    throw new BuildError(
+      `There is no package for the module in ${build}, of HIP ${hipVersion} and for ${gpuTargets.join(', ') || 'no GPU'}.`,
+    )
+  return { rocm, family }
 }
 
 /** @param {string} root @param {string} build @returns {BuildReport} */

@@ -69,13 +69,14 @@ function buildFakeGpu() {
   )
 }
 
-/** Of ROCm 6; those of a module that was built here with another ROCm. */
+/** Of ROCm 6; those of the module that was built here, or that WHISPER_HIP_LIBRARY names. */
 const SONAMES = { hip: 'libamdhip64.so.6', rocblas: 'librocblas.so.4', hipblas: 'libhipblas.so.2' }
 /** Chips for which there are files of rocBLAS. */
 const CHIPS = ['gfx90a', 'gfx1030', 'gfx1100']
 
 function buildStubRuntime() {
-  const names = sonames(join(packageRoot, 'build', 'Release', 'libggml-hip.so'))
+  const { WHISPER_HIP_LIBRARY: named } = process.env
+  const names = sonames(named ?? join(packageRoot, 'build', 'Release', 'libggml-hip.so'))
   const folder = join(stubRuntime, 'lib')
   const map = join(sources, 'stub-runtime', 'hip', 'symbols.map')
   /** @param {string} name */

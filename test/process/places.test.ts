@@ -1,7 +1,10 @@
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { type Family, hipPackageName } from '../../lib/backend/hip-packages.mjs'
 import { packageRoot } from '../../lib/backend/package-root.ts'
+import { emptyMachine, makeModule, rocmLibraries } from '../fixtures/sysroot.ts'
 import { folder, makeMaterials, materials, runChild } from './child.ts'
 
 /** Where an installed package finds what was compiled for it, when that does not lie in its own folder. */
@@ -109,8 +112,59 @@ describe('what cannot be used is an error that says why', () => {
   })
 })
 
+describe('packages with a HIP module', () => {
+  it('are chosen by the GPU, and named where none fits', async () => {
+    const { modules, root, cache } = makeApplication('with a RX 6800')
+    const report = JSON.parse(readFileSync(join(putPackage(modules), 'build-report.json'), 'utf8'))
+    const put = (family: Family, target: string) => {
+      const name = hipPackageName(system, 6, family)
+      const place = join(modules, name)
+      mkdirSync(place)
+      const module = join(place, 'libggml-hip.so')
+      copyFileSync(makeModule({ needed: ['libamdhip64.so.6', 'libc.so.6'], targets: [target] }), module)
+      const sha256 = createHash('sha256').update(readFileSync(module)).digest('hex')
+      const hip = {
+        ...report.hip,
+        built: true,
+        reason: 'OK',
+        hipVersion: '6.4.3',
+        gpuTargets: [target],
+        kernels: 'whisper',
+      }
+      const built = { ...report.built, hip: 'libggml-hip.so' }
+      writeFileSync(join(place, 'package.json'), JSON.stringify({ name, version }))
+      writeFileSync(
+        join(place, 'build-report.json'),
+        JSON.stringify({ ...report, hip, built, sha256: { 'libggml-hip.so': sha256 } }),
+      )
+      return name
+    }
+    const machine = emptyMachine()
+      .directory('/sys/module/amdgpu')
+      .gpu({ gfx: 100300 })
+      .file('/dev/kfd')
+      .rocm({ kernels: ['gfx1030'] })
+      .loaderCache(rocmLibraries())
+    const doctor = async () => {
+      const env = { WHISPER_HIP_CACHE: cache, WHISPER_HIP_SYSROOT: machine.folder }
+      return JSON.parse((await runChild('doctor.cjs', [root], { env })).stdout)
+    }
+    put('rdna3', 'gfx1100')
+    const without = await doctor()
+    expect(without.reason).toBe('NO_CODE_OBJECT_FOR_GPU')
+    expect(without.advice[0]).toBe(
+      `Install the GPU module: npm install ${hipPackageName('linux-x64', 6, 'rdna2')}`,
+    )
+    // The stand-in of a module does not get through its trial, to which it is taken.
+    const name = put('rdna2', 'gfx1030')
+    const { message, probe } = await doctor()
+    expect(JSON.stringify(probe) + message).toContain(join(modules, name))
+    machine.dispose()
+  })
+})
+
 describe('a package with a HIP module', () => {
-  const name = `@whisper-hip/${system}-rocm7`
+  const name = `@whisper-hip/${system}-rocm7-rdna3`
 
   it('that was damaged, or is of another release, is said to be that', async () => {
     const { modules, root, cache } = makeApplication('with a HIP module')

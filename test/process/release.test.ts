@@ -92,7 +92,7 @@ describe('a release', () => {
     expect(packages.map(({ name }: { name: string }) => name)).toEqual([
       '@whisper-hip/linux-x64',
       '@whisper-hip/source',
-      '@whisper-hip/linux-x64-rocm7',
+      '@whisper-hip/linux-x64-rocm7-rdna3',
       'whisper-hip',
     ])
     const sums = readFileSync(join(folder, 'first/SHA256SUMS'), 'utf8')
@@ -152,14 +152,14 @@ describe('a release', () => {
       'yauzl',
     ])
     expect(library.optionalDependencies).toEqual({ '@whisper-hip/linux-x64': version })
-    expect(Object.values(library.peerDependenciesMeta)).toEqual(Array(3).fill({ optional: true }))
+    expect(Object.values(library.peerDependenciesMeta)).toEqual(Array(11).fill({ optional: true }))
     expect(readdirSync(join(modules, 'whisper-hip/dist')).filter((name) => name.endsWith('.map'))).toEqual([])
     expect(existsSync(join(modules, 'whisper-hip/binding'))).toBe(false)
     expect(read('@whisper-hip/linux-x64')).toMatchObject({ os: ['linux'], cpu: ['x64'], libc: ['glibc'] })
   })
 
   it('has the HIP module alone in its package, with its hash and no folder of the machine that compiled it', () => {
-    const place = join(modules, '@whisper-hip/linux-x64-rocm7')
+    const place = join(modules, '@whisper-hip/linux-x64-rocm7-rdna3')
     const report = JSON.parse(readFileSync(join(place, 'build-report.json'), 'utf8'))
     expect(Object.keys(report.sha256)).toEqual([MODULE])
     expect(JSON.stringify(report)).not.toContain('made-rocm')
@@ -185,8 +185,25 @@ describe('a release is refused', () => {
     expect(failure.stderr).toContain(`${withHip} is not what was built: ${MODULE}`)
   })
 
+  it('of a module that is too large to install, however well it is packed', async () => {
+    const reportPath = join(withHip, 'build-report.json')
+    const report = JSON.parse(readFileSync(reportPath, 'utf8'))
+    writeFileSync(join(withHip, MODULE), Buffer.alloc(61_000_000))
+    report.sha256[MODULE] = sha256(join(withHip, MODULE))
+    writeFileSync(reportPath, JSON.stringify(report))
+    const failure = await makeRelease('large', '--hip', withHip).catch((error) => error)
+    expect(failure.stderr).toMatch(
+      /whisper-hip-linux-x64-rocm7-rdna3-\S+ has \d{5,6} bytes, unpacked 61\d{6}, and 60000000 are allowed/,
+    )
+  })
+
+  it.each(['--rocm=5', '--targets=gfx900'])('with %s', async (option) => {
+    const failure = await makeRelease('wrong', option).catch((error) => error)
+    expect(failure.stderr).toMatch(/Expected 6 or 7 for --rocm|There is no package for gfx900/)
+  })
+
   it('of a ROCm for which there is no package', async () => {
     const failure = await makeRelease('old', '--hip', build).catch((error) => error)
-    expect(failure.stderr).toMatch(/There is no package linux-x64-rocm\S+ for the module/)
+    expect(failure.stderr).toMatch(/There is no package for the module in .*, of HIP null/)
   })
 })

@@ -1,4 +1,4 @@
-import type { BackendReason } from '../types.ts'
+import type { BackendReason, RocmInstallation } from '../types.ts'
 import { advise } from './advice.ts'
 import type { MeantEnvironment } from './blank-variables.ts'
 import { type ContainerKind, readSurroundings, type Surroundings } from './container.ts'
@@ -6,6 +6,7 @@ import { type Distribution, readDistribution } from './distribution.ts'
 import type { Finding } from './finding.ts'
 import { type Gpu, listGpus } from './gpus.ts'
 import { type Identity, readIdentity } from './identity.ts'
+import { findInstallations } from './installations.ts'
 import { type KfdTopology, readKfdTopology } from './kfd.ts'
 import type { HipModule } from './module.ts'
 import { type DeviceNode, inspectNode } from './nodes.ts'
@@ -34,6 +35,8 @@ export interface Machine {
   kfd: DeviceNode | null
   renderNodes: ReadonlyMap<string, DeviceNode>
   visibility: Visibility
+  /** Every ROCm, whether the module can use it or not. */
+  installations: readonly RocmInstallation[]
   /** Null when there is none, or none that can be read. */
   module: HipModule | null
   /** Null without a module. */
@@ -66,6 +69,7 @@ export async function readMachine(
     kfd: gpus.length === 0 ? null : await inspectNode(root, '/dev/kfd'),
     renderNodes: await inspectRenderNodes(root, gpus),
     visibility: visibleDevices(environment, topology.gpus),
+    installations: findInstallations(root, environment, arch, module?.library ?? null),
     module,
     runtime,
     tensile: rocblas === undefined ? null : findTensileLibrary(root, environment, rocblas.path),

@@ -18,6 +18,8 @@ export interface HipBuild {
   gpuTargets: readonly string[]
   /** Folder of the ROCm that the module was compiled with, or null. */
   rocm?: string | null
+  /** Name of the package that brought the module; absent for one that was compiled here. */
+  package?: string
   /** What is wrong with the module's file, to follow its path in a sentence. */
   damage?: string
 }
@@ -31,6 +33,8 @@ export interface HipModule {
   hipVersion: string | null
   /** Folder of the ROCm that it was compiled with, or null. */
   rocm: string | null
+  /** Name of the package that brought it, or null. */
+  package: string | null
   /** Named by `WHISPER_HIP_LIBRARY`, and not the one of this build. */
   isNamed: boolean
 }
@@ -41,12 +45,16 @@ export function modulePath(build: HipBuild, environment: NodeJS.ProcessEnv): str
   return named?.trim() ? resolve(named) : build.module
 }
 
-/** What is to be said of a build without HIP. */
-export function notCompiled(build: HipBuild): Finding {
+/**
+ * What is to be said of a build without HIP.
+ * @param name of the package that has the module for this machine, or null
+ */
+export function notCompiled(build: HipBuild, name: string | null): Finding {
+  const install = name === null ? '' : ` The package ${name} has it for this machine`
   return {
     reason: 'NOT_COMPILED',
-    message: `This build of whisper-hip has no HIP backend: ${build.message}`,
-    advice: advise('NOT_COMPILED', new Set(), {}),
+    message: `This build of whisper-hip has no HIP backend: ${build.message}${install}`,
+    advice: advise('NOT_COMPILED', new Set(), name === null ? {} : { package: name }),
   }
 }
 
@@ -73,6 +81,7 @@ export function readModule(
       targets: readCodeTargets(root, path) ?? ownTargets,
       hipVersion: isNamed ? null : build.hipVersion,
       rocm: isNamed ? null : (build.rocm ?? null),
+      package: isNamed ? null : (build.package ?? null),
       isNamed,
     }
   } finally {

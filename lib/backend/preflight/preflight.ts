@@ -29,6 +29,7 @@ import type { Fact } from './reason-text.ts'
 import { allowedGpus, byPreference } from './select.ts'
 import { Sysroot } from './sysroot.ts'
 import { type Pin, unset } from './visible-devices.ts'
+import { wantedPackage } from './wanted-package.ts'
 
 export interface PreflightInput {
   /** What the build report says of HIP; null when there is no addon. */
@@ -147,7 +148,7 @@ async function examine(
     ...verdict,
     pin: unset(meant.blank),
     rocm: libraries.length === 0 ? null : { runtimeVersion: machine.runtime?.version ?? null, libraries },
-    installations: findInstallations(root, environment, arch, readable?.library ?? null),
+    installations: machine.installations,
     module: readable && { path: readable.library.path, targets: readable.targets },
     environment: relevantEnvironment(given),
     adviceFor: (reason) => finding(machine, reason, '', [], factsOf(verdict.candidate)).advice,
@@ -199,13 +200,16 @@ function hopeless(machine: Machine, problem: Finding | null): Verdict | null {
 export function withoutModule(build: HipBuild, given: NodeJS.ProcessEnv): Finding {
   const { environment } = meantEnvironment(given)
   const root = new Sysroot(environment.WHISPER_HIP_SYSROOT ?? '/')
+  const gpus = seenGpus(root)
   const found = checkHardware({
     root,
     surroundings: readSurroundings(root, environment),
     distribution: readDistribution(root),
-    gpus: seenGpus(root),
+    gpus,
   })
-  return found ?? notCompiled(build)
+  if (found !== null) return found
+  const installations = findInstallations(root, environment, process.arch, null)
+  return notCompiled(build, wantedPackage(gpus, installations, process.arch))
 }
 
 /** @param module the module, or what is wrong with it */
@@ -216,7 +220,8 @@ function checkBuild(
   machine: Machine,
 ): Finding | null {
   if (build === null) return finding(machine, 'NATIVE_MISSING', 'The addon is not loaded')
-  if (path === null) return notCompiled(build)
+  if (path === null)
+    return notCompiled(build, wantedPackage(machine.gpus, machine.installations, machine.arch))
   if (typeof module !== 'string') return null
   const isNamed = Boolean(machine.environment.WHISPER_HIP_LIBRARY)
   return finding(

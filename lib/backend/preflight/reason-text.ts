@@ -73,6 +73,7 @@ export type Fact =
   | 'node'
   | 'override'
   | 'overrideVariable'
+  | 'package'
   | 'path'
   | 'reinstall'
   | 'service'

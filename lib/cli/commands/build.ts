@@ -30,7 +30,7 @@ export function buildCommand(context: CommandContext): Command {
     .option('--cpu', 'without the HIP module')
     .option(
       '--targets <list>',
-      'GPU architectures to compile for, e.g. gfx1100,gfx1201 (default: the GPUs here)',
+      'GPU architectures to compile for, e.g. gfx1100,gfx1201 or rdna3 (default: the GPUs here)',
     )
     .action(async (flags: BuildFlags) => {
       if ((await build(flags, context.signal)) !== 0) context.fail(1)

@@ -53,6 +53,8 @@ const MOST_ALTERNATIVES = 3
 const BUILD_AFTER = /[,;.:]*\s+(?:and\s+|then:?\s+)*(?:build\b|compile\b|npx whisper-hip build).*$/i
 
 const COMPILE = 'Compile the GPU module: npx whisper-hip build --hip'
+/** Where a package has it for the machine. */
+const INSTALL = 'Install the GPU module: '
 
 /** All that has to be done until transcriptions run on the GPU, in order; nothing where they do. */
 export function stepsOf(info: BackendInfo): Step[] {
@@ -83,23 +85,13 @@ function inOrder(problems: readonly BackendNote[]): BackendNote[] {
 }
 
 function stepsFor({ reason, advice }: BackendNote, { installations }: BackendInfo): Step[] {
+  const [text, ...alternatives] = advice.filter((line) => !/earlier trial/.test(line))
   if (reason === 'NOT_COMPILED') {
     const compile = { text: COMPILE, alternatives: [] }
-    if (installations.length === 0) return [installStep(advice), compile]
-    const name = packageFor(installations)
-    if (name === null) return [compile]
-    return [{ text: `Install the GPU module: npm install ${name}`, alternatives: [COMPILE] }]
+    if (text?.startsWith(INSTALL)) return [{ text, alternatives: [COMPILE] }]
+    return installations.length === 0 ? [installStep(advice), compile] : [compile]
   }
-  const [text, ...alternatives] = advice.filter((line) => !/earlier trial/.test(line))
   return text === undefined ? [] : [{ text, alternatives: alternatives.slice(0, MOST_ALTERNATIVES) }]
-}
-
-/** The package with the GPU module for the ROCm that is there; null where there is none. */
-function packageFor(installations: BackendInfo['installations']): string | null {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return null
-  const { version } = installations.find(({ chosen }) => chosen) ?? installations[0] ?? {}
-  const major = Number(version?.split('.')[0])
-  return major === 6 || major === 7 ? `@whisper-hip/linux-x64-rocm${major}` : null
 }
 
 /** The build would name what is missing, and without any ROCm that is known before. */

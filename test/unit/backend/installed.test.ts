@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { BuildReport } from '../../../lib/backend/build-report.ts'
+import { hipPackageName, hipPackageNames } from '../../../lib/backend/hip-packages.mjs'
 import {
   addonPackage,
   cachedBuildFolder,
   folderOfPackage,
-  hipPackage,
   installedHipModules,
 } from '../../../lib/backend/installed.ts'
 import { hashProblem } from '../../../lib/backend/module-hash.ts'
+
+const hipPackage = (rocm: number) => hipPackageName(`${process.platform}-${process.arch}`, rocm, 'rdna3')
 
 let app: string
 let root: string
@@ -63,6 +65,13 @@ describe('packages with a HIP module', () => {
     expect(refused).toEqual([])
   })
 
+  it('are for each family of GPUs', () => {
+    const names = hipPackageNames(`${process.platform}-${process.arch}`)
+    for (const name of names) install(name, reportOf())
+    expect(names).toHaveLength(10)
+    expect(installedHipModules(root, reportOf()).usable.map(({ name }) => name)).toEqual(names)
+  })
+
   it('are found in a folder above, and not in the working directory', () => {
     const folder = install(hipPackage(6), reportOf())
     expect(folderOfPackage(hipPackage(6), join(root, 'dist'))).toBe(folder)
@@ -74,7 +83,7 @@ describe('packages with a HIP module', () => {
       'of another release',
       reportOf({ whisperHip: '1.2.4' }),
       'code',
-      /is version 1\.2\.4 .* install .*rocm7@1\.2\.3/,
+      /is version 1\.2\.4 .* install .*rocm7-rdna3@1\.2\.3/,
     ],
     ['without a report', null, 'code', /has no build-report\.json/],
     ['with a damaged report', { whisperHip: 1 }, 'code', /cannot be used/],
@@ -89,7 +98,7 @@ describe('packages with a HIP module', () => {
 
   it('have names that say for which system', () => {
     expect(addonPackage()).toBe(`@whisper-hip/${process.platform}-${process.arch}`)
-    expect(hipPackage(7)).toBe(`${addonPackage()}-rocm7`)
+    expect(hipPackage(7)).toBe(`${addonPackage()}-rocm7-rdna3`)
   })
 })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { copyCheckout } from '../../../scripts/support/checkout-copy.mjs'
 import { insideTree, requireChroot } from '../../../scripts/support/chroot.mjs'
-import { isFinished, makeTree } from '../../../scripts/support/debian-tree.mjs'
+import { isFinished, makeTree, TOOLCHAINS } from '../../../scripts/support/debian-tree.mjs'
 import { script } from './made-rocm.ts'
 
 let folder: string
@@ -23,6 +23,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true })
 })
 
+const [SIX, SEVEN] = [TOOLCHAINS[6], TOOLCHAINS[7]]
 const MIRROR = 'http://mirror.test/debian/'
 /** A program that remembers its calls. */
 const program = (name: string, body: string) =>
@@ -38,16 +39,16 @@ describe('makeTree', () => {
   it('says which mirror failed', () => {
     apt()
     program('debootstrap', 'exit 3')
-    expect(() => makeTree(tree, () => {})).toThrow(
+    expect(() => makeTree(tree, SIX, () => {})).toThrow(
       `could not be installed in ${tree}: is ${MIRROR} reachable, and does it have that release? (`,
     )
-    expect(isFinished(tree)).toBe(false)
+    expect(isFinished(tree, SIX)).toBe(false)
   })
 
   it('needs the mirror of a Debian', () => {
     apt('Ubuntu')
     program('debootstrap', '')
-    expect(() => makeTree(tree, () => {})).toThrow(/^apt names no mirror of Debian on this machine/)
+    expect(() => makeTree(tree, SIX, () => {})).toThrow(/^apt names no mirror of Debian on this machine/)
   })
 
   it('does not touch a folder with other things', () => {
@@ -55,7 +56,7 @@ describe('makeTree', () => {
     program('debootstrap', '')
     mkdirSync(tree)
     writeFileSync(join(tree, 'thesis.txt'), '')
-    expect(() => makeTree(tree, () => {})).toThrow(
+    expect(() => makeTree(tree, SIX, () => {})).toThrow(
       `${tree} is not empty and holds no installation that was begun`,
     )
     expect(existsSync(join(tree, 'thesis.txt'))).toBe(true)
@@ -65,23 +66,39 @@ describe('makeTree', () => {
     apt()
     program('debootstrap', `mkdir -p '${tree}/usr/bin' '${tree}/debootstrap'`)
     program('unshare', 'exit 1')
-    expect(() => makeTree(tree, () => {})).toThrow(
-      `ROCm could not be installed in ${tree}: is ${MIRROR} reachable?`,
+    expect(() => makeTree(tree, SIX, () => {})).toThrow(
+      `ROCm 6 could not be installed in ${tree}: is ${MIRROR} reachable?`,
     )
     expect(called()).toContain(`${tree} ${MIRROR}`)
 
     rmSync(calls)
     program('unshare', '')
-    expect(() => makeTree(tree, () => {})).toThrow(`The installation in ${tree} ended without hipcc.`)
+    expect(() => makeTree(tree, SIX, () => {})).toThrow(
+      `The installation in ${tree} ended without usr/bin/hipcc.`,
+    )
     expect(called()).not.toContain('debootstrap ')
-    expect(isFinished(tree)).toBe(false)
+    expect(isFinished(tree, SIX)).toBe(false)
 
     writeFileSync(join(tree, 'usr/bin/hipcc'), '')
-    makeTree(tree, () => {})
-    expect(isFinished(tree)).toBe(true)
+    makeTree(tree, SIX, () => {})
+    expect(isFinished(tree, SIX)).toBe(true)
     rmSync(calls)
-    makeTree(tree, () => {})
+    makeTree(tree, SIX, () => {})
     expect(called()).toBe('')
+  })
+
+  it('takes ROCm 7 from the experimental suite, and nothing else', () => {
+    apt()
+    program('debootstrap', `mkdir -p '${tree}/usr/bin' && : > '${tree}/usr/bin/hipcc'`)
+    program('unshare', '')
+    makeTree(tree, SEVEN, () => {})
+    const read = (path: string) => readFileSync(join(tree, 'etc/apt', path), 'utf8')
+    expect(read('sources.list.d/experimental.list')).toBe(`deb ${MIRROR} experimental main\n`)
+    expect(read('preferences.d/rocm')).toMatch(
+      /^Package: hipcc rocm\* .*\nPin: release a=experimental\nPin-Priority: 990\n$/,
+    )
+    expect(isFinished(tree, SEVEN)).toBe(true)
+    expect(isFinished(tree, SIX)).toBe(false)
   })
 
   it('begins again after a debootstrap that was interrupted', () => {
@@ -90,9 +107,9 @@ describe('makeTree', () => {
     writeFileSync(join(tree, 'half'), '')
     program('debootstrap', `mkdir -p '${tree}/usr/bin' && : > '${tree}/usr/bin/hipcc'`)
     program('unshare', '')
-    makeTree(tree, () => {})
+    makeTree(tree, SIX, () => {})
     expect(existsSync(join(tree, 'half'))).toBe(false)
-    expect(isFinished(tree)).toBe(true)
+    expect(isFinished(tree, SIX)).toBe(true)
   })
 })
 
@@ -116,7 +133,7 @@ describe('a tree', () => {
     const binds = [{ from: '/a b', to: '/c' }]
     const command = insideTree('/tree', ['echo', '$(false)'], { directory: '/work', binds })
     expect(command.slice(0, 5)).toEqual(['unshare', '--mount', '--propagation', 'private', '--'])
-    expect(command.slice(8)).toEqual(['sh', '/tree', '/work', '1', '/a b', '/c', 'echo', '$(false)'])
+    expect(command.slice(8)).toEqual(['sh', '/tree', 'keep', '/work', '1', '/a b', '/c', 'echo', '$(false)'])
   })
 })
 

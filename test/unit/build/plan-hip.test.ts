@@ -85,6 +85,11 @@ describe('the targets', () => {
     expect(planned.message).toContain('gfx950 needs HIP 7.0.')
   })
 
+  it('may be a family, as far as this ROCm and its compiler know it', () => {
+    const rocm = { version: '6.4.3', compiler: compilerFor('gfx908', 'gfx90a', 'gfx950', 'gfx1100') }
+    expect(plan('hip', { WHISPER_HIP_TARGETS: 'cdna' }, { rocm }).gpuTargets).toEqual(['gfx908', 'gfx90a'])
+  })
+
   it('may be those of a part of the cards, which is said', () => {
     const planned = plan('auto', {}, { cards: ['gfx1100', 'gfx1153'] })
     expect(planned.gpuTargets).toEqual(['gfx1100'])
@@ -109,7 +114,7 @@ describe('the targets', () => {
 
   it('must be names of chips', () => {
     expect(() => plan('auto', { WHISPER_HIP_TARGETS: 'gfx1100;rdna3' })).toThrow(
-      "Expected names such as gfx1100 for WHISPER_HIP_TARGETS but received 'rdna3'.",
+      'Expected names such as gfx1100, or one of cdna, rdna2, rdna3, rdna35, rdna4, for WHISPER_HIP_TARGETS but received',
     )
   })
 })

@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { FAMILIES, ROCM_MAJORS } from '../../../lib/backend/hip-packages.mjs'
 import { packageRoot } from '../../../lib/backend/package-root.ts'
+import { TOOLCHAINS } from '../../../scripts/support/debian-tree.mjs'
 
 const root = packageRoot()
 const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8')
@@ -20,6 +22,12 @@ describe('workflows', () => {
     expect(text).not.toMatch(/NPM_TOKEN|NODE_AUTH_TOKEN/)
   })
 
+  it('compile a module for each ROCm and each family of GPUs', () => {
+    const matrix = read('.github/workflows/build.yml')
+    expect(matrix).toContain(`rocm: [${[...ROCM_MAJORS].sort().join(', ')}]`)
+    expect(matrix).toContain(`family: [${Object.keys(FAMILIES).join(', ')}]`)
+  })
+
   it('publish with provenance from one of them alone', () => {
     expect(workflows.filter((name) => /id-token: write/.test(read('.github/workflows', name)))).toEqual([
       'release.yml',
@@ -30,34 +38,27 @@ describe('workflows', () => {
 
 describe('builders', () => {
   it('are one for the addon and one for each ROCm that has a package', () => {
-    const packages = readdirSync(join(root, 'packages')).flatMap(
-      (name) => name.match(/-rocm(\d)$/)?.[1] ?? [],
-    )
-    expect(builders).toEqual(['glibc-2.28.Dockerfile', ...packages.map((rocm) => `rocm-${rocm}.Dockerfile`)])
+    const rocms = [...ROCM_MAJORS].sort().map((rocm) => `rocm-${rocm}.Dockerfile`)
+    expect(builders).toEqual(['glibc-2.28.Dockerfile', ...rocms])
   })
 
-  it('install what the tree with ROCm has', () => {
-    const tree = read('scripts/support/debian-tree.mjs')
-    for (const name of ['hipcc', 'libamdhip64-dev', 'librocblas-dev', 'libhipblas-dev']) {
-      expect(tree).toContain(name)
-      for (const builder of builders.filter((each) => each.startsWith('rocm')))
-        expect(read('scripts/builders', builder)).toContain(name)
-    }
+  it.each(['6', '7'] as const)('install what the tree with ROCm %s has', (rocm) => {
+    const builder = read('scripts/builders', `rocm-${rocm}.Dockerfile`)
+    for (const name of TOOLCHAINS[rocm].packages) expect(builder).toContain(` ${name}`)
+    for (const pattern of TOOLCHAINS[rocm].experimental) expect(builder).toContain(` ${pattern}`)
   })
 })
 
 describe('packages', () => {
   it.each(readdirSync(join(root, 'packages')))('%s has the version of the library and all fields', (name) => {
     const manifest = JSON.parse(read('packages', name, 'package.json'))
-    expect(manifest).toMatchObject({ name: `@whisper-hip/${name}`, version, license: 'MIT' })
+    expect(manifest).toMatchObject({
+      name: name === 'hip' ? '{name}' : `@whisper-hip/${name}`,
+      version,
+      license: 'MIT',
+    })
     for (const field of ['description', 'homepage', 'bugs', 'repository', 'engines'])
       expect(manifest).toHaveProperty(field)
     if (name !== 'source') expect(manifest).toMatchObject({ os: ['linux'], cpu: ['x64'], libc: ['glibc'] })
-  })
-
-  it('of ROCm are those that the library looks for', () => {
-    const source = read('lib/backend/installed.ts').match(/ROCM_MAJORS = \[(.*)\]/)?.[1]
-    const majors = readdirSync(join(root, 'packages')).flatMap((name) => name.match(/-rocm(\d)$/)?.[1] ?? [])
-    expect(source?.split(', ').sort()).toEqual(majors)
   })
 })

@@ -6,7 +6,7 @@ import { emptyMachine, healthyMachine, type MadeMachine } from '../../fixtures/s
 
 const COMPILE = 'Compile the GPU module: npx whisper-hip build --hip'
 /** ROCm 6 is there, for which there is a package. */
-const INSTALL = 'Install the GPU module: npm install @whisper-hip/linux-x64-rocm6'
+const INSTALL = 'Install the GPU module: npm install @whisper-hip/linux-x64-rocm6-rdna3'
 const LAST = 'See whether it works: npx whisper-hip doctor'
 
 /** What the steps are made from. */

@@ -3,8 +3,8 @@ import { commandOf } from '../../../lib/cli/commands/setup.ts'
 
 it.each([
   [
-    'Install the GPU module: npm install @whisper-hip/linux-x64-rocm7',
-    'npm install @whisper-hip/linux-x64-rocm7',
+    'Install the GPU module: npm install @whisper-hip/linux-x64-rocm7-rdna4',
+    'npm install @whisper-hip/linux-x64-rocm7-rdna4',
   ],
   ['Compile the GPU module: npx whisper-hip build --hip', 'npx whisper-hip build --hip'],
   ['Build it here (needs a C++17 compiler and CMake 3.21): npx whisper-hip build', 'npx whisper-hip build'],

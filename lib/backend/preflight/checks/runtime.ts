@@ -8,6 +8,7 @@ import { isWheel } from '../rocm-folders.mjs'
 import { isRecentRocm } from '../rocm-releases.mjs'
 import type { MissingLibrary, Mixture } from '../runtime.ts'
 import { hasKernels, listKernels } from '../tensile.ts'
+import { otherPackage } from '../wanted-package.ts'
 import { effectiveGfx, overrideOf, suggestion } from './selection.ts'
 
 /** Checks of ROCm's libraries and files. */
@@ -38,7 +39,7 @@ export function checkRuntime(machine: Machine): Finding | null {
       'HIP_RUNTIME_VERSION_MISMATCH',
       `${by} needs ${other.soname}, and this machine has ${other.otherVersions.join(', ')}`,
       [],
-      hipVersion,
+      { ...hipVersion, ...otherPackage(machine.gpus, machine) },
     )
   }
   return missingFinding(first, machine)
@@ -68,8 +69,9 @@ function missingFinding(first: MissingLibrary, machine: Machine): Finding {
       { folder: [...folders].join(':') },
     )
   }
-  const install = installCommand(distribution, runtime?.wanted ?? [])
-  const { name, rocm } = distribution
+  const { family, name } = distribution
+  const rocm = ownRocm(machine) ?? distribution.rocm
+  const install = installCommand({ family, rocm }, runtime?.wanted ?? [])
   const situations: Situation[] = []
   if (rocm !== null && !isRecentRocm(rocm)) situations.push('old archive')
   if (isRecentRocm(rocm) && install === null) situations.push('other archive')
@@ -84,6 +86,12 @@ function missingFinding(first: MissingLibrary, machine: Machine): Finding {
       ...(install === null ? {} : { install }),
     },
   )
+}
+
+/** Version of the ROCm that packages of the distribution have brought, which may come from a newer release of it; null where none did. */
+function ownRocm({ runtime }: Machine): string | null {
+  const hip = runtime?.libraries.find(({ soname }) => soname.startsWith('libamdhip64.so.'))
+  return hip?.path.startsWith('/usr/lib') ? (runtime?.version ?? null) : null
 }
 
 function describeMixture(mixture: Mixture): string {

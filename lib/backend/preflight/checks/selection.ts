@@ -6,6 +6,7 @@ import { finding, label, type Machine } from '../machine.ts'
 import type { Situation } from '../reason-text.ts'
 import { hasKernels } from '../tensile.ts'
 import { type Pin, pinTo, unset } from '../visible-devices.ts'
+import { otherPackage } from '../wanted-package.ts'
 
 /** Checks of what the environment and the module make of a GPU that the kernel offers. */
 
@@ -61,7 +62,12 @@ export function checkCode(gpu: Gpu, machine: Machine): Finding | null {
     'NO_CODE_OBJECT_FOR_GPU',
     `The HIP module has code for ${targets}, not for ${chip}, ${override === null ? 'the chip of' : `for which ${override.variable}=${override.value} makes ROCm take`} ${label(gpu)}`,
     situations,
-    { chip: real, ...facts, ...(override === null ? {} : { variable: override.variable }) },
+    {
+      chip: real,
+      ...facts,
+      ...otherPackage([gpu], machine),
+      ...(override === null ? {} : { variable: override.variable }),
+    },
   )
 }
 

@@ -2,6 +2,7 @@ import type { ReasonText } from '../reason-text.ts'
 import { GUIDE } from '../rocm-releases.mjs'
 
 export const BUILD_MODULE = 'npx whisper-hip build --hip'
+export const INSTALL_MODULE = 'Install the GPU module: npm install {package}'
 const USE_CPU = "To use the CPU on purpose and without this message, load the model with { backend: 'cpu' }"
 
 export const buildReasons = {
@@ -15,6 +16,7 @@ export const buildReasons = {
     cause:
       'ROCm was not found when the addon was built, or the build was for the CPU (`WHISPER_HIP_BUILD=cpu`). The build report beside the addon says which; `backendInfo().message` repeats it.',
     advice: [
+      { text: INSTALL_MODULE },
       {
         text: `Install ROCm 6.1 or newer with its development files, as AMD's page ${GUIDE} says, then compile the module: ${BUILD_MODULE}`,
       },

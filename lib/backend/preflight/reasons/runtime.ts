@@ -1,6 +1,6 @@
 import type { ReasonText } from '../reason-text.ts'
 import { GUIDE } from '../rocm-releases.mjs'
-import { BUILD_MODULE } from './build.ts'
+import { BUILD_MODULE, INSTALL_MODULE } from './build.ts'
 
 export const runtimeReasons = {
   HIP_RUNTIME_MISSING: {
@@ -62,6 +62,7 @@ export const runtimeReasons = {
       'The module was built with another ROCm than the one installed, or `LD_LIBRARY_PATH` brings in parts of a second one (those in a Python package, for example).',
     advice: [
       { when: ['mixture'], text: 'Let the loader find one ROCm only: check LD_LIBRARY_PATH' },
+      { when: ['!mixture'], text: INSTALL_MODULE },
       {
         text: `Build the module with the ROCm of this machine: ${BUILD_MODULE}`,
       },

@@ -1,5 +1,5 @@
 import type { ReasonText } from '../reason-text.ts'
-import { BUILD_MODULE } from './build.ts'
+import { BUILD_MODULE, INSTALL_MODULE } from './build.ts'
 
 export const selectionReasons = {
   GPU_HIDDEN_BY_ENV: {
@@ -53,6 +53,7 @@ export const selectionReasons = {
     cause: 'It was built for other chips: code for one chip does not run on another.',
     advice: [
       { when: ['override not needed'], text: 'Unset {variable}: the module has code for the chip itself' },
+      { when: ['!override not needed'], text: INSTALL_MODULE },
       {
         text: `Build for this chip: ${BUILD_MODULE} --targets {chip}`,
       },

@@ -34,6 +34,8 @@ export interface LookOptions {
   environment?: Record<string, string>
   device?: number | string
   module?: string | null
+  /** That brought the module. */
+  package?: string | undefined
   gpuTargets?: readonly string[]
   platform?: string
   arch?: string
@@ -41,9 +43,17 @@ export interface LookOptions {
 
 /** What the preflight says of a machine, with a module that is built for it unless another one is given. */
 export function look(machine: MadeMachine, options: LookOptions = {}): Promise<Preflight> {
-  const { environment = {}, module: path = module(), gpuTargets = [], device, ...system } = options
+  const {
+    environment = {},
+    module: path = module(),
+    gpuTargets = [],
+    device,
+    package: name,
+    ...system
+  } = options
+  const brought = name === undefined ? {} : { package: name }
   return preflight({
-    build: { message: 'ROCm was not found.', module: path, hipVersion: '6.4.1', gpuTargets },
+    build: { message: 'ROCm was not found.', module: path, hipVersion: '6.4.1', gpuTargets, ...brought },
     device,
     environment: { ...environment, WHISPER_HIP_SYSROOT: keep(machine).folder },
     ...system,

@@ -1,5 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { describe, expect, it, vi } from 'vitest'
+import { type Family, hipPackageName } from '../../../../lib/backend/hip-packages.mjs'
+import { withoutModule } from '../../../../lib/backend/preflight/preflight.ts'
 import { elf, HERE } from '../../../fixtures/elf.ts'
 import {
   emptyMachine,
@@ -9,6 +11,9 @@ import {
   rocmLibraries,
 } from '../../../fixtures/sysroot.ts'
 import { keep, type LookOptions, look, module } from './made.ts'
+
+const packageOf = (rocm: number, family: Family) => hipPackageName('linux-x64', rocm, family)
+const NO_MODULE = { message: 'ROCm was not found.', module: null, hipVersion: null, gpuTargets: [] }
 
 /** A Ryzen with its GPU (gfx1036) beside the card of the healthy machine. */
 function withIntegratedGpu(machine = healthyMachine()): MadeMachine {
@@ -77,14 +82,53 @@ describe('build and packaging', () => {
     const machine = withIntegratedGpu().fails('/dev/dri/renderD129', 'EACCES')
     const found = await look(machine, { module: null })
     expect(found.reason).toBe('NOT_COMPILED')
-    expect(found.message).toBe('This build of whisper-hip has no HIP backend: ROCm was not found.')
-    expect(found.advice[0]).toContain('npx whisper-hip build --hip')
+    const message = 'This build of whisper-hip has no HIP backend: ROCm was not found.'
+    expect(found.message).toBe(`${message} The package ${packageOf(6, 'rdna3')} has it for this machine`)
+    expect(found.advice.slice(0, 2)).toEqual([
+      `Install the GPU module: npm install ${packageOf(6, 'rdna3')}`,
+      expect.stringContaining('npx whisper-hip build --hip'),
+    ])
     expect(found.devices.map(({ reason }) => reason)).toEqual(['NOT_COMPILED', 'RENDER_NODE_DENIED'])
     expect(found.candidate).toBeNull()
     expect(await look(emptyMachine(), { module: null })).toMatchObject({
       reason: 'NO_AMD_GPU',
       notes: [{ reason: 'NOT_COMPILED' }],
     })
+  })
+
+  it.each([
+    [90010, 6, packageOf(6, 'cdna')],
+    [100300, 7, packageOf(7, 'rdna2')],
+    [110501, 6, packageOf(6, 'rdna35')],
+    [120001, 7, packageOf(7, 'rdna4')],
+    [90006, 6, null],
+    [110000, 8, null],
+  ])('NOT_COMPILED names the package for the chip %s and libamdhip64.so.%s', async (gfx, soname, name) => {
+    const runtime = `/opt/rocm/lib/libamdhip64.so.${soname}`
+    const machine = emptyMachine()
+      .gpu({ gfx })
+      .file(runtime, elf({ needed: ['libc.so.6'] }))
+    const { message, advice } = await look(machine, { module: null })
+    const told = [message, ...advice].join('\n').match(/@[\w/-]+/g)
+    expect(told).toEqual(name === null ? null : [name, name])
+    expect(withoutModule(NO_MODULE, { WHISPER_HIP_SYSROOT: machine.folder }).message).toBe(message)
+  })
+
+  it('names the package for the other GPU or ROCm where a package brought the module', async () => {
+    const machine = () => emptyMachine().gpu({ gfx: 100300 }).rocm().loaderCache(rocmLibraries())
+    const install = `Install the GPU module: npm install ${packageOf(6, 'rdna2')}`
+    const adviceOf = async (needed: string[], name?: string) => {
+      const path = module({ targets: ['gfx1100'], needed })
+      const { notes, ...first } = await look(machine(), { module: path, package: name })
+      return new Map([first, ...notes].map(({ reason, advice }) => [reason, advice[0]]))
+    }
+    const six = ['libamdhip64.so.6', 'libc.so.6']
+    expect((await adviceOf(six, packageOf(6, 'rdna3'))).get('NO_CODE_OBJECT_FOR_GPU')).toBe(install)
+    // What was compiled here goes before any package.
+    expect((await adviceOf(six)).get('NO_CODE_OBJECT_FOR_GPU')).toMatch(/^Build for this chip/)
+    const seven = ['libamdhip64.so.7', 'libc.so.6']
+    const otherRocm = await adviceOf(seven, packageOf(7, 'rdna2'))
+    expect(otherRocm.get('HIP_RUNTIME_VERSION_MISMATCH')).toBe(install)
   })
 
   it('BACKEND_LIBRARY_MISSING names the file and what is wrong with it', async () => {
@@ -528,6 +572,20 @@ describe('the ROCm runtime', () => {
     expect(image.advice[0]).toContain('image')
     const alpine = await look(machine().file('/etc/os-release', 'ID=alpine\n'))
     expect(alpine.advice[0]).toContain('musl')
+  })
+
+  it('HIP_RUNTIME_MISSING names the package beside the runtime, which may be of a newer release', async () => {
+    const folder = '/usr/lib/x86_64-linux-gnu'
+    const machine = healthyMachine()
+      .remove('/opt')
+      .file(`${folder}/libamdhip64.so.7.2.53211`, elf({ needed: ['libc.so.6'] }))
+      .link(`${folder}/libamdhip64.so.7`, 'libamdhip64.so.7.2.53211')
+      .file('/etc/os-release', 'ID=debian\nVERSION_CODENAME=forky\n')
+      .loaderCache([`${folder}/libamdhip64.so.7`])
+    const needed = ['libamdhip64.so.7', 'libhipblas.so.3', 'libc.so.6']
+    const found = await look(machine, { module: module({ needed }) })
+    expect(found.message).toContain('does not find libhipblas.so.3')
+    expect(found.advice[0]).toBe('Install the libraries: sudo apt install libamdhip64-7 libhipblas3')
   })
 
   it('HIP_RUNTIME_MISSING shows where the libraries are', async () => {
