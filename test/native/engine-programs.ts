@@ -30,7 +30,8 @@ const sources = [
 ]
 
 /**
- * Compiles programs of this folder with the engine into `folder`; each is linked with the ggml of build/Release.
+ * Compiles programs with the engine into `folder`; each is linked with the ggml of build/Release.
+ * @param programs below test/, without their extension
  * @param more sources that they need besides, with flags of their own
  */
 export async function compileWithEngine(
@@ -44,7 +45,7 @@ export async function compileWithEngine(
     join(vendored, name),
   ])
   const common = ['-std=c++17', '-O1', '-g1', '-D_GLIBCXX_ASSERTIONS', '-DGGML_BACKEND_DL', ...flags]
-  const own = programs.map((name) => join(packageRoot, 'test', 'native', `${name}.cpp`))
+  const own = programs.map((name) => join(packageRoot, 'test', `${name}.cpp`))
   const warnings = ['-Wall', '-Wextra', '-Werror']
   const waiting = [
     ...more,
