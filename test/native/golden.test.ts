@@ -18,7 +18,7 @@ beforeAll(async () => {
   const hooks = join(packageRoot, 'binding', 'model', 'whisper_hooks.cpp')
   await compileWithEngine(
     scratch.path,
-    ['native/golden'],
+    ['test/native/golden'],
     ['-DWHISPER_VERSION="1"'],
     [{ path: hooks, flags: [] }],
   )

@@ -1,4 +1,4 @@
-// Models of all sizes for graphs that are not computed: one layer, and weights that nobody has written.
+// Models of all sizes for graphs that are not computed: with weights that nobody has written.
 #pragma once
 
 #include "engine/device.h"
@@ -8,26 +8,27 @@ namespace whisper_hip {
 
 struct Size {
   const char* names;
-  int state, heads, vocabulary, mels;
+  int state, heads, layers, vocabulary, mels;
 };
 
 constexpr Size kSizes[] = {
-    {"tiny", 384, 6, 51865, 80},
-    {"tiny.en", 384, 6, 51864, 80},
-    {"base", 512, 8, 51865, 80},
-    {"base.en", 512, 8, 51864, 80},
-    {"small", 768, 12, 51865, 80},
-    {"small.en, distil-small.en", 768, 12, 51864, 80},
-    {"medium", 1024, 16, 51865, 80},
-    {"medium.en, distil-medium.en", 1024, 16, 51864, 80},
-    {"large-v1, large-v2, distil-large-v2", 1280, 20, 51865, 80},
-    {"large-v3, large-v3-turbo, distil-large-v3", 1280, 20, 51866, 128},
+    {"tiny", 384, 6, 4, 51865, 80},
+    {"tiny.en", 384, 6, 4, 51864, 80},
+    {"base", 512, 8, 6, 51865, 80},
+    {"base.en", 512, 8, 6, 51864, 80},
+    {"small", 768, 12, 12, 51865, 80},
+    {"small.en, distil-small.en", 768, 12, 12, 51864, 80},
+    {"medium", 1024, 16, 24, 51865, 80},
+    {"medium.en, distil-medium.en", 1024, 16, 24, 51864, 80},
+    {"large-v1, large-v2, distil-large-v2", 1280, 20, 32, 51865, 80},
+    {"large-v3, large-v3-turbo, distil-large-v3", 1280, 20, 32, 51866, 128},
 };
 
 class BlankModel {
  public:
-  BlankModel(const Size& size, ggml_type type, ggml_backend_buffer_type_t memory)
-      : state_(size.state), type_(type), tensors_(describe_tensors(64)) {
+  // `layers`: of the encoder and of the decoder.
+  BlankModel(const Size& size, int layers, ggml_type type, ggml_backend_buffer_type_t memory)
+      : state_(size.state), type_(type), tensors_(describe_tensors(static_cast<size_t>(16 + 64 * layers))) {
     weights.mels = size.mels;
     weights.audio_positions = 1500;
     weights.audio_heads = weights.text_heads = size.heads;
@@ -38,11 +39,13 @@ class BlankModel {
     weights.convolutions[0] = convolution(size.mels);
     weights.convolutions[1] = convolution(state_);
     weights.audio_position_table = tensor(GGML_TYPE_F32, state_, weights.audio_positions);
-    weights.encoder = {{attention(), feed_forward()}};
     weights.encoder_norm = norm();
     weights.token_table = tensor(type_, state_, size.vocabulary);
     weights.text_position_table = tensor(GGML_TYPE_F32, state_, weights.text_positions);
-    weights.decoder = {{attention(), attention(), feed_forward()}};
+    for (int i = 0; i < layers; ++i) {
+      weights.encoder.push_back({attention(), feed_forward()});
+      weights.decoder.push_back({attention(), attention(), feed_forward()});
+    }
     weights.decoder_norm = norm();
     buffer_.reset(ggml_backend_alloc_ctx_tensors_from_buft(tensors_.get(), memory));
     ggml_backend_buffer_set_usage(buffer_.get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);

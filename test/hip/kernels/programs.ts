@@ -2,53 +2,52 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { packageRoot } from '../../../scripts/support/package.mjs'
+import { packageRoot } from '../../../lib/backend/package-root.ts'
 import { scratchFolder } from '../../fixtures/material.ts'
-import { compileWithEngine, cpuModule } from '../../native/engine-programs.ts'
+import { compileWithEngine } from '../../native/engine-programs.ts'
 
 interface Ended {
   lines: readonly string[]
   stderr: string
   code: number | null
   signal: NodeJS.Signals | null
-  /** Names of the kernels that were launched. */
-  launched: ReadonlySet<string>
+  /** What the stub has counted: see its README. */
+  counts: Readonly<Record<string, number>>
 }
 
-/** The programs of this folder, compiled. Use it with `await using`. */
-export async function compilePrograms() {
+/**
+ * Compiles programs for the real HIP module on the stub of its runtime. Use it with `await using`.
+ * @param paths in the checkout, without the extension
+ */
+export async function programsOnStub(...paths: string[]) {
   const scratch = await scratchFolder()
-  await compileWithEngine(scratch.path, ['hip/kernels/graphs', 'hip/kernels/operations'], [])
+  await compileWithEngine(scratch.path, paths, [])
   return {
-    /** Names of sizes; all of them without any. */
-    graphs: (gfx: string, ...sizes: string[]) =>
-      runOnStub(join(scratch.path, 'graphs'), gfx, [cpuModule(), ...sizes]),
-    /** Computes an operation; without one it lists what the module claims. */
-    operations: (gfx: string, ...operation: string[]) =>
-      runOnStub(join(scratch.path, 'operations'), gfx, operation),
+    /**
+     * Runs one.
+     * @param gfx the chip of the device, e.g. `gfx1100`
+     * @param args after the module
+     */
+    run: (program: string, gfx: string, ...args: string[]) =>
+      runOnStub(join(scratch.path, program), gfx, args),
     [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose](),
   }
 }
 
-/**
- * Runs a program with the real module on the stub of the HIP runtime.
- * @param gfx the chip of the device, e.g. `gfx1100`
- * @param args after the module
- */
 function runOnStub(program: string, gfx: string, args: readonly string[]): Promise<Ended> {
+  const build = join(packageRoot(), 'build')
   // rocBLAS wants files for the chip, which the stub has for few.
   const kernels = mkdtempSync(join(tmpdir(), 'whisper-hip-rocblas-'))
   writeFileSync(join(kernels, `TensileLibrary_lazy_${gfx}.dat`), '')
-  const counts = join(kernels, 'counts')
+  const file = join(kernels, 'counts')
   const env = {
     ...process.env,
-    LD_LIBRARY_PATH: join(packageRoot, 'build', 'test-hip', 'rocm', 'lib'),
-    WHISPER_HIP_STUB: `gfx=${gfx}; counts=${counts}; fill=0`,
+    LD_LIBRARY_PATH: join(build, 'test-hip', 'rocm', 'lib'),
+    WHISPER_HIP_STUB: `gfx=${gfx}; counts=${file}; fill=0`,
     ROCBLAS_TENSILE_LIBPATH: kernels,
   }
   return new Promise((resolve, reject) => {
-    const module = join(packageRoot, 'build', 'Release', 'libggml-hip.so')
-    const child = spawn(program, [module, ...args], { env })
+    const child = spawn(program, [join(build, 'Release', 'libggml-hip.so'), ...args], { env })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (data) => {
@@ -59,10 +58,9 @@ function runOnStub(program: string, gfx: string, args: readonly string[]): Promi
     })
     child.on('error', reject)
     child.on('close', (code, signal) => {
-      const numbers = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : {}
+      const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
       rmSync(kernels, { recursive: true })
-      const launched = new Set(Object.keys(numbers).flatMap((key) => /^kernel\.(.*)/.exec(key)?.[1] ?? []))
-      resolve({ lines: stdout.split('\n').filter(Boolean), stderr, code, signal, launched })
+      resolve({ lines: stdout.split('\n').filter(Boolean), stderr, code, signal, counts })
     })
   })
 }
