@@ -1,15 +1,14 @@
 #!/usr/bin/env node
 // @ts-check
 /**
- * Counts what the HIP module asks of a GPU for one transcription: kernel launches, waits of the host, and bytes that come back.
+ * Counts what decoding asks of a GPU: kernel launches, waits of the host, and bytes that come back.
  *
  *   node bench/launches.mjs [--model base]
  *
- * Runs the real module on a runtime that computes nothing (test/hip/stub-runtime), so it needs the module in build/Release (or the
- * one that WHISPER_HIP_LIBRARY names), a system whose C library the module can use, and no GPU. It counts and measures no time: the
- * numbers are the same on every machine. Nothing is computed, so all tokens are equally probable, and the text means nothing.
+ * Runs the engine and the real module on a runtime that computes nothing (test/hip/stub-runtime), so it needs the module in
+ * build/Release, a system whose C library the module can use, and neither a GPU nor weights. It counts and measures no time: the
+ * numbers are the same on every machine.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { BuildError, run } from '../scripts/support/script.mjs'
 import { buildDoubles } from '../test/hip/build.mjs'
@@ -18,15 +17,15 @@ import { printTable } from './support/table.mjs'
 
 /** @typedef {Record<string, number>} Counts what the stub has counted, by key */
 
-const WINDOW = 30
-// Of equal tokens a search takes the same again and again, and ends at the twelfth.
+const CHIP = 'gfx1100'
+// Tokens of a window: the first one comes of the prompt, each other one of a step. Of equal tokens a search takes the same again and again, and ends at the twelfth.
 const FEW = 2
 const MANY = 10
 
-/** Ways to decode, each with so many sequences side by side. */
 const WAYS = {
-  'greedy (beamSize 1)': { sequences: 1, options: { beamSize: 1, temperature: 0 } },
-  'five beams (beamSize 5)': { sequences: 5, options: { beamSize: 5, temperature: 0 } },
+  'one sequence': { windows: 1, beams: 1 },
+  'five beams': { windows: 1, beams: 5 },
+  'eight windows side by side, five beams each': { windows: 8, beams: 5 },
 }
 
 /** @type {Record<string, (counts: Counts) => number>} */
@@ -51,39 +50,26 @@ const format = (value) => value.toLocaleString('en', { maximumFractionDigits: 2 
 await run(async () => {
   const { values } = parseArgs({ options: { model: { type: 'string', default: 'base' } } })
   buildDoubles()
-  const { obtainModel, stubScene } = await importSources()
-  const model = values.model.includes('/') ? values.model : await obtainModel(values.model)
-  const scene = stubScene()
+  const { cpuModule, programsOnStub } = await importSources()
+  const programs = await programsOnStub('bench/launches')
   try {
-    const environment = { WHISPER_HIP_STUB: `@${scene.path('stub')}` }
-    writeFileSync(scene.path('stub'), '')
-    await scene.trust(environment)
-    for (const [name, way] of Object.entries(WAYS)) {
-      /** @param {number} windows @param {number} tokens of each */
-      const count = async (windows, tokens) => {
-        writeFileSync(scene.path('stub'), `counts=${scene.path('counts')}; fill=0`)
-        const options = { ...way.options, language: 'en', timestamps: 'none', maxTokens: tokens }
-        const { came, stderr } = await scene.observe(
-          [['load', model, { backend: 'hip' }], ['transcribe', windows * WINDOW, options], ['assert']],
-          environment,
-        )
-        const failure = came.find(({ error }) => error !== undefined)
-        if (failure) throw new BuildError(`${failure.step} failed: ${failure.error?.message}\n${stderr}`)
-        return /** @type {Counts} */ (JSON.parse(readFileSync(scene.path('counts'), 'utf8')))
+    for (const [name, { windows, beams }] of Object.entries(WAYS)) {
+      /** @param {number} tokens of each window @param {number} rounds */
+      const count = async (tokens, rounds) => {
+        const args = [values.model, ...[windows, beams, tokens, rounds].map(String)]
+        const { code, stderr, counts } = await programs.run('launches', CHIP, cpuModule(), ...args)
+        if (code !== 0) throw new BuildError(`The program failed: ${stderr}`)
+        return counts
       }
-      const [few, many, twice] = [await count(1, FEW), await count(1, MANY), await count(2, FEW)]
+      const [few, many, twice] = [await count(FEW, 1), await count(MANY, 1), await count(FEW, 2)]
       const rows = Object.entries(FIGURES).map(([figure, of]) => {
-        const token = (of(many) - of(few)) / (MANY - FEW)
-        const window = of(twice) - of(few) - FEW * token
-        return [figure, format(token), format(window)]
+        const step = (of(many) - of(few)) / (MANY - FEW)
+        const window = (of(twice) - of(few) - (FEW - 1) * step) / windows
+        return [figure, format(step), format(window)]
       })
-      printTable(
-        `${values.model}, ${name}: a step decodes ${way.sequences} ${way.sequences === 1 ? 'token' : 'tokens'}`,
-        ['', 'for a step', 'for a window of 30 s'],
-        rows,
-      )
+      printTable(`${values.model}, ${name}`, ['', 'a step', 'a window of 30 s, without its steps'], rows)
     }
   } finally {
-    scene[Symbol.dispose]()
+    await programs[Symbol.asyncDispose]()
   }
 })

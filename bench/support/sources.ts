@@ -2,5 +2,6 @@
 export { obtainModel } from '../../lib/model/download/index.ts'
 export { generator } from '../../test/fixtures/tiny-model.ts'
 export { wordErrorRate, wordsOf } from '../../test/fixtures/wer.ts'
-export { stubScene } from '../../test/hip/scene.ts'
+export { programsOnStub } from '../../test/hip/kernels/programs.ts'
+export { cpuModule } from '../../test/native/engine-programs.ts'
 export { writeLegacyGgml } from './legacy-ggml.ts'

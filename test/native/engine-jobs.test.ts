@@ -28,7 +28,7 @@ async function jobs(program: string, test: string) {
 
 describe('with the memory and the arithmetic watched', () => {
   const program = programs(
-    ['engine-batches', 'engine-jobs'],
+    ['test/native/engine-batches', 'test/native/engine-jobs'],
     ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
   )
 
@@ -72,7 +72,7 @@ describe('with the memory and the arithmetic watched', () => {
 
 // ggml's libraries are not compiled for it; no suppressions are needed as each graph has one thread, which is the engine's.
 describe('with the order of threads watched', () => {
-  const program = programs(['engine-jobs'], '-fsanitize=thread')
+  const program = programs(['test/native/engine-jobs'], '-fsanitize=thread')
 
   it.each(['jobs', 'cancelled', 'waiting', 'damage'])('jobs of many threads have no data races: %s', (test) =>
     jobs(program('engine-jobs'), test),

@@ -3,12 +3,14 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { packageRoot } from '../../scripts/support/package.mjs'
+import { packageRoot } from '../../lib/backend/package-root.ts'
 
 const run = promisify(execFile)
-const binding = join(packageRoot, 'binding')
-const vendored = join(packageRoot, 'vendor', 'whisper.cpp')
-const release = join(packageRoot, 'build', 'Release')
+/** Found from the package, since this file is bundled for bench/. */
+const root = packageRoot()
+const binding = join(root, 'binding')
+const vendored = join(root, 'vendor', 'whisper.cpp')
+const release = join(root, 'build', 'Release')
 const named = (start: string) =>
   readdirSync(release).find((name) => name.startsWith(start) && name.endsWith('.so')) ?? ''
 
@@ -30,7 +32,8 @@ const sources = [
 ]
 
 /**
- * Compiles programs of this folder with the engine into `folder`; each is linked with the ggml of build/Release.
+ * Compiles programs with the engine into `folder`; each is linked with the ggml of build/Release.
+ * @param programs their paths in the checkout, without the extension
  * @param more sources that they need besides, with flags of their own
  */
 export async function compileWithEngine(
@@ -44,7 +47,7 @@ export async function compileWithEngine(
     join(vendored, name),
   ])
   const common = ['-std=c++17', '-O1', '-g1', '-D_GLIBCXX_ASSERTIONS', '-DGGML_BACKEND_DL', ...flags]
-  const own = programs.map((name) => join(packageRoot, 'test', 'native', `${name}.cpp`))
+  const own = programs.map((name) => join(root, `${name}.cpp`))
   const warnings = ['-Wall', '-Wextra', '-Werror']
   const waiting = [
     ...more,

@@ -16,7 +16,12 @@ let scratch: Awaited<ReturnType<typeof scratchFolder>>
 beforeAll(async () => {
   scratch = await scratchFolder()
   const hooks = join(packageRoot, 'binding', 'model', 'whisper_hooks.cpp')
-  await compileWithEngine(scratch.path, ['golden'], ['-DWHISPER_VERSION="1"'], [{ path: hooks, flags: [] }])
+  await compileWithEngine(
+    scratch.path,
+    ['test/native/golden'],
+    ['-DWHISPER_VERSION="1"'],
+    [{ path: hooks, flags: [] }],
+  )
 }, 900_000)
 afterAll(() => scratch?.[Symbol.asyncDispose]())
 

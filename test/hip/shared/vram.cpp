@@ -55,7 +55,8 @@ void* allocate(size_t size, unsigned char content) {
   close(file);
   if (memory == MAP_FAILED || view == MAP_FAILED)
     return nullptr;
-  memset(view, content, bytes);
+  if (content != 0) // as new pages are
+    memset(view, content, bytes);
   blocks()[static_cast<char*>(memory)] = {bytes, static_cast<char*>(view)};
   return memory;
 }
