@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createCipheriv } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -24,6 +24,10 @@ beforeAll(async () => {
   multilingual = await loadModel(speaking({ script, multilingual: true, languageId: 2 }), cpu)
 })
 afterAll(() => Promise.all([model.dispose(), multilingual.dispose()]))
+
+/** Random, but the same each time: by chance some bytes look like the beginning of something. */
+const noise = (count: number) =>
+  createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16)).update(Buffer.alloc(count))
 
 const SECONDS = 20
 const RATE = 16_000
@@ -94,7 +98,7 @@ describe.each(formats)('%s', (ending, options) => {
   })
 
   it('that is overwritten keeps its time, and says where', async () => {
-    for (const bytes of [randomBytes(at(0.6) - at(0.3)), Buffer.alloc(at(0.6) - at(0.3))]) {
+    for (const bytes of [noise(at(0.6) - at(0.3)), Buffer.alloc(at(0.6) - at(0.3))]) {
       const damaged = Buffer.concat([whole.subarray(0, at(0.3)), bytes, whole.subarray(at(0.6))])
       const { duration, warnings } = await heard(Readable.from([damaged]))
       expect(Math.abs(duration - SECONDS)).toBeLessThan(0.3)
@@ -113,7 +117,7 @@ describe.each(formats)('%s', (ending, options) => {
 
   it('of which little is left gives that', async () => {
     const { duration, warnings } = await heard(
-      Buffer.concat([whole.subarray(0, at(0.3)), randomBytes(at(1) - at(0.3))]),
+      Buffer.concat([whole.subarray(0, at(0.3)), noise(at(1) - at(0.3))]),
     )
     expect(duration).toBeGreaterThan(3)
     expect(warnings.length).toBeGreaterThan(0)
