@@ -113,7 +113,7 @@ function checkVersions(elf, glibc) {
   const problems = wanted.flatMap(([, binding, symbol = '']) => {
     const [name = '', version] = symbol.split('@')
     if (version === undefined)
-      return binding === 'WEAK' || /^(napi_|node_api_|ggml_|gguf_|quantize_)/.test(name) ? [] : [name]
+      return binding === 'WEAK' || /^(napi_|node_api_|ggml_|gguf_|quantize_|hipblas)/.test(name) ? [] : [name]
     const [, release] = version.match(/^GLIBC_([\d.]+)$/) ?? []
     const isOfNewer = release !== undefined && isNewer(release, glibc)
     return isOfNewer || /^(GLIBCXX|CXXABI)_/.test(version) ? [symbol] : []
