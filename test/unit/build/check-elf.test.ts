@@ -120,7 +120,8 @@ describe('check-elf', () => {
       const source = `
         #include <math.h>
         extern "C" void mystery();
-        double number(double x) { mystery(); return exp(x) + *new double; }`
+        extern "C" void hipblasCreate(); // hipBLAS has no versions
+        double number(double x) { mystery(); hipblasCreate(); return exp(x) + *new double; }`
       writeFileSync(join(folder, 'newer.cpp'), source)
       const path = join(folder, 'newer.node')
       const args = ['-shared', '-fPIC', '-fno-builtin', '-o', path, join(folder, 'newer.cpp'), ...GOOD]
@@ -129,6 +130,7 @@ describe('check-elf', () => {
       expect(problems).toMatch(/needs more than glibc 2\.28 has \(/)
       for (const symbol of ['exp@GLIBC_2.29', '_Znwm@GLIBCXX_3.4', 'mystery'])
         expect(problems).toContain(symbol)
+      expect(problems).not.toContain('hipblas')
     })
 
     it('takes the limit from the build report', () => {
