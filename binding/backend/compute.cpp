@@ -105,22 +105,29 @@ Turnstile& cpu_turnstile() {
   return *turnstile;
 }
 
-// Called for every node of a graph that does work, with the backend that has computed it.
-void count_node(NodeCounts& counts, const ggml_tensor* node, ggml_backend_t backend) {
-  if (backend != nullptr && !is_cpu(backend)) {
-    counts.gpu++;
-  } else {
-    counts.cpu++;
-    counts.cpu_operations.insert(ggml_op_desc(node));
-  }
+// The backend of a scheduler that is no CPU; null for none. To be asked once for a graph: a device asks its
+// driver what it is.
+ggml_backend_t gpu_of(ggml_backend_sched_t scheduler) {
+  ggml_backend_t first = ggml_backend_sched_get_backend(scheduler, 0);
+  return is_cpu(first) ? nullptr : first;
 }
 
 // An allocated graph knows where the scheduler has put each of its nodes.
-void count_nodes(NodeCounts& counts, ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+bool is_on(ggml_backend_t gpu, ggml_backend_sched_t scheduler, ggml_tensor* node) {
+  return gpu != nullptr && ggml_backend_sched_get_tensor_backend(scheduler, node) == gpu;
+}
+
+void count_nodes(NodeCounts& counts, ggml_backend_t gpu, ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
     ggml_tensor* node = ggml_graph_node(graph, i);
-    if (does_work(node->op))
-      count_node(counts, node, ggml_backend_sched_get_tensor_backend(scheduler, node));
+    if (!does_work(node->op))
+      continue;
+    if (is_on(gpu, scheduler, node)) {
+      counts.gpu++;
+    } else {
+      counts.cpu++;
+      counts.cpu_operations.insert(ggml_op_desc(node));
+    }
   }
 }
 
@@ -128,11 +135,10 @@ bool is_cancelled(void*) {
   return current_job != nullptr && current_job->is_cancelled();
 }
 
-void refuse_cpu(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
+void refuse_cpu(ggml_backend_t gpu, ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
   for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
     ggml_tensor* node = ggml_graph_node(graph, i);
-    ggml_backend_t backend = ggml_backend_sched_get_tensor_backend(scheduler, node);
-    if (!does_work(node->op) || (backend != nullptr && !is_cpu(backend)))
+    if (!does_work(node->op) || is_on(gpu, scheduler, node))
       continue;
     throw Error("ERR_GPU_NOT_USED",
                 std::string("The GPU does not support the operation ") + ggml_op_desc(node) + " (" +
@@ -278,16 +284,16 @@ ggml_status compute_graph(ggml_backend_sched_t scheduler, ggml_cgraph* graph) {
       set_threads(backend, job->threads);
     }
   }
-  const bool on_gpu = !is_cpu(ggml_backend_sched_get_backend(scheduler, 0));
-  if (on_gpu && job->gpu_only)
-    refuse_cpu(scheduler, graph);
+  ggml_backend_t gpu = gpu_of(scheduler);
+  if (gpu != nullptr && job->gpu_only)
+    refuse_cpu(gpu, scheduler, graph);
   // A GPU computes what it has been given to its end.
   if (job->is_cancelled())
     return GGML_STATUS_ABORTED;
   const ggml_status status =
-      on_gpu ? compute_on_gpu(scheduler, graph) : ggml_backend_sched_graph_compute(scheduler, graph);
+      gpu != nullptr ? compute_on_gpu(scheduler, graph) : ggml_backend_sched_graph_compute(scheduler, graph);
   if (status == GGML_STATUS_SUCCESS)
-    count_nodes(job->counts, scheduler, graph);
+    count_nodes(job->counts, gpu, scheduler, graph);
   return status;
 }
 

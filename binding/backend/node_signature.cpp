@@ -120,7 +120,6 @@ std::string details(const ggml_tensor* node) {
   case GGML_OP_ADD:
   case GGML_OP_MUL:
     return spread(node) + unusual_operands(node, 2);
-  case GGML_OP_SCALE:
   case GGML_OP_UNARY:
     return unusual_operands(node, 1);
   case GGML_OP_CONT:

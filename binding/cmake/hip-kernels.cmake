@@ -61,7 +61,7 @@ function(choose_hip_kernels)
   ggml_cuda_sources(mmf_instances ${few_columns})
   ggml_cuda_sources(mmf_instances_of_many ${many_columns})
   # In step with has_kernels() in binding/kernels/module.cpp.
-  ggml_cuda_sources(kept concat convert cpy fattn-tile ggml-cuda im2col norm quantize scale unary)
+  ggml_cuda_sources(kept convert cpy fattn-tile ggml-cuda im2col norm quantize unary)
   set(units binbcast_unit fattn_mma_unit fattn_tile_unit fattn_unit fattn_vec_unit getrows_unit mmf_unit mmq_unit
     mmvf_unit mmvq_unit setrows_unit softmax_unit)
   list(TRANSFORM units REPLACE "^(.+)$" "${KERNELS_DIR}/\\1.cu")

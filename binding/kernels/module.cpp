@@ -49,20 +49,14 @@ bool has_kernels(const ggml_tensor* op) {
   case GGML_OP_TRANSPOSE:
   case GGML_OP_CONT:
   case GGML_OP_CPY:
-  case GGML_OP_DUP:
   case GGML_OP_GET_ROWS:
-  case GGML_OP_CONCAT:
-  case GGML_OP_SCALE:
   case GGML_OP_NORM:
   case GGML_OP_SOFT_MAX:
   case GGML_OP_UNARY:
   case GGML_OP_IM2COL:
     return true;
   case GGML_OP_ADD:
-  case GGML_OP_SUB:
   case GGML_OP_MUL:
-  case GGML_OP_DIV:
-  case GGML_OP_REPEAT:
     return op->src[0]->type == GGML_TYPE_F32 && op->type == GGML_TYPE_F32;
   case GGML_OP_SET_ROWS:
     return op->type == GGML_TYPE_F16 || op->type == GGML_TYPE_F32;

@@ -26,7 +26,7 @@ constexpr int kPositions[] = {1500, 512, 750, 33, 16, 5, 1};
 constexpr int kTokens[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  12,  15,  16, 17,
                            24, 31, 33, 48, 56, 64, 72, 80, 96, 112, 128, 224};
 // Where a step is: with few keys of the text, and with all of them.
-constexpr int kPlaces[] = {230, 440};
+const std::vector<int> kPlaces = {230, 440};
 
 struct Counts {
   int nodes = 0, not_claimed = 0;
@@ -45,13 +45,16 @@ ggml_status count_and_compute(ggml_backend_t backend, ggml_cgraph* graph) {
   return compute(backend, graph);
 }
 
-// All its sequences go on from the first one, each time.
+// Its sequences branch off the only one after the prompt, and go on by themselves.
 class Fan : public Search {
  public:
   explicit Fan(int width) : width_(width) {}
   int width() const override { return width_; }
-  std::vector<Branch> advance(const std::vector<float*>&) override {
-    return std::vector<Branch>(static_cast<size_t>(width_), {0, 0});
+  std::vector<Branch> advance(const std::vector<float*>& logits) override {
+    std::vector<Branch> branches;
+    for (int i = 0; i < width_; ++i)
+      branches.push_back({std::min(i, static_cast<int>(logits.size()) - 1), 0});
+    return branches;
   }
   Sequence best() const override { return {}; }
   bool repeats() const override { return false; }
@@ -77,8 +80,9 @@ class ModelRun {
     windows_.push_back(request->encoded);
   }
 
-  // Of windows of several lengths together, with so many sequences each.
-  void decode(int windows, int width, int tokens) {
+  // Reads prompts for windows of several lengths together, and decodes so many sequences of each at some
+  // places.
+  void decode(int windows, int width, int tokens, const std::vector<int>& places) {
     Fan fan(width);
     std::vector<std::unique_ptr<ActiveSearch>> searches;
     std::vector<ActiveSearch*> each;
@@ -94,7 +98,7 @@ class ModelRun {
     runner_.read_prompts(each);
     require_success(each);
     counts = &all["step"];
-    for (const int place : kPlaces) {
+    for (const int place : places) {
       for (ActiveSearch* search : each)
         search->position = place;
       runner_.step(each);
@@ -142,16 +146,16 @@ void run_model(const Size& size, ggml_type type, bool flash, ggml_backend_buffer
   ModelRun run(model.weights, flash);
   for (const int positions : kPositions)
     run.encode(positions);
-  int width = 0;
   for (const int tokens : kTokens) {
-    width = width % 8 + 1;
-    run.decode(1, width, tokens);
-    run.decode(2, width, tokens);
+    run.decode(1, 1, tokens, {});
+    run.decode(2, 1, tokens, {});
     run.align(tokens);
   }
+  for (int width = 1; width <= 8; ++width)
+    run.decode(1, width, 3, kPlaces);
   for (const int windows : {2, 8}) {
     for (const int beams : {1, 2, 5, 8})
-      run.decode(windows, beams, 3);
+      run.decode(windows, beams, 3, {kPlaces.back()});
   }
   for (const auto& [graph, counts] : run.all)
     std::printf(",\"%s\":{\"nodes\":%d,\"notClaimed\":%d}", graph.c_str(), counts.nodes, counts.not_claimed);
@@ -181,8 +185,10 @@ int main(int count, char** arguments) {
     for (const WeightType& weights : kWeightTypes) {
       if (size.state % ggml_blck_size(weights.type) != 0)
         continue; // K-quants of tiny models cannot be
-      for (const bool flash : {true, false})
-        run_model(size, weights.type, flash, memory);
+      run_model(size, weights.type, /*flash*/ true, memory);
+      // Attention does not see what the weights are.
+      if (weights.type == GGML_TYPE_F16)
+        run_model(size, weights.type, /*flash*/ false, memory);
     }
   }
   return 0;
