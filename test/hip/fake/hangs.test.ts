@@ -123,8 +123,8 @@ describe.concurrent('after a trial that was passed', () => {
     expect(observation).toMatchObject({ finished: true, code: 0 })
   })
 
-  // The first eight allocations and a release are those of a load.
-  it.each(['alloc@9', 'release@2'])('hang=%s, while a graph grows for more beams', async (place) => {
+  // The first twelve allocations and a release are those of a load.
+  it.each(['alloc@13', 'release@2'])('hang=%s, while a graph grows for more beams', async (place) => {
     const observation = await observe(
       (scene) => `after=${scene.path('tried')}; hang=${place}`,
       ({ model }) => [
