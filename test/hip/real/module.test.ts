@@ -220,8 +220,6 @@ describe('a model on the real module', () => {
     expect(observation.came[2]?.error).toBeUndefined()
     const numbers = counts(scene?.path('counts') ?? '')
     expect(numbers.launches).toBeGreaterThan(100)
-    // The driver is asked what the device is for each graph, not for each node.
-    expect(numbers['call.hipGetDevicePropertiesR0600']).toBeLessThan((numbers.launches ?? 0) / 4)
     expect(numbers['memory.device0']).toBe(0)
     expect(observation).toMatchObject({ code: 0, finished: true, warnings: [] })
   })
