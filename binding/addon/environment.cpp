@@ -40,7 +40,9 @@ void run_call(napi_env env, napi_value, void*, void* data) {
 } // namespace
 
 struct Environment::Task {
-  explicit Task(Napi::Env env) : deferred(Napi::Promise::Deferred::New(env)) { task_count++; }
+  Task(Napi::Env env, Work work) : work(std::move(work)), deferred(Napi::Promise::Deferred::New(env)) {
+    task_count++;
+  }
   ~Task() { task_count--; }
 
   // Waits until the thread has ended or was given up.
@@ -74,6 +76,8 @@ struct Environment::Task {
   bool ended = false; // nothing of the thread touches this library any more
   bool lost = false;  // it waits for a GPU that does not answer
   std::atomic<bool> cancelled{false};
+  Work work;
+  bool needs_thread = true; // else it may be done on the JS thread
   std::thread thread;
   // Settles the promise; made before the work begins, which may leave no memory for it. Whoever ends the task
   // posts it.
@@ -150,15 +154,24 @@ void Environment::post(std::unique_ptr<Call> call) {
 }
 
 Napi::Object Environment::run(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks) {
-  if (closed_)
-    throw js_error(env, "ERR_DISPOSED", "No work can be started while the process exits");
-  return with_js_errors(env, [&] { return start(env, std::move(work), std::move(callbacks)); });
+  return with_js_errors(env, [&] {
+    auto task = std::make_shared<Task>(env, std::move(work));
+    task->callbacks = std::move(callbacks);
+    return start(env, task);
+  });
 }
 
-Napi::Object Environment::start(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks) {
-  auto task = std::make_shared<Task>(env);
-  task->callbacks = std::move(callbacks);
+Napi::Object Environment::run_at_any_cost(Napi::Env env, Work work) {
+  return with_js_errors(env, [&] {
+    auto task = std::make_shared<Task>(env, std::move(work));
+    task->needs_thread = false;
+    return start(env, task);
+  });
+}
 
+Napi::Object Environment::start(Napi::Env env, const std::shared_ptr<Task>& task) {
+  if (closed_)
+    throw Error("ERR_DISPOSED", "No work can be started while the process exits");
   Napi::Object handle = Napi::Object::New(env);
   handle.Set("result", task->deferred.Promise());
   const std::weak_ptr<Task> weak = task;
@@ -173,8 +186,8 @@ Napi::Object Environment::start(Napi::Env env, Work work, std::shared_ptr<TaskCa
     napi_ref_threadsafe_function(env, queue_);
   try {
     task->done = std::make_unique<Call>([this, task](Napi::Env after) { settle(after, task); });
-    task->thread = std::thread([this, task, work = std::move(work)] {
-      execute(task, work);
+    task->thread = std::thread([this, task] {
+      execute(task);
       post(std::move(task->done));
       task->end(false);
     });
@@ -183,13 +196,15 @@ Napi::Object Environment::start(Napi::Env env, Work work, std::shared_ptr<TaskCa
     task->fail("ERR_OUT_OF_MEMORY", "", "A thread for the work could not be started: ", error.what());
   } catch (const std::bad_alloc&) {
   }
+  if (!task->needs_thread)
+    execute(task);
   task->done.reset();
   task->end(false);
   settle(env, task);
   return handle;
 }
 
-void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) noexcept {
+void Environment::execute(const std::shared_ptr<Task>& task) noexcept {
   try {
     const Pulse pulse([this, task](const std::string& failure) { give_up(task, failure); });
     LogScope log([this](int level, const char* text) {
@@ -197,7 +212,7 @@ void Environment::execute(const std::shared_ptr<Task>& task, const Work& work) n
       this->log(level, text);
     });
     AbortScope abort;
-    task->settle = work(task->cancelled);
+    task->settle = std::exchange(task->work, nullptr)(task->cancelled);
   } catch (const Error& error) {
     task->fail(error.code, error.reason, error.what());
   } catch (const std::bad_alloc&) {

@@ -40,6 +40,9 @@ class Environment {
   // Starts a thread for `work`. Returns { result: Promise, cancel() }. JS thread.
   Napi::Object run(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks = nullptr);
 
+  // The same for work that frees memory: without memory for a thread it is done before this returns.
+  Napi::Object run_at_any_cost(Napi::Env env, Work work);
+
   // A function (level, text), or anything else for none.
   void set_log_sink(Napi::Value sink);
 
@@ -52,8 +55,8 @@ class Environment {
   struct Task;
   explicit Environment(Napi::Env env);
   void post(std::unique_ptr<std::function<void(Napi::Env)>> call);
-  Napi::Object start(Napi::Env env, Work work, std::shared_ptr<TaskCallbacks> callbacks);
-  void execute(const std::shared_ptr<Task>& task, const Work& work) noexcept;
+  Napi::Object start(Napi::Env env, const std::shared_ptr<Task>& task);
+  void execute(const std::shared_ptr<Task>& task) noexcept;
   void give_up(const std::shared_ptr<Task>& task, const std::string& failure);
   void settle(Napi::Env env, const std::shared_ptr<Task>& task);
   void log(int level, const char* text);

@@ -154,8 +154,8 @@ Napi::Value ModelObject::dispose(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   if (model_)
     Napi::MemoryManagement::AdjustExternalMemory(env, -total_bytes());
-  Napi::Object task =
-      Environment::of(env).run(env, [model = std::move(model_)](const std::atomic<bool>&) -> Settle {
+  Napi::Object task = Environment::of(env).run_at_any_cost(
+      env, [model = std::move(model_)](const std::atomic<bool>&) -> Settle {
         if (model)
           model->dispose();
         return [](Napi::Env done) { return done.Undefined(); };
