@@ -11,7 +11,8 @@
  *   WHISPER_HIP_ALL_KERNELS=ON       all of ggml's GPU kernels instead of those that Whisper runs
  *   WHISPER_HIP_PORTABLE=1           CPU modules for every generation of processors instead of for this machine
  *   WHISPER_HIP_GLIBC=2.28           the oldest glibc to run with, instead of that of this machine
- *   CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, HIPCXX, ROCM_PATH, CMAKE_BUILD_PARALLEL_LEVEL   as usual
+ *   CC, CXX, CFLAGS, CXXFLAGS, LDFLAGS, HIPCXX, ROCM_PATH, CMAKE_BUILD_PARALLEL_LEVEL   as usual; the build is for the
+ *                                    processors that the compiler compiles for
  */
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -171,6 +172,7 @@ async function compile({ root, out, env, toolchain, hip, unseen, portable, linki
       GPU_TARGETS: hip.gpuTargets.join(';'),
       WHISPER_HIP_ROCM_LIBRARIES: unseen.join(';'),
       ...(hip.rocm ? { CMAKE_PREFIX_PATH: hip.rocm.root } : {}),
+      ...crossOptions(toolchain, portable),
     },
   })
   try {
@@ -183,6 +185,16 @@ async function compile({ root, out, env, toolchain, hip, unseen, portable, linki
       `The native build failed (${error instanceof Error ? error.message : error}). The first error is above.`,
     )
   }
+}
+
+/** What CMake has to be told where the compiler is for another processor. @param {Toolchain} toolchain @param {boolean} portable */
+function crossOptions({ arch, processor, compiler }, portable) {
+  if (arch === process.arch) return {}
+  if (!portable)
+    throw new BuildError(
+      `The compiler (${compiler}) is for ${arch}, and this machine has ${process.arch}: set WHISPER_HIP_PORTABLE=1, for a build that does not ask this processor what it has.`,
+    )
+  return { CMAKE_SYSTEM_NAME: 'Linux', CMAKE_SYSTEM_PROCESSOR: processor }
 }
 
 /**

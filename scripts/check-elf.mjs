@@ -164,9 +164,11 @@ function machinePaths() {
 }
 
 if (isMain(import.meta.url)) {
-  const here = ['build/Release', `prebuilds/${process.platform}-${process.arch}`].map((path) =>
-    join(packageRoot, path),
-  )
+  const prebuilds = join(packageRoot, 'prebuilds')
+  const here = [
+    join(packageRoot, 'build/Release'),
+    ...(existsSync(prebuilds) ? readdirSync(prebuilds).map((name) => join(prebuilds, name)) : []),
+  ]
   const named = process.argv.slice(2).map((path) => resolve(path))
   const folders = named.length > 0 ? named : here.filter((path) => existsSync(path))
   const problems =

@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from './support/package.mjs'
-import { stageLibrary } from './support/release-packages.mjs'
+import { ARCHITECTURES, addonPackage, stageLibrary } from './support/release-packages.mjs'
 import { BuildError, run } from './support/script.mjs'
 
 /** @param {string} program @param {string[]} args */
@@ -22,7 +22,7 @@ function must(program, args) {
 await run(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'whisper-hip-package-'))
   try {
-    stageLibrary(packageRoot, join(folder, 'stage'))
+    stageLibrary(packageRoot, join(folder, 'stage'), ARCHITECTURES.map(addonPackage))
     mkdirSync(join(folder, 'packed'))
     must('npm', [
       'pack',

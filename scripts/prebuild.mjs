@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 // @ts-check
 /**
+ * `node scripts/prebuild.mjs [x64|arm64]`, by default for the processor of this machine, else with Debian's cross compiler
+ * (g++-aarch64-linux-gnu) or the one that CC and CXX name.
+ *
  * Makes `prebuilds/<platform>-<arch>/`: the addon under the name that node-gyp-build looks for, ggml's core, the CPU
  * modules of every generation of processors, the program that tries a GPU, and the build report. prebuildify moves the addon out of the folder in
  * which it was built; that folder is one of its own, so that a local build stays whole.
@@ -11,6 +14,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { packageRoot } from './support/package.mjs'
 import { BUILD_REPORT_FILE, hashOutputs } from './support/report.mjs'
+import { crossCompilers } from './support/toolchain.mjs'
 
 const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'))
 /**
@@ -20,8 +24,18 @@ const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'))
  */
 const LEFT_OUT = ['cannonlake', 'icelake', 'cooperlake', 'sse42'].map((name) => `libggml-cpu-${name}.so`)
 
-const staging = join(packageRoot, 'build', 'prebuild')
-const target = join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)
+const arch = process.argv[2] ?? process.arch
+if (arch !== 'x64' && arch !== 'arm64') {
+  console.error(`whisper-hip: Expected x64 or arm64 but received '${arch}'.`)
+  process.exit(1)
+}
+if (arch !== process.arch) {
+  const { c, cxx } = crossCompilers(arch)
+  process.env.CC ??= c
+  process.env.CXX ??= cxx
+}
+const staging = join(packageRoot, 'build', arch === process.arch ? 'prebuild' : `prebuild-${arch}`)
+const target = join(packageRoot, 'prebuilds', `${process.platform}-${arch}`)
 
 await rm(target, { recursive: true, force: true })
 await mkdir(staging, { recursive: true })
@@ -30,6 +44,7 @@ await prebuildify({
   out: packageRoot,
   name: 'whisper-hip',
   napi: true,
+  arch,
   cache: join(staging, 'cache'), // else a folder in /tmp
   targets: [`node@${process.versions.node}`],
   nodeGyp: join(packageRoot, 'scripts', 'node-gyp-shim.mjs'),

@@ -3,11 +3,12 @@
 /**
  * Makes all packages of a release in `release/`, with their checksums, a manifest and a bill of materials (CycloneDX):
  *
- *   node scripts/release.mjs --dry-run [--out DIR] [--prebuild DIR] [--hip DIR]… [--rocm 6|7]… [--targets LIST]
+ *   node scripts/release.mjs --dry-run [--out DIR] [--prebuild DIR]… [--hip DIR]… [--rocm 6|7]… [--targets LIST]
  *
  *   --dry-run        makes the packages and publishes nothing; without it they are published with npm, in the order of the manifest
  *   --out DIR        instead of release/
- *   --prebuild DIR   a folder with a build in place of a new prebuild; then dist/ is taken as it is, too
+ *   --prebuild DIR   a folder with a build in place of new prebuilds; then dist/ is taken as it is, too. A release that is published has
+ *                    one for each processor
  *   --hip DIR        a folder with a build with a HIP module, for the package of its ROCm
  *   --rocm 6|7       compiles the HIP modules in a Debian with ROCm, see scripts/rocm-toolchain.mjs: one for each family of GPUs
  *   --targets LIST   GPU architectures of --rocm, instead of all common ones; families without any are left out
@@ -26,6 +27,9 @@ import { GLIBC_FLOOR } from './support/glibc-floor.mjs'
 import { namedTargets } from './support/gpu-targets.mjs'
 import { packageRoot, packageVersion } from './support/package.mjs'
 import {
+  ARCHITECTURES,
+  addonPackage,
+  archOf,
   filesIn,
   hashTree,
   purposeOf,
@@ -36,6 +40,7 @@ import {
 } from './support/release-packages.mjs'
 import { makeSbom } from './support/sbom.mjs'
 import { BuildError, log, run } from './support/script.mjs'
+import { crossCompilers, findProgram } from './support/toolchain.mjs'
 
 /** What a package may have, as npm fetches it and as it lies in an app: users wait for the one, and images grow by the other. */
 const MOST_BYTES = 60_000_000
@@ -113,6 +118,29 @@ function compileHip(rocm, wanted) {
   })
 }
 
+/**
+ * @param {boolean} trial goes without those for processors that no compiler here is for
+ * @returns {string[]} folders, one for each processor
+ */
+function makePrebuilds(trial) {
+  if (process.platform !== 'linux')
+    throw new BuildError(`The release is made on Linux, not on ${process.platform}.`)
+  must('npm', ['run', '--silent', 'build:lib'])
+  return ARCHITECTURES.flatMap((arch) => {
+    const compilers = crossCompilers(arch)
+    if (trial && arch !== process.arch && !findProgram(compilers.cxx)) {
+      log(
+        `without ${addonPackage(arch)}: ${compilers.cxx} was not found in PATH (Debian: ${compilers.package})`,
+      )
+      return []
+    }
+    must('npm', ['run', '--silent', 'prebuild', '--', arch])
+    const prebuild = join(packageRoot, 'prebuilds', `linux-${arch}`)
+    must(process.execPath, ['scripts/check-elf.mjs', prebuild])
+    return [prebuild]
+  })
+}
+
 /** @param {string | undefined} list of --targets */
 function readTargets(list) {
   const names = list === undefined ? null : (namedTargets({ WHISPER_HIP_TARGETS: list })?.names ?? null)
@@ -135,7 +163,7 @@ async function release() {
     options: {
       'dry-run': { type: 'boolean', default: false },
       out: { type: 'string', default: join(packageRoot, 'release') },
-      prebuild: { type: 'string' },
+      prebuild: { type: 'string', multiple: true },
       hip: { type: 'string', multiple: true, default: [] },
       rocm: { type: 'string', multiple: true, default: [] },
       targets: { type: 'string' },
@@ -149,16 +177,11 @@ async function release() {
   const earlier = readManifest(manifestPath).packages
   mkdirSync(stage, { recursive: true })
 
-  const prebuild = values.prebuild ? resolve(values.prebuild) : join(packageRoot, 'prebuilds', 'linux-x64')
-  if (!values.prebuild) {
-    if (process.platform !== 'linux' || process.arch !== 'x64')
-      throw new BuildError(
-        `The release is made on Linux on x64, not on ${process.platform} on ${process.arch}.`,
-      )
-    must('npm', ['run', '--silent', 'build:lib'])
-    must('npm', ['run', '--silent', 'prebuild'])
-    must(process.execPath, ['scripts/check-elf.mjs', prebuild])
-  }
+  const prebuilds = values.prebuild?.map((path) => resolve(path)) ?? makePrebuilds(values['dry-run'])
+  const arches = prebuilds.map(archOf)
+  const missing = ARCHITECTURES.filter((arch) => !arches.includes(arch))
+  if (missing.length > 0 && !values['dry-run'])
+    throw new BuildError(`A release that is published needs a --prebuild for ${missing.join(' and ')}, too.`)
   /** @type {Packed[]} */
   const packages = []
   /** @param {string} name @param {(folder: string) => void} fill */
@@ -168,7 +191,8 @@ async function release() {
     packages.push(pack(out, folder, earlier))
     writeManifest(manifestPath, packages, earlier)
   }
-  make('linux-x64', (folder) => stageAddon(packageRoot, folder, prebuild))
+  for (const prebuild of prebuilds)
+    make(`linux-${archOf(prebuild)}`, (folder) => stageAddon(packageRoot, folder, prebuild))
   make('source', (folder) => stageSources(packageRoot, folder))
   for (const build of [
     ...values.hip.map((path) => resolve(path)),
@@ -178,7 +202,7 @@ async function release() {
     make(`rocm${rocm}-${family}`, (folder) => stageHip(packageRoot, folder, build))
   }
   // Last: who installs it finds the others.
-  make('whisper-hip', (folder) => stageLibrary(packageRoot, folder))
+  make('whisper-hip', (folder) => stageLibrary(packageRoot, folder, arches.map(addonPackage)))
   rmSync(stage, { recursive: true })
   writeManifest(manifestPath, packages, [])
   writeFileSync(join(out, 'SHA256SUMS'), packages.map(({ sha256, file }) => `${sha256}  ${file}\n`).join(''))

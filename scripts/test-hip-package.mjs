@@ -12,22 +12,20 @@
  * Needs root, `npm run build:lib` and `npm run prebuild`.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { appendFileSync, copyFileSync, existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import { checkFolder } from './check-elf.mjs'
 import { insideTree, requireChroot } from './support/chroot.mjs'
 import { COPY, readRocm, TOOLCHAINS, toolchainFolder } from './support/debian-tree.mjs'
 import { GLIBC_FLOOR } from './support/glibc-floor.mjs'
 import { importTypeScript } from './support/import-typescript.mjs'
 import { packageRoot } from './support/package.mjs'
+import { execute, packedApp } from './support/packed-app.mjs'
 import { purposeOf } from './support/release-packages.mjs'
 import { BUILD_REPORT_FILE } from './support/report.mjs'
 import { BuildError, log, run } from './support/script.mjs'
-import { findProgram } from './support/toolchain.mjs'
 
 const MODULE = 'libggml-hip.so'
 const PREBUILD = join(packageRoot, 'prebuilds', 'linux-x64')
@@ -54,50 +52,16 @@ look 'without BLAS'
 
 /** @typedef {import('../lib/index.ts').BackendInfo} BackendInfo */
 
-/** Programs with which npm runs, and no others. @param {string} folder */
-async function poorPath(folder) {
-  await mkdir(folder)
-  for (const name of ['node', 'npm', 'sh', 'env']) {
-    const path = findProgram(name)
-    if (!path) throw new BuildError(`The program ${name} was not found in PATH.`)
-    await symlink(path, join(folder, name))
-  }
-  return folder
-}
-
-/** @param {string} program @param {string[]} args @param {object} options */
-const execute = (program, args, options = {}) =>
-  promisify(execFile)(program, args, {
-    cwd: packageRoot,
-    encoding: /** @type {const} */ ('utf8'),
-    maxBuffer: 64 * 1024 * 1024,
-    ...options,
-  })
-
 /**
  * An app with the packed packages.
  * @param {string} folder
  * @param {string} build
  */
 async function makeApp(folder, build) {
-  const out = join(folder, 'release')
-  await execute(process.execPath, [
-    ...['scripts/release.mjs', '--dry-run', '--out', out],
-    ...['--prebuild', PREBUILD, '--hip', build],
-  ])
-  /** @type {{ packages: { name: string, file: string, bytes: number, unpackedBytes: number }[] }} */
-  const { packages } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))
+  const { app, env, packages, install } = await packedApp(folder, ['--prebuild', PREBUILD, '--hip', build])
   const hip = packages.find(({ name }) => name.includes('-rocm'))
   if (!hip) throw new BuildError(`The release of ${build} has no package with a HIP module.`)
-  const app = join(folder, 'app')
-  await mkdir(app)
-  await writeFile(join(app, 'package.json'), '{ "name": "app", "private": true }')
-  const userEnvironment = Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name))
-  const env = { ...Object.fromEntries(userEnvironment), PATH: await poorPath(join(folder, 'bin')) }
-  const wanted = packages
-    .filter(({ name }) => name !== '@whisper-hip/source')
-    .map(({ file }) => join(out, file))
-  await execute('npm', ['install', '--no-audit', '--no-fund', ...wanted], { cwd: app, env })
+  await install(...packages.map(({ name }) => name).filter((name) => name !== '@whisper-hip/source'))
   const place = join(app, 'node_modules', hip.name)
   const { gpuTargets, hipVersion } = JSON.parse(readFileSync(join(place, BUILD_REPORT_FILE), 'utf8')).hip
   const size = [hip.bytes, hip.unpackedBytes].map((bytes) => `${(bytes / 1e6).toFixed(1)} MB`)
@@ -108,8 +72,9 @@ async function makeApp(folder, build) {
 /** @param {{ app: string, env: NodeJS.ProcessEnv }} where @param {NodeJS.ProcessEnv} more @returns {Promise<BackendInfo>} */
 async function doctor({ app, env }, more) {
   const program = join(app, 'node_modules', '.bin', 'whisper-hip')
-  const options = { cwd: app, env: { ...env, ...more } }
-  const { stdout } = await execute(program, ['doctor', '--json'], options).catch((error) => error)
+  const { stdout } = await execute(program, ['doctor', '--json'], app, { ...env, ...more }).catch(
+    (error) => error,
+  )
   return JSON.parse(stdout)
 }
 
@@ -119,8 +84,9 @@ async function testOnStub(folder, build) {
   const module = join(where.place, MODULE)
   const machine = await madeMachine(firstChip(build))
   try {
-    await execute(process.execPath, ['test/hip/build.mjs'], {
-      env: { ...process.env, WHISPER_HIP_LIBRARY: module },
+    await execute(process.execPath, ['test/hip/build.mjs'], packageRoot, {
+      ...process.env,
+      WHISPER_HIP_LIBRARY: module,
     })
     const libraries = '/opt/rocm-6.4.1/lib'
     for (const name of readdirSync(STUB).filter((each) => each.includes('.so.')))
@@ -168,8 +134,10 @@ async function testOnRuntime(app, build) {
       binds,
       forget: true,
     })
-    await execute(program, args, {
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', LC_ALL: 'C.UTF-8' },
+    await execute(program, args, packageRoot, {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/root',
+      LC_ALL: 'C.UTF-8',
     })
     /** @param {string} name @returns {BackendInfo} */
     const read = (name) => JSON.parse(readFileSync(join(app, `${name}.json`), 'utf8'))

@@ -9,17 +9,15 @@
  * Needs `npm run prebuild` and a model: WHISPER_HIP_TEST_MODEL=PATH, or `base` in the cache.
  */
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { checkFolder } from './check-elf.mjs'
 import { cachedModel } from './support/cached-model.mjs'
 import { packageRoot } from './support/package.mjs'
+import { execute, packedApp, userEnvironment } from './support/packed-app.mjs'
 import { BuildError, log, run } from './support/script.mjs'
-import { findProgram } from './support/toolchain.mjs'
 
 const AUDIO = join(packageRoot, 'vendor/whisper.cpp/bindings/go/samples/jfk.wav')
 const WORDS = /ask not what your country can do for you/i
@@ -36,33 +34,6 @@ const PROGRAMS = {
   import { createRequire } from 'node:module'
   if (createRequire(import.meta.url)('whisper-hip').WhisperHipError !== WhisperHipError) throw new Error('two copies')
   ${TRANSCRIBE}`,
-}
-
-/** What a user's shell has: nothing of the npm that may be running this script. */
-const userEnvironment = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
-)
-
-/**
- * @param {string} program
- * @param {string[]} args
- * @param {string} cwd
- * @param {NodeJS.ProcessEnv} env
- */
-async function execute(program, args, cwd, env) {
-  const options = { cwd, env, maxBuffer: 64 * 1024 * 1024, encoding: /** @type {const} */ ('utf8') }
-  return promisify(execFile)(program, args, options)
-}
-
-/** A folder of programs with which npm runs, and no others. */
-async function poorPath(/** @type {string} */ folder) {
-  await mkdir(folder)
-  for (const name of ['node', 'npm', 'sh', 'env']) {
-    const path = findProgram(name)
-    if (!path) throw new BuildError(`The program ${name} was not found in PATH.`)
-    await symlink(path, join(folder, name))
-  }
-  return folder
 }
 
 /**
@@ -98,24 +69,10 @@ async function testTarball(folder) {
     throw new BuildError(`${prebuild} is missing: run \`npm run prebuild\`.`)
   const model = await cachedModel('base')
 
-  const out = join(folder, 'release')
-  const making = ['scripts/release.mjs', '--dry-run', '--out', out, '--prebuild', join(packageRoot, prebuild)]
-  await execute(process.execPath, making, packageRoot, userEnvironment)
-  /** @type {{ packages: { name: string, file: string }[] }} */
-  const { packages } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'))
-  /** @param {string} name */
-  const tarball = (name) => join(out, packages.find((packed) => packed.name === name)?.file ?? '')
+  const { app, env: poor, install } = await packedApp(folder, ['--prebuild', join(packageRoot, prebuild)])
   const system = `@whisper-hip/${process.platform}-${process.arch}`
-
-  const app = join(folder, 'an app')
   const installed = join(app, 'node_modules/whisper-hip')
-  await mkdir(app)
-  await writeFile(join(app, 'package.json'), '{ "name": "app", "private": true }')
   for (const [name, text] of Object.entries(PROGRAMS)) await writeFile(join(app, name), text)
-  const poor = { ...userEnvironment, PATH: await poorPath(join(folder, 'bin')) }
-  /** @param {...string} names */
-  const install = (...names) =>
-    execute('npm', ['install', '--no-audit', '--no-fund', ...names.map(tarball)], app, poor)
   await install('whisper-hip', system)
   await transcribe(app, poor, model, `${system}/whisper-hip.node`)
 

@@ -11,9 +11,16 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 # dlclose), no symbol table, and no path of the machine that built it. The last matching prefix wins.
 add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack LINKER:-z,nodelete LINKER:--exclude-libs,ALL
   $<$<CONFIG:Release>:-s>)
-add_compile_options("-ffile-prefix-map=${CMAKE_SOURCE_DIR}=." "-ffile-prefix-map=${CMAKE_BINARY_DIR}=build")
+# ccache gives the compiler paths that are relative to the folder of the build: they are named alike.
+function(hide_path path name)
+  file(RELATIVE_PATH relative "${CMAKE_BINARY_DIR}" "${path}")
+  string(REGEX REPLACE "/$" "" relative "${relative}")
+  add_compile_options("-ffile-prefix-map=${relative}=${name}" "-ffile-prefix-map=${path}=${name}")
+endfunction()
+hide_path("${CMAKE_SOURCE_DIR}" .)
+add_compile_options("-ffile-prefix-map=${CMAKE_BINARY_DIR}=build")
 foreach(directory IN LISTS CMAKE_JS_INC)
-  add_compile_options("-ffile-prefix-map=${directory}=include")
+  hide_path("${directory}" include)
 endforeach()
 
 # glibc ends the process when a thread finds no memory for the thread-local data of a module; with this model each thread

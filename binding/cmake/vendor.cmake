@@ -80,6 +80,13 @@ add_subdirectory("${GGML_DIR}" ggml EXCLUDE_FROM_ALL)
 # illegal instruction where it can. AMD has no AMX; Intel processors that have it use the module of zen4.
 set(GGML_MODULES ${GGML_AVAILABLE_BACKENDS})
 list(REMOVE_ITEM GGML_MODULES ggml-cpu-sapphirerapids)
+# Modules for processors that the compiler does not know are left out: SME is of GCC 14.
+if(WHISPER_HIP_PORTABLE AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  check_cxx_compiler_flag(-march=armv9.2-a+sve+sme HAVE_SME)
+  if(NOT HAVE_SME)
+    list(FILTER GGML_MODULES EXCLUDE REGEX "^ggml-cpu-armv9")
+  endif()
+endif()
 get_directory_property(GGML_VERSION DIRECTORY "${GGML_DIR}" DEFINITION GGML_VERSION)
 get_directory_property(GGML_COMMIT DIRECTORY "${GGML_DIR}" DEFINITION GGML_BUILD_COMMIT)
 

@@ -36,6 +36,8 @@ export interface BuildReport {
     /** Folder of the ROCm that the module was compiled with; left out without a module, and by version 0.1. */
     rocm?: string
   }
+  /** Processors that it is for, as Node names them: `x64` or `arm64`. */
+  arch: string
   /** First line of the compiler's `--version`. */
   compiler: string
   cmake: string
@@ -113,6 +115,7 @@ const FIELDS: Record<string, Check> = {
   'hip.gpuTargets': isTexts,
   'hip.kernels': isKernels,
   'hip.rocm': isTextIfAny,
+  arch: isText,
   compiler: isText,
   cmake: isText,
   flags: isText,

@@ -55,9 +55,9 @@ export function makeApp({ folder }, app, { packages = {}, files = {} }) {
   /** @param {string} name */
   const file = (name) =>
     `file:${join(release, manifest.packages.find((packed) => packed.name === name)?.file ?? '')}`
-  const addon = `@whisper-hip/${process.platform}-${process.arch}`
-  // The registry does not have it; each package manager has its own word for that.
-  const instead = { [addon]: file(addon) }
+  const addons = manifest.packages.map(({ name }) => name).filter((name) => /-(x64|arm64)$/.test(name))
+  // The registry does not have them; each package manager has its own word for that.
+  const instead = Object.fromEntries(addons.map((name) => [name, file(name)]))
   const written = {
     ...{ name: 'app', private: true, dependencies: { 'whisper-hip': file('whisper-hip'), ...packages } },
     ...{ overrides: instead, resolutions: instead, pnpm: { overrides: instead } },

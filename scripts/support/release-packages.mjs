@@ -38,6 +38,9 @@ const NOT_SOURCES = ['scripts/install.mjs']
 const SOURCE_PACKAGE = '@whisper-hip/source'
 /** What the packages with a HIP module are for. */
 const SYSTEM = 'linux-x64'
+/** Processors with a package of the addon, and how people name them. @type {Record<string, string>} */
+const PROCESSORS = { x64: 'x86-64', arm64: '64-bit ARM' }
+export const ARCHITECTURES = Object.keys(PROCESSORS)
 /** Of ROCm, by its first number. */
 const VERSIONS = new Map([
   [6, '6.1 to 6.4'],
@@ -74,15 +77,16 @@ function begin(folder) {
  * The library: JavaScript, types, documentation. Nothing runs when it is installed.
  * @param {string} root the checkout
  * @param {string} folder where it is put together
+ * @param {string[]} addons names of the packages with an addon, of which a package manager installs the one for its machine
  */
-export function stageLibrary(root, folder) {
+export function stageLibrary(root, folder, addons) {
   begin(folder)
   copy(root, folder, [...LIBRARY, ...TEXTS, RECORDING])
-  writeJson(join(folder, 'package.json'), libraryManifest(root))
+  writeJson(join(folder, 'package.json'), libraryManifest(root, addons))
 }
 
-/** @param {string} root */
-function libraryManifest(root) {
+/** @param {string} root @param {string[]} addons */
+function libraryManifest(root, addons) {
   const {
     scripts: _,
     devDependencies: __,
@@ -95,11 +99,10 @@ function libraryManifest(root) {
   const { 'node-addon-api': _____, 'node-api-headers': ______, ...needed } = dependencies
   // A package manager that shows a package only what it names has to be told of those that people install beside it.
   const peers = [...hipPackageNames(SYSTEM), SOURCE_PACKAGE]
-  const addons = readdirSync(join(root, 'packages')).filter((name) => !['hip', 'source'].includes(name))
   return {
     ...manifest,
     dependencies: needed,
-    optionalDependencies: Object.fromEntries(addons.map((name) => [`@whisper-hip/${name}`, version])),
+    optionalDependencies: Object.fromEntries(addons.map((name) => [name, version])),
     peerDependencies: Object.fromEntries(peers.map((name) => [name, version])),
     peerDependenciesMeta: Object.fromEntries(peers.map((name) => [name, { optional: true }])),
   }
@@ -144,6 +147,21 @@ function stageManifest(root, folder, name, words = {}) {
     )
 }
 
+/** Of the addon for a processor, as Node names it. @param {string} arch */
+export const addonPackage = (arch) => `@whisper-hip/linux-${arch}`
+
+/**
+ * The processor that a build is for.
+ * @param {string} build
+ * @returns {string} as Node names it
+ */
+export function archOf(build) {
+  const { arch } = readReport(build)
+  if (!(arch in PROCESSORS))
+    throw new BuildError(`There is no package for the build in ${build}, for ${arch}.`)
+  return arch
+}
+
 /**
  * The addon and its CPU modules.
  * @param {string} root
@@ -152,10 +170,15 @@ function stageManifest(root, folder, name, words = {}) {
  */
 export function stageAddon(root, folder, build) {
   const report = wholeBuild(root, build)
+  const arch = archOf(build)
   begin(folder)
   copy(build, folder, [...outputsOf(report).filter((name) => name !== report.built.hip), BUILD_REPORT_FILE])
   copy(root, folder, TEXTS)
-  stageManifest(root, folder, 'linux-x64')
+  stageManifest(root, folder, 'addon', {
+    name: addonPackage(arch),
+    arch,
+    processor: PROCESSORS[arch] ?? arch,
+  })
 }
 
 /**
@@ -186,7 +209,7 @@ export function stageHip(root, folder, build) {
  * @param {string} build
  */
 export function purposeOf(build) {
-  const { hipVersion, gpuTargets } = readJson(join(build, BUILD_REPORT_FILE)).hip
+  const { hipVersion, gpuTargets } = readReport(build).hip
   const rocm = Number(String(hipVersion).split('.')[0])
   const family = familyOf(String(gpuTargets[0]))
   if (!VERSIONS.has(rocm) || family === null)
@@ -196,12 +219,16 @@ export function purposeOf(build) {
   return { rocm, family }
 }
 
-/** @param {string} root @param {string} build @returns {BuildReport} */
-function wholeBuild(root, build) {
+/** @param {string} build @returns {BuildReport} */
+function readReport(build) {
   const path = join(build, BUILD_REPORT_FILE)
   if (!existsSync(path)) throw new BuildError(`${build} holds no build: ${BUILD_REPORT_FILE} is missing.`)
-  /** @type {BuildReport} */
-  const report = readJson(path)
+  return readJson(path)
+}
+
+/** @param {string} root @param {string} build @returns {BuildReport} */
+function wholeBuild(root, build) {
+  const report = readReport(build)
   const { version } = readJson(join(root, 'package.json'))
   if (report.whisperHip !== version)
     throw new BuildError(

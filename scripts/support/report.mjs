@@ -48,6 +48,7 @@ export function makeReport({ root, configuration, toolchain, hip, portable, glib
       kernels: hip.kernels,
       ...(hipModule !== null && hip.rocm && { rocm: hip.rocm.root }),
     },
+    arch: toolchain.arch,
     compiler: toolchain.compiler,
     cmake: toolchain.cmakeVersion,
     flags: configuration.flags,

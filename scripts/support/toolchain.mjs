@@ -7,6 +7,22 @@ import { BuildError } from './script.mjs'
 
 const MIN_CMAKE = '3.21'
 
+/** Processors as compilers name them, and as Node does. */
+const ARCHITECTURES = new Map([
+  ['x86_64', 'x64'],
+  ['aarch64', 'arm64'],
+])
+
+/**
+ * The compilers for another processor, by their names in Debian and Ubuntu.
+ * @param {string} arch as Node names it
+ */
+export function crossCompilers(arch) {
+  const [processor] = [...ARCHITECTURES].find(([, name]) => name === arch) ?? [arch]
+  const prefix = `${processor}-linux-gnu`
+  return { c: `${prefix}-gcc`, cxx: `${prefix}-g++`, package: `g++-${prefix.replace('_', '-')}` }
+}
+
 /** Packages that bring what a build needs, by the distribution's package manager. */
 const PACKAGES = {
   apt: { compiler: 'g++', cmake: 'cmake', make: 'make' },
@@ -19,7 +35,15 @@ const PACKAGES = {
 /**
  * @typedef {'compiler' | 'cmake' | 'make'} Need
  * @typedef {{ need: Need, problem: string }} Missing `problem` is a sentence that names the program
- * @typedef {{ c: string, cxx: string, compiler: string, cmake: string, cmakeVersion: string, generator: string }} Toolchain
+ * @typedef {object} Toolchain
+ * @property {string} c
+ * @property {string} cxx
+ * @property {string} compiler first line of its version
+ * @property {string} processor that it compiles for, as compilers name it
+ * @property {string} arch the same, as Node names it
+ * @property {string} cmake
+ * @property {string} cmakeVersion
+ * @property {string} generator
  */
 
 /**
@@ -106,7 +130,7 @@ function findCompilers(env, missing) {
       encoding: 'utf8',
     })
     const version = spawnSync(cxx, ['--version'], { encoding: 'utf8' }).stdout?.split('\n')[0] ?? cxx
-    if (trial.status === 0) return { c, cxx, compiler: version }
+    if (trial.status === 0) return { c, cxx, compiler: version, ...processorOf(cxx) }
     missing.push({
       need: 'compiler',
       problem: `The C++ compiler ${cxx} (${version}) does not compile C++17.`,
@@ -117,6 +141,13 @@ function findCompilers(env, missing) {
     env.CXX || env.CC ? `${env.CXX || 'c++'} and ${env.CC || 'cc'} (from CXX and CC)` : 'g++ or clang++'
   missing.push({ need: 'compiler', problem: `No C++ compiler was found in PATH (${names}).` })
   return null
+}
+
+/** @param {string} cxx */
+function processorOf(cxx) {
+  const { stdout } = spawnSync(cxx, ['-dumpmachine'], { encoding: 'utf8' })
+  const [processor = ''] = (stdout ?? '').trim().split('-')
+  return { processor, arch: ARCHITECTURES.get(processor) ?? processor }
 }
 
 /**

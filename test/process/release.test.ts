@@ -31,6 +31,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const build = join(folder, 'build')
 const withHip = join(folder, 'build with HIP')
+const forArm = join(folder, 'build for ARM')
 const MODULE = 'libggml-hip.so'
 const sha256 = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex')
 
@@ -56,6 +57,9 @@ beforeAll(() => {
   }
   report.sha256 = { ...report.sha256, [MODULE]: sha256(join(withHip, MODULE)) }
   writeFileSync(reportPath, JSON.stringify(report))
+  cpSync(build, forArm, { recursive: true })
+  const armReport = JSON.parse(readFileSync(join(forArm, 'build-report.json'), 'utf8'))
+  writeFileSync(join(forArm, 'build-report.json'), JSON.stringify({ ...armReport, arch: 'arm64' }))
 })
 
 /** The packages as they lie in an application. */
@@ -156,6 +160,26 @@ describe('a release', () => {
     expect(readdirSync(join(modules, 'whisper-hip/dist')).filter((name) => name.endsWith('.map'))).toEqual([])
     expect(existsSync(join(modules, 'whisper-hip/binding'))).toBe(false)
     expect(read('@whisper-hip/linux-x64')).toMatchObject({ os: ['linux'], cpu: ['x64'], libc: ['glibc'] })
+  })
+
+  it('has a package for each processor, of which an installation takes its own', async () => {
+    await makeRelease('both', '--prebuild', forArm)
+    const both = await install('both')
+    const read = (name: string) => JSON.parse(readFileSync(join(both, name, 'package.json'), 'utf8'))
+    expect(read('whisper-hip').optionalDependencies).toEqual({
+      '@whisper-hip/linux-x64': version,
+      '@whisper-hip/linux-arm64': version,
+    })
+    expect(read('@whisper-hip/linux-arm64')).toMatchObject({ os: ['linux'], cpu: ['arm64'], libc: ['glibc'] })
+    expect(read('@whisper-hip/linux-arm64').description).toContain('Linux on 64-bit ARM')
+  })
+
+  it('is not published without one of them', async () => {
+    const args = ['--out', join(folder, 'half'), '--prebuild', build]
+    const script = join(root, 'scripts/release.mjs')
+    const failure = await start(process.execPath, [script, ...args], { cwd: folder }).catch((error) => error)
+    expect(failure).toMatchObject({ code: 1, stderr: expect.stringContaining('--prebuild for arm64') })
+    expect(existsSync(join(folder, 'half'))).toBe(false)
   })
 
   it('has the HIP module alone in its package, with its hash and no folder of the machine that compiled it', () => {

@@ -38,6 +38,7 @@ const reportOf = (changes: Partial<BuildReport> = {}): BuildReport => ({
     gpuTargets: ['gfx1100'],
     kernels: 'whisper',
   },
+  arch: 'x64',
   compiler: 'g++',
   cmake: '3.25.1',
   flags: '',

@@ -30,6 +30,8 @@ const toolchain = {
   c: 'gcc',
   cxx: 'g++',
   compiler: 'g++ 12',
+  processor: 'x86_64',
+  arch: 'x64',
   cmake: 'cmake',
   cmakeVersion: '3.25.1',
   generator: 'Ninja',

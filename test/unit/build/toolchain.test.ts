@@ -78,6 +78,17 @@ describe('requireToolchain', () => {
     const found = requireToolchain()
     expect(isAtLeast(found.cmakeVersion, '3.21')).toBe(true)
     expect(found.compiler).toMatch(/\d+\.\d+/)
+    expect(found.arch).toBe(process.arch)
+  })
+
+  it('says for which processors a compiler compiles', () => {
+    for (const name of ['cmake', 'make']) program(name, 'cmake version 3.25.1')
+    for (const name of ['gcc', 'g++']) program(`aarch64-linux-gnu-${name}`, 'aarch64-linux-gnu')
+    const named = { CC: 'aarch64-linux-gnu-gcc', CXX: 'aarch64-linux-gnu-g++' }
+    expect(requireToolchain({ PATH: folder, ...named })).toMatchObject({
+      processor: 'aarch64',
+      arch: 'arm64',
+    })
   })
 })
 
