@@ -22,7 +22,9 @@ const prebuildify = promisify(createRequire(import.meta.url)('prebuildify'))
  * it. The third multiplies bfloat16 faster on one generation of servers; the last two are for processors of before 2011, and for AMD's of 2012 to 2015.
  * They use the modules of skylakex, cascadelake, zen4, x64 and ivybridge.
  */
-const LEFT_OUT = ['cannonlake', 'icelake', 'cooperlake', 'sse42', 'piledriver'].map((name) => `libggml-cpu-${name}.so`)
+const LEFT_OUT = ['cannonlake', 'icelake', 'cooperlake', 'sse42', 'piledriver'].map(
+  (name) => `libggml-cpu-${name}.so`,
+)
 
 const arch = process.argv[2] ?? process.arch
 if (arch !== 'x64' && arch !== 'arm64') {

