@@ -36,15 +36,19 @@ export const PACKAGE_MANAGERS = [
     install: from(`npm@${major}`, 'npm', ...NPM_INSTALL),
     run: [['node', 'program.mjs']],
   })),
-  ...['pnpm@10', 'yarn@1'].map((spec) => {
-    const [program = '', major] = spec.split('@')
-    return {
-      name: `${program === 'yarn' ? 'Yarn' : program} ${major}`,
-      version: from(spec, program, '--version'),
-      install: from(spec, program, 'install'),
-      run: [['node', 'program.mjs']],
-    }
-  }),
+  {
+    name: 'pnpm 10',
+    version: from('pnpm@10', 'pnpm', '--version'),
+    install: from('pnpm@10', 'pnpm', 'install'),
+    run: [['node', 'program.mjs']],
+  },
+  {
+    name: 'Yarn 1',
+    version: from('yarn@1', 'yarn', '--version'),
+    // An optional package that is replaced, as application.mjs does with those that no registry has yet, is not optional to it any more.
+    install: from('yarn@1', 'yarn', 'install', '--ignore-platform'),
+    run: [['node', 'program.mjs']],
+  },
   {
     name: "Yarn 4, Plug'n'Play",
     setting: ESM_LOADER,
