@@ -175,13 +175,13 @@ async function release() {
   const stage = join(out, 'stage')
   const manifestPath = join(out, 'manifest.json')
   const earlier = readManifest(manifestPath).packages
-  mkdirSync(stage, { recursive: true })
 
   const prebuilds = values.prebuild?.map((path) => resolve(path)) ?? makePrebuilds(values['dry-run'])
   const arches = prebuilds.map(archOf)
   const missing = ARCHITECTURES.filter((arch) => !arches.includes(arch))
   if (missing.length > 0 && !values['dry-run'])
     throw new BuildError(`A release that is published needs a --prebuild for ${missing.join(' and ')}, too.`)
+  mkdirSync(stage, { recursive: true })
   /** @type {Packed[]} */
   const packages = []
   /** @param {string} name @param {(folder: string) => void} fill */

@@ -53,12 +53,13 @@ describe('packages', () => {
   it.each(readdirSync(join(root, 'packages')))('%s has the version of the library and all fields', (name) => {
     const manifest = JSON.parse(read('packages', name, 'package.json'))
     expect(manifest).toMatchObject({
-      name: name === 'hip' ? '{name}' : `@whisper-hip/${name}`,
+      name: name === 'source' ? '@whisper-hip/source' : '{name}',
       version,
       license: 'MIT',
     })
     for (const field of ['description', 'homepage', 'bugs', 'repository', 'engines'])
       expect(manifest).toHaveProperty(field)
-    if (name !== 'source') expect(manifest).toMatchObject({ os: ['linux'], cpu: ['x64'], libc: ['glibc'] })
+    const cpu = name === 'hip' ? ['x64'] : ['{arch}']
+    if (name !== 'source') expect(manifest).toMatchObject({ os: ['linux'], cpu, libc: ['glibc'] })
   })
 })
