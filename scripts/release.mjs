@@ -191,8 +191,8 @@ async function release() {
     packages.push(pack(out, folder, earlier))
     writeManifest(manifestPath, packages, earlier)
   }
-  for (const prebuild of prebuilds)
-    make(`linux-${archOf(prebuild)}`, (folder) => stageAddon(packageRoot, folder, prebuild))
+  for (const [index, prebuild] of prebuilds.entries())
+    make(`linux-${arches[index]}`, (folder) => stageAddon(packageRoot, folder, prebuild))
   make('source', (folder) => stageSources(packageRoot, folder))
   for (const build of [
     ...values.hip.map((path) => resolve(path)),

@@ -4,6 +4,8 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { userEnvironment } from '../support/packed-app.mjs'
+import { ARCHITECTURES, addonPackage } from '../support/release-packages.mjs'
 import { NPM_INSTALL } from './host.mjs'
 
 /** @typedef {import('./host.mjs').Host} Host */
@@ -55,7 +57,9 @@ export function makeApp({ folder }, app, { packages = {}, files = {} }) {
   /** @param {string} name */
   const file = (name) =>
     `file:${join(release, manifest.packages.find((packed) => packed.name === name)?.file ?? '')}`
-  const addons = manifest.packages.map(({ name }) => name).filter((name) => /-(x64|arm64)$/.test(name))
+  const addons = ARCHITECTURES.map(addonPackage).filter((name) =>
+    manifest.packages.some((packed) => packed.name === name),
+  )
   // The registry does not have them; each package manager has its own word for that.
   const instead = Object.fromEntries(addons.map((name) => [name, file(name)]))
   const written = {
@@ -76,11 +80,9 @@ export function makeApp({ folder }, app, { packages = {}, files = {} }) {
  * @returns {Promise<string>} what it printed
  */
 export async function execute([program = '', ...args], cwd, more) {
-  // Nothing of the npm that may be running this script.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)))
   const options = {
     cwd,
-    env: { ...env, ...more },
+    env: { ...userEnvironment, ...more },
     timeout: MINUTES * 60_000,
     maxBuffer: 64 * 1024 * 1024,
   }
