@@ -1,4 +1,5 @@
-// Attention of one head for some queries: all scores of a query, their softmax, and the weighted values.
+// Attention of one head for some queries, with keys and values as they are stored: all scores of a query, their
+// softmax, and the weighted values.
 // Included by kernels_*.cpp.
 #pragma once
 
@@ -14,19 +15,6 @@ namespace {
 // Sixteen keys from `first` on, turned into [size, 16].
 inline void turn_keys(const Attention& head, int first, float* to) {
   turn_rows<Half>(head.key + first * head.key_stride, head.key_stride, head.keys - first, head.size, to);
-}
-
-inline void pack_keys(const Attention& head, float* to) {
-  for (int first = 0; first < head.keys; first += kGroup)
-    turn_keys(head, first, to + static_cast<int64_t>(first) * head.size);
-}
-
-inline void pack_values(const Attention& head, float* to) {
-  for (int key = 0; key < head.keys; ++key) {
-    const auto* from = reinterpret_cast<const uint16_t*>(head.value + key * head.value_stride);
-    for (int at = 0; at < head.size; at += 16)
-      store(to + static_cast<int64_t>(key) * head.size + at, load_f16(from + at));
-  }
 }
 
 constexpr uint16_t kMinusInfinity = 0xfc00; // f16
@@ -126,7 +114,7 @@ inline void sum_halves(const Attention& head, int first_query, int end_query, co
   }
 }
 
-inline void attend(const Attention& head, int first_query, int end_query, uint8_t* scratch) {
+inline void attend_halves(const Attention& head, int first_query, int end_query, uint8_t* scratch) {
   const int padded = padded_keys(head.keys);
   auto* scores = reinterpret_cast<float*>(scratch);
   float* tile = scores + static_cast<int64_t>(kQueryBlock) * padded;
@@ -157,20 +145,16 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
               {scores + key + kGroup, padded}, kGroup);
         continue;
       }
-      const float* keys = head.packed_key + static_cast<int64_t>(key) * head.size;
-      if (head.packed_key == nullptr) {
-        turn_keys(head, key, tile);
-        turn_keys(head, key + kGroup, tile + static_cast<int64_t>(kGroup) * head.size);
-        keys = tile;
-      }
-      const FloatWeights<Single> weights = {keys, static_cast<int64_t>(kGroup) * head.size, kGroup};
+      turn_keys(head, key, tile);
+      turn_keys(head, key + kGroup, tile + static_cast<int64_t>(kGroup) * head.size);
+      const FloatWeights<Single> weights = {tile, static_cast<int64_t>(kGroup) * head.size, kGroup};
       if constexpr (kFloatGroups == 2) {
         float_rows<2, false, Single>(queries, query, head.size, weights, head.size, {scores + key, padded},
                                      kKeyTile);
       } else {
         for (int group = 0; group < kKeyTile / kGroup; ++group)
           float_rows<1, false, Single>(queries, query, head.size,
-                                       {keys + group * weights.group_step, 0, kGroup}, head.size,
+                                       {tile + group * weights.group_step, 0, kGroup}, head.size,
                                        {scores + key + group * kGroup, padded}, kGroup);
       }
     }
@@ -178,14 +162,7 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
     for (int i = 0; i < queries; ++i)
       factors[i] = soften(head, first + i, padded, scores + static_cast<int64_t>(i) * padded);
     std::fill_n(result, static_cast<int64_t>(queries) * head.size, 0.0f);
-    if (head.packed_value != nullptr) {
-      for (int key = 0; key < head.keys; key += kValueTile)
-        sum_values<true, Single, kFloatGroups>(
-            queries, scores + key, padded, head.packed_value + static_cast<int64_t>(key) * head.size,
-            head.size, head.size, std::min(kValueTile, head.keys - key), result);
-    } else {
-      sum_halves(head, first, end, scores, padded, result);
-    }
+    sum_halves(head, first, end, scores, padded, result);
     for (int i = 0; i < queries; ++i) {
       float* output = head.output + (first + i) * head.output_stride;
       for (int at = 0; at < head.size; at += 16)

@@ -60,8 +60,7 @@ struct Attention {
   size_t mask_stride;         // bytes
   float* output;              // f32, `queries` rows
   size_t output_stride;       // floats
-  const float* packed_key;    // of pack_keys(), or null
-  const float* packed_value;  // of pack_values(), or null
+  uint8_t* packed;            // both as pack_head() has written them, or null
 };
 
 struct Kernels {
@@ -80,9 +79,8 @@ struct Kernels {
   void (*unpack_row)(const PackedType& type, const uint8_t* weights, int64_t columns, int64_t row, float* to,
                      uint8_t* scratch);
 
-  // Keys [padded_keys() / 16, size, 16] and values [keys, size] of a head as f32, for many queries.
-  void (*pack_keys)(const Attention& head, float* to);
-  void (*pack_values)(const Attention& head, float* to);
+  // Keys and values of a head without a mask, of kMostWordSize at most, as words: packed_head_size() bytes.
+  void (*pack_head)(const Attention& head, uint8_t* to);
   // Some queries of a head; `scratch` of attention_scratch() bytes.
   void (*attend)(const Attention& head, int first_query, int end_query, uint8_t* scratch);
 
@@ -118,6 +116,12 @@ constexpr int padded_keys(int keys) {
 inline size_t attention_scratch(int keys, int size) {
   return sizeof(float) * (static_cast<size_t>(kQueryBlock) * padded_keys(keys) +
                           static_cast<size_t>(kKeyTile) * size + 2 * static_cast<size_t>(kQueryBlock) * size);
+}
+// Largest size of a head whose attention is computed with words.
+constexpr int kMostWordSize = 128;
+inline size_t packed_head_size(int keys, int size) {
+  const size_t padded = padded_keys(keys), tiles = (padded + kValueTile - 1) / kValueTile;
+  return sizeof(int32_t) * (padded * size + padded + tiles * size);
 }
 // Most rows of one call of multiply().
 constexpr int kMostRows = 32 * kRowTile;

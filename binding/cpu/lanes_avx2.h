@@ -198,6 +198,15 @@ inline __m256i to_words(Ints x) {
   return _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xd8);
 }
 
+inline void store_words(int16_t* to, Ints x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), to_words(x));
+}
+// Two words each, the first in the lower half.
+inline Ints pairs_of(Ints low, Ints high) {
+  return {_mm256_blend_epi16(low.a, _mm256_slli_epi32(high.a, 16), 0xaa),
+          _mm256_blend_epi16(low.b, _mm256_slli_epi32(high.b, 16), 0xaa)};
+}
+
 inline void store(int32_t* to, Ints x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), x.a);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(to) + 1, x.b);
@@ -228,6 +237,11 @@ inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   const __m256i all = _mm256_set1_epi32(*activations);
   return {_mm256_dpbusd_avx_epi32(sum.a, weights.a, all), _mm256_dpbusd_avx_epi32(sum.b, weights.b, all)};
 }
+// sum + both products of each pair and `pair`.
+inline Ints dot_words(Ints sum, Ints pairs, int32_t pair) {
+  const __m256i all = _mm256_set1_epi32(pair);
+  return {_mm256_dpwssd_avx_epi32(sum.a, pairs.a, all), _mm256_dpwssd_avx_epi32(sum.b, pairs.b, all)};
+}
 #else
 // The instruction that multiplies bytes adds two products in 16 bits. So activations have seven bits, as
 // unsigned bytes with an offset, and weights are signed.
@@ -246,6 +260,11 @@ inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   sum = {_mm256_add_epi32(sum.a, a), _mm256_add_epi32(sum.b, b)};
   __asm__("" : "+x"(sum.a), "+x"(sum.b)); // else GCC keeps many products in memory before it adds them up
   return sum;
+}
+inline Ints dot_words(Ints sum, Ints pairs, int32_t pair) {
+  const __m256i all = _mm256_set1_epi32(pair);
+  return {_mm256_add_epi32(sum.a, _mm256_madd_epi16(pairs.a, all)),
+          _mm256_add_epi32(sum.b, _mm256_madd_epi16(pairs.b, all))};
 }
 #endif
 

@@ -163,6 +163,15 @@ inline Bytes joined(Bytes x, Bytes y, int count) {
   return {_mm512_or_si512(x.v, _mm512_sll_epi16(y.v, _mm_cvtsi32_si128(count)))};
 }
 
+// Sixteen words.
+inline void store_words(int16_t* to, Ints x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(x.v));
+}
+// Two words each, the first in the lower half.
+inline Ints pairs_of(Ints low, Ints high) {
+  return {_mm512_mask_blend_epi16(0xaaaaaaaa, low.v, _mm512_slli_epi32(high.v, 16))};
+}
+
 inline void store(int32_t* to, Ints x) {
   _mm512_storeu_si512(to, x.v);
 }
@@ -188,6 +197,10 @@ inline void store_quads(Quad* to, Ints x) {
 inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   return {_mm512_dpbusd_epi32(sum.v, weights.v, _mm512_set1_epi32(*activations))};
 }
+// sum + both products of each pair and `pair`.
+inline Ints dot_words(Ints sum, Ints pairs, int32_t pair) {
+  return {_mm512_dpwssd_epi32(sum.v, pairs.v, _mm512_set1_epi32(pair))};
+}
 #else
 // The instruction that multiplies bytes adds two products in 16 bits. So activations have seven bits, as
 // unsigned bytes with an offset, and weights are signed.
@@ -202,6 +215,9 @@ inline Ints dot(Ints sum, Bytes weights, const Quad* activations) {
   sum.v = _mm512_add_epi32(sum.v, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
   __asm__("" : "+v"(sum.v)); // else GCC keeps many products in memory before it adds them up
   return sum;
+}
+inline Ints dot_words(Ints sum, Ints pairs, int32_t pair) {
+  return {_mm512_add_epi32(sum.v, _mm512_madd_epi16(pairs.v, _mm512_set1_epi32(pair)))};
 }
 #endif
 

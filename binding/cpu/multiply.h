@@ -43,22 +43,18 @@ struct BlockPlace {
 // results.
 inline void quantize_blocks(const PackedType& type, const float* from, int64_t step, int count,
                             const BlockPlace* to) {
-  constexpr float kMost = kMostActivation;
   // Weights that are taken as signed have no zero point.
   const int zero_point = takes_as_signed(type) ? 0 : type.zero;
-  // As bits, infinities and what is not a number are larger than all magnitudes.
   Ints most[16];
   for (int i = 0; i < 16; ++i)
     most[i] = i < count ? max(bits_of(magnitude(load(from + i * step))),
                               bits_of(magnitude(load(from + i * step + 16))))
                         : broadcast(0);
   const Lanes top = of_bits(reduce_each(most, [](Ints a, Ints b) { return max(a, b); }));
-  const Lanes limit = broadcast(INFINITY), least = broadcast(1e-35f);
-  // Comparisons with NaN are false.
-  const Lanes finite = where_less(top, limit, top, broadcast(NAN));
+  const Scales scales = scales_for(top, kMostActivation);
   float inverses[16], scale_of[16];
-  store(inverses, where_less(least, finite, broadcast(kMost) / top, zero()));
-  store(scale_of, where_less(finite, least, zero(), finite / broadcast(kMost)));
+  store(inverses, scales.inverse);
+  store(scale_of, scales.scale);
 
   const int spans = kStrip / type.span;
   Ints low_sums[16], high_sums[16];

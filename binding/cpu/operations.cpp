@@ -193,27 +193,22 @@ Attention head_of(const ggml_tensor& node, int64_t index) {
   return view;
 }
 
-// Keys and values are widened once where many queries share them.
-bool packs_keys(const ggml_tensor& node) {
-  return node.src[0]->ne[1] > 2 * kQueryBlock && node.op_params[kTurnedHeads] == 0;
+// Not where few queries attend to what was stored for them.
+bool uses_words(const ggml_tensor& node) {
+  return node.src[3] == nullptr && node.op_params[kTurnedHeads] == 0 && node.src[0]->ne[0] <= kMostWordSize;
 }
 
 struct AttentionMemory {
-  float* keys = nullptr;
-  float* values = nullptr;
-  size_t keys_size, values_size; // of a head
-  uint8_t* scratch = nullptr;    // of this thread
+  uint8_t* packed = nullptr; // heads
+  size_t head_size;
+  uint8_t* scratch = nullptr; // of this thread
 
   AttentionMemory(const ggml_tensor& node, const Team& team, Memory& memory) {
-    const int64_t size = node.src[0]->ne[0], heads = heads_of(node);
-    const int count = static_cast<int>(node.src[1]->ne[1]);
-    keys_size = static_cast<size_t>(padded_keys(count)) * size;
-    values_size = static_cast<size_t>(count) * size;
-    if (packs_keys(node)) {
-      keys = memory.take<float>(keys_size * heads);
-      values = memory.take<float>(values_size * heads);
-    }
-    scratch = memory.take_own(team, attention_scratch(count, static_cast<int>(size)));
+    const int size = static_cast<int>(node.src[0]->ne[0]), keys = static_cast<int>(node.src[1]->ne[1]);
+    head_size = packed_head_size(keys, size);
+    if (uses_words(node))
+      packed = memory.take(head_size * heads_of(node));
+    scratch = memory.take_own(team, attention_scratch(keys, size));
   }
 };
 
@@ -223,19 +218,17 @@ void attend(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory 
   const int queries = static_cast<int>(node.src[0]->ne[1]);
   const auto packed = [&](int64_t head) {
     Attention view = head_of(node, head);
-    view.packed_key = parts.keys + head * parts.keys_size;
-    view.packed_value = parts.values + head * parts.values_size;
+    view.packed = parts.packed + head * parts.head_size;
     return view;
   };
-  if (!packs_keys(node)) {
+  if (parts.packed == nullptr) {
     for (int64_t head = team.index; head < heads; head += team.size)
       kernels.attend(head_of(node, head), 0, queries, parts.scratch);
     return;
   }
   gather(team);
   share(team, heads, [&](int64_t head) {
-    kernels.pack_keys(head_of(node, head), parts.keys + head * parts.keys_size);
-    kernels.pack_values(head_of(node, head), parts.values + head * parts.values_size);
+    kernels.pack_head(head_of(node, head), parts.packed + head * parts.head_size);
   });
   ggml_barrier(team.pool);
   gather(team);

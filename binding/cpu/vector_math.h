@@ -1,6 +1,7 @@
 // Functions of sixteen numbers. Included by kernels_*.cpp after their lanes.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -40,6 +41,33 @@ inline Lanes power_of_2(Lanes x) {
   return where_less(x, broadcast(-125.0f), zero(), times_power_of_2(p, power));
 }
 
+// 2^x for x up to 15 to be rounded to words: with an error under 3.5e-6 of it, and 2^-20 for all that is less.
+// The coefficients interpolate between -1/2 and 1/2 at Chebyshev's nodes.
+inline Lanes power_of_2_for_words(Lanes x) {
+  const Lanes bounded = max(broadcast(-20.0f), x);
+  const Ints power = round_to_ints(bounded);
+  const Lanes r = bounded - to_floats(power);
+  Lanes p = broadcast(9.66636852e-3f);
+  p = fma(p, r, broadcast(5.59219758e-2f));
+  p = fma(p, r, broadcast(2.40223490e-1f));
+  p = fma(p, r, broadcast(6.93121045e-1f));
+  p = fma(p, r, broadcast(1.0f));
+  return times_power_of_2(p, power);
+}
+
+// What numbers are multiplied with so that the largest magnitude, `top`, becomes `limit`, and what brings them
+// back. Both are 0 where all are tiny. A scale is no number where one of the numbers is not finite.
+struct Scales {
+  Lanes inverse, scale;
+};
+// `top` is the largest as bits: infinities and what is not a number are larger than all magnitudes.
+inline Scales scales_for(Lanes top, float limit) {
+  const Lanes most = broadcast(limit), least = broadcast(1e-35f);
+  // Comparisons with NaN are false.
+  const Lanes finite = where_less(top, broadcast(INFINITY), top, broadcast(NAN));
+  return {where_less(least, finite, most / top, zero()), where_less(finite, least, zero(), finite / most)};
+}
+
 // x / (1 + e^(-2u)) with u = sqrt(2/pi) (x + 0.044715 x^3): GELU by tanh, as whisper.cpp computes it.
 inline Lanes gelu_of(Lanes x) {
   const Lanes cubic = fma(x * x, broadcast(0.044715f), broadcast(1.0f));
@@ -57,6 +85,12 @@ template <Lanes (*FUNCTION)(Lanes)> inline void for_each(const float* from, floa
     store(rest, FUNCTION(load(rest)));
     std::memcpy(to + i, rest, static_cast<size_t>(count - i) * sizeof(float));
   }
+}
+
+inline int32_t largest(Ints x) {
+  int32_t lanes[16];
+  store(lanes, x);
+  return *std::max_element(lanes, lanes + 16);
 }
 
 // Lane 0 and 8, 1 and 9, …, and so on, on each instruction set.

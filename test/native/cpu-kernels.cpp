@@ -183,8 +183,8 @@ struct Scene {
   std::vector<ggml_fp16_t> key, value, mask;
 };
 
-Scene scene(int size, int keys, int queries, bool masked) {
-  Scene made = {size, keys, queries, masked, random_values(size * queries, 2.0f), {}, {}, {}};
+Scene scene(int size, int keys, int queries, bool masked, float spread = 2.0f) {
+  Scene made = {size, keys, queries, masked, random_values(size * queries, spread), {}, {}, {}};
   const auto halves = [](const std::vector<float>& values) {
     std::vector<ggml_fp16_t> result(values.size());
     ggml_fp32_to_fp16_row(values.data(), result.data(), static_cast<int64_t>(values.size()));
@@ -204,7 +204,7 @@ Scene scene(int size, int keys, int queries, bool masked) {
   return made;
 }
 
-enum class Keys { rows, packed, turned };
+enum class Keys { rows, words, turned };
 
 std::vector<float> attend(const Kernels& kernels, const Scene& scene, int first, int end, Keys how) {
   std::vector<float> output(static_cast<size_t>(scene.size) * (end - first));
@@ -224,34 +224,29 @@ std::vector<float> attend(const Kernels& kernels, const Scene& scene, int first,
                     scene.keys * sizeof(ggml_fp16_t),
                     output.data(),
                     static_cast<size_t>(scene.size),
-                    nullptr,
                     nullptr};
-  std::vector<float> keys(static_cast<size_t>(padded_keys(scene.keys)) * scene.size);
-  std::vector<float> values(static_cast<size_t>(scene.keys) * scene.size);
-  std::vector<uint16_t> turned(keys.size());
+  std::vector<uint8_t> packed(packed_head_size(scene.keys, scene.size));
+  std::vector<uint16_t> turned(static_cast<size_t>(padded_keys(scene.keys)) * scene.size);
   if (how == Keys::turned) {
     for (int key = 0; key < scene.keys; ++key) {
       for (int i = 0; i < scene.size; ++i)
         turned[(key / kGroup * scene.size + i) * kGroup + key % kGroup] = scene.key[key * scene.size + i];
     }
     head.turned_key = turned.data();
-  } else if (how == Keys::packed) {
-    kernels.pack_keys(head, keys.data());
-    kernels.pack_values(head, values.data());
-    head.packed_key = keys.data();
-    head.packed_value = values.data();
+  } else if (how == Keys::words) {
+    kernels.pack_head(head, packed.data());
+    head.packed = packed.data();
   }
   std::vector<uint8_t> scratch(attention_scratch(scene.keys, scene.size));
   kernels.attend(head, 0, end - first, scratch.data());
   return output;
 }
 
-void check_attention(const Kernels& kernels, const Scene& scene, std::vector<float>& first) {
-  const std::string name = std::string(kernels.name) + " attention of " + std::to_string(scene.queries) +
-                           " queries, " + std::to_string(scene.keys) + " keys of " +
-                           std::to_string(scene.size) + (scene.masked ? ", masked" : "");
-  const std::vector<float> output = attend(kernels, scene, 0, scene.queries, Keys::rows);
-  double worst = 0;
+// The largest error beside sums in double precision, as a part of the largest value.
+double error_of(const Scene& scene, const std::vector<float>& output) {
+  double worst = 0, largest = 0;
+  for (const ggml_fp16_t value : scene.value)
+    largest = std::max<double>(largest, std::fabs(ggml_fp16_to_fp32(value)));
   for (int query = 0; query < scene.queries; ++query) {
     std::vector<double> weights(scene.keys);
     double most = -INFINITY, sum = 0;
@@ -273,20 +268,61 @@ void check_attention(const Kernels& kernels, const Scene& scene, std::vector<flo
       worst = std::max(worst, std::fabs(output[query * scene.size + i] - (sum > 0 ? value / sum : 0.0)));
     }
   }
-  check(worst < 1e-3, name + ": error " + std::to_string(worst));
-  check(same_bits(output, attend(kernels, scene, 0, scene.queries, Keys::packed)),
-        name + ": packed has other numbers");
-  check(same_bits(output, attend(kernels, scene, 0, scene.queries, Keys::turned)),
-        name + ": turned has other numbers");
+  return worst / largest;
+}
+
+void check_attention(const Kernels& kernels, const Scene& scene, Keys how, double most,
+                     std::vector<float>& first) {
+  const std::string name = std::string(kernels.name) + " attention of " + std::to_string(scene.queries) +
+                           " queries, " + std::to_string(scene.keys) + " keys of " +
+                           std::to_string(scene.size) + (scene.masked ? ", masked" : "") +
+                           (how == Keys::words ? ", words" : "");
+  const std::vector<float> output = attend(kernels, scene, 0, scene.queries, how);
+  const double error = error_of(scene, output);
+  check(error < most, name + ": error " + std::to_string(error));
+  if (how == Keys::rows)
+    check(same_bits(output, attend(kernels, scene, 0, scene.queries, Keys::turned)),
+          name + ": turned has other numbers");
   std::vector<float> alone;
   for (int query = 0; query < scene.queries; ++query) {
-    const std::vector<float> one = attend(kernels, scene, query, query + 1, Keys::rows);
+    const std::vector<float> one = attend(kernels, scene, query, query + 1, how);
     alone.insert(alone.end(), one.begin(), one.end());
   }
   check(same_bits(output, alone), name + ": a query alone has other numbers");
   if (first.empty())
     first = output;
   check(same_bits(output, first), name + ": other numbers than of the first kernels");
+}
+
+// What is not finite must be seen: of a query in its results, of a key or a value in all that read it.
+void check_hostile_attention(const Kernels& kernels) {
+  const ggml_fp16_t nan = ggml_fp32_to_fp16(NAN), infinity = ggml_fp32_to_fp16(INFINITY);
+  for (const Keys how : {Keys::rows, Keys::words}) {
+    const auto finite = [&](const Scene& scene) {
+      int count = 0;
+      for (const float value : attend(kernels, scene, 0, scene.queries, how))
+        count += std::isfinite(value);
+      return count;
+    };
+    const std::string name = std::string(kernels.name) + (how == Keys::words ? " words" : " halves");
+    Scene made = scene(64, 100, 13, false);
+    check(finite(made) == 13 * 64, name + ": of finite numbers");
+    for (const float bad : {NAN, INFINITY}) {
+      Scene of_query = made;
+      of_query.query[5 * 64 + 3] = bad;
+      check(finite(of_query) == 12 * 64, name + ": a query that is not finite");
+    }
+    for (const ggml_fp16_t bad : {nan, infinity}) {
+      Scene of_key = made, of_value = made;
+      of_key.key[99 * 64 + 7] = bad;
+      check(finite(of_key) < 13 * 64, name + ": a key that is not finite");
+      of_value.value[70 * 64 + 7] = bad;
+      check(finite(of_value) == 13 * 63, name + ": a value that is not finite");
+    }
+    std::fill(made.query.begin(), made.query.end(), 0.0f);
+    std::fill(made.key.begin(), made.key.end(), ggml_fp16_t{0});
+    check(error_of(made, attend(kernels, made, 0, made.queries, how)) < 1e-3, name + ": of zeros");
+  }
 }
 
 void check_functions(const Kernels& kernels, std::vector<float>& first) {
@@ -389,15 +425,26 @@ int main() {
       for (const int queries : {1, 2, 5, 23, 24, 25, 49}) {
         for (const bool masked : {false, true}) {
           const Scene made = scene(size, keys, queries, masked);
-          std::vector<float> first;
-          for (const Kernels* kernels : all)
-            check_attention(*kernels, made, first);
+          std::vector<float> halves, words;
+          for (const Kernels* kernels : all) {
+            check_attention(*kernels, made, Keys::rows, 1e-4, halves);
+            // Words of scores of hundreds are coarse.
+            if (!masked)
+              check_attention(*kernels, made, Keys::words, 3e-2, words);
+          }
         }
       }
     }
   }
+  for (const int keys : {100, 700, 1500}) {
+    const Scene calm = scene(64, keys, 49, false, 0.2f);
+    std::vector<float> words;
+    for (const Kernels* kernels : all)
+      check_attention(*kernels, calm, Keys::words, 1e-3, words);
+  }
   std::vector<float> functions, selections;
   for (const Kernels* kernels : all) {
+    check_hostile_attention(*kernels);
     check_functions(*kernels, functions);
     generator.seed(11);
     check_selection(*kernels, selections);
