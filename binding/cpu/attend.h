@@ -1,6 +1,5 @@
-// Attention of one head for some queries, with keys and values as they are stored: all scores of a query, their
-// softmax, and the weighted values.
-// Included by kernels_*.cpp.
+// Attention of one head for some queries, with keys and values as they are stored: all scores of a query,
+// their softmax, and the weighted values. Included by kernels_*.cpp.
 #pragma once
 
 #include <algorithm>

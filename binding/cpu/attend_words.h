@@ -1,8 +1,8 @@
 // Attention of queries that all attend to all keys, as in the encoder. Its products are of words, of which a
 // processor multiplies twice as many at a time as of floats. Included by kernels_*.cpp.
 //
-// Each query and each key has a scale of its own, values have one for each channel of a tile of keys. Sums are
-// exact: the largest words are such that none overflows.
+// Each query and each key has a scale of its own, values have one for each channel of a tile of keys. Sums
+// are exact: the largest words are such that none overflows.
 #pragma once
 
 #include <algorithm>
@@ -133,9 +133,8 @@ inline void word_rows(int count, const int32_t* rows, int64_t row_step, const in
                       int64_t group_step, int64_t pair_step, int64_t pairs, const Finish& finish,
                       int first = 0) {
   for (; count - first >= ROWS; first += ROWS)
-    word_tile<ROWS, GROUPS>(
-        rows + first * row_step, row_step, groups, group_step, pair_step, pairs,
-        [&](int row, int group, Ints sum) { finish(first + row, group, sum); });
+    word_tile<ROWS, GROUPS>(rows + first * row_step, row_step, groups, group_step, pair_step, pairs,
+                            [&](int row, int group, Ints sum) { finish(first + row, group, sum); });
   if constexpr (ROWS > 1) {
     if (first < count)
       word_rows<GROUPS, (ROWS > 6 ? 6 : ROWS - 1)>(count, rows, row_step, groups, group_step, pair_step,
@@ -177,14 +176,14 @@ inline void attend_words(const Attention& head, int first_query, int end_query, 
           pack_query(head, reinterpret_cast<const float*>(head.query + (first + i) * head.query_stride),
                      words + static_cast<int64_t>(i) * head.size);
     for (int key = 0; key < padded; key += kFloatGroups * kGroup)
-      word_rows<kFloatGroups>(queries, reinterpret_cast<const int32_t*>(words), pairs,
-                              packed.keys + static_cast<int64_t>(key) * pairs,
-                              static_cast<int64_t>(kGroup) * pairs, kGroup, pairs,
-                              [&](int row, int group, Ints sum) {
-                                const int at = key + group * kGroup;
-                                const Lanes scale = load(packed.key_scales + at) * broadcast(query_scales[row]);
-                                store(scores + static_cast<int64_t>(row) * padded + at, to_floats(sum) * scale);
-                              });
+      word_rows<kFloatGroups>(
+          queries, reinterpret_cast<const int32_t*>(words), pairs,
+          packed.keys + static_cast<int64_t>(key) * pairs, static_cast<int64_t>(kGroup) * pairs, kGroup,
+          pairs, [&](int row, int group, Ints sum) {
+            const int at = key + group * kGroup;
+            const Lanes scale = load(packed.key_scales + at) * broadcast(query_scales[row]);
+            store(scores + static_cast<int64_t>(row) * padded + at, to_floats(sum) * scale);
+          });
     for (int i = 0; i < queries; ++i)
       factors[i] = 1.0f / soften_to_words(head.keys, padded, scores + static_cast<int64_t>(i) * padded);
     std::fill_n(result, static_cast<int64_t>(queries) * head.size, 0.0f);

@@ -19,9 +19,9 @@ inline void attend(const Attention& head, int first_query, int end_query, uint8_
 }
 
 constexpr Kernels kernel_table(const char* name) {
-  return {name,        kIntRows, kMostActivation,   quantize_row,          multiply,  unpack_row,  pack_head,
-          attend,   for_each<gelu_of>, for_each<exponential>, normalize, add_to_each, to_halves,
-          from_halves, select};
+  return {name,       kIntRows,    kMostActivation, quantize_row,      multiply,
+          unpack_row, pack_head,   attend,          for_each<gelu_of>, for_each<exponential>,
+          normalize,  add_to_each, to_halves,       from_halves,       select};
 }
 
 } // namespace

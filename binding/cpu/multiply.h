@@ -116,26 +116,27 @@ inline void quantize_results(const Product& product, const float* results, int64
 
 template <int GROUPS>
 inline void multiply_quantized(const Product& product, int64_t first_row, int64_t end_row,
-                               const IntGroup* groups, const Output& output, int64_t channels) {
+                               const IntGroup* groups, const Output& output, int64_t channels,
+                               NextWeights next) {
   const int64_t count = end_row - first_row;
   const PackedType& type = *product.type;
   if constexpr (kSignedWeights) {
     if (takes_as_signed(type))
       return int_rows<GROUPS, 32, false, true>(count, product.rows, first_row / kIntRows, groups,
-                                               product.columns, output, channels);
+                                               product.columns, output, channels, next);
   }
   if (type.span == 32 && !type.has_mins)
     int_rows<GROUPS, 32, false>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                                channels);
+                                channels, next);
   else if (type.span == 32)
     int_rows<GROUPS, 32, true>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                               channels);
+                               channels, next);
   else if (!type.has_mins)
     int_rows<GROUPS, 16, false>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                                channels);
+                                channels, next);
   else
     int_rows<GROUPS, 16, true>(count, product.rows, first_row / kIntRows, groups, product.columns, output,
-                               channels);
+                               channels, next);
 }
 
 template <int GROUPS, typename Weight>
@@ -193,7 +194,9 @@ inline void multiply_groups(const Product& product, const GroupLayout& layout, i
   for (int i = 0; i < GROUPS; ++i)
     groups[i] = unpack_group(*product.type, layout, weights + i * layout.size, product.columns,
                              scratch + i * product.columns * kGroup * 3);
-  multiply_quantized<GROUPS>(product, first_row, end_row, groups, output, channels);
+  const NextWeights next = {weights + GROUPS * layout.size,
+                            GROUPS * layout.size / static_cast<size_t>(product.columns / product.type->span)};
+  multiply_quantized<GROUPS>(product, first_row, end_row, groups, output, channels, next);
 }
 
 inline void multiply(const Product& product, int64_t first_row, int64_t end_row, int64_t first_group,

@@ -112,7 +112,7 @@ template <typename Weight> struct FloatWeights {
   int64_t column_step;
 };
 
-constexpr int kAhead = 16; // columns that are fetched ahead
+constexpr int kAhead = 1024; // values that are fetched ahead, of each group
 
 // output[row, channel] (+)= sum over k of input[row, k] * weights[k, channel], for ROWS rows and GROUPS
 // groups, of which `channels` channels are stored.
@@ -125,8 +125,11 @@ inline void float_tile(const float* input, int64_t input_stride, FloatWeights<We
       sums[row][group] = ADD ? load(output.first + row * output.stride + group * kGroup) : zero();
   const typename Weight::Stored* weight = weights.first;
   for (int64_t k = 0; k < columns; ++k, weight += weights.column_step) {
-    if constexpr (Weight::kFromMemory)
-      __builtin_prefetch(weight + kAhead * weights.column_step);
+    if constexpr (Weight::kFromMemory) {
+#pragma GCC unroll 4
+      for (int group = 0; group < GROUPS; ++group)
+        __builtin_prefetch(weight + group * weights.group_step + kAhead);
+    }
     Lanes of_groups[GROUPS];
     for (int group = 0; group < GROUPS; ++group)
       of_groups[group] = Weight::read(weight + group * weights.group_step);
@@ -157,10 +160,16 @@ inline void float_rows(int64_t rows, const float* input, int64_t input_stride, F
   }
 }
 
+// Packed weights that come after those of a tile, to be fetched while it is computed.
+struct NextWeights {
+  const uint8_t* first; // or null
+  size_t bytes;         // for each span
+};
+
 // The rows of one panel and one or two groups. SIGNED: see takes_as_signed().
 template <int ROWS, int GROUPS, int SPAN, bool MINS, bool SIGNED>
 inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* groups, int64_t columns,
-                     const Output& output, int64_t channels) {
+                     const Output& output, int64_t channels, NextWeights next) {
   const int64_t spans = columns / SPAN;
   constexpr int kSpans = kStrip / SPAN; // of a strip
   const Quad* quads = rows.quads + panel * kIntRows * (columns / 4);
@@ -172,6 +181,8 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
     for (int group = 0; group < GROUPS; ++group)
       totals[row][group] = zero();
   for (int64_t span = 0; span < spans; ++span) {
+    for (size_t at = 0; at < next.bytes; at += 64)
+      __builtin_prefetch(next.first + span * next.bytes + at, 0, 2); // into the second cache
     Ints dots[ROWS][GROUPS];
     for (int row = 0; row < ROWS; ++row) {
       const Ints start = broadcast(MINS || SIGNED ? 0 : starts[span * kIntRows + row]);
@@ -212,14 +223,16 @@ inline void int_tile(const QuantizedRows& rows, int64_t panel, const IntGroup* g
 
 template <int GROUPS, int SPAN, bool MINS, bool SIGNED = false, int ROWS = kIntRows>
 inline void int_rows(int64_t count, const QuantizedRows& rows, int64_t panel, const IntGroup* groups,
-                     int64_t columns, Output output, int64_t channels) {
+                     int64_t columns, Output output, int64_t channels, NextWeights next) {
   for (; count >= ROWS; count -= ROWS, ++panel) {
-    int_tile<ROWS, GROUPS, SPAN, MINS, SIGNED>(rows, panel, groups, columns, output, channels);
+    int_tile<ROWS, GROUPS, SPAN, MINS, SIGNED>(rows, panel, groups, columns, output, channels, next);
+    next = {}; // once
     output = output.at(ROWS, 0);
   }
   if constexpr (ROWS > 1) {
     if (count > 0) // of the last panel
-      int_rows<GROUPS, SPAN, MINS, SIGNED, ROWS - 1>(count, rows, panel, groups, columns, output, channels);
+      int_rows<GROUPS, SPAN, MINS, SIGNED, ROWS - 1>(count, rows, panel, groups, columns, output, channels,
+                                                     next);
   }
 }
 

@@ -41,8 +41,8 @@ inline Lanes power_of_2(Lanes x) {
   return where_less(x, broadcast(-125.0f), zero(), times_power_of_2(p, power));
 }
 
-// 2^x for x up to 15 to be rounded to words: with an error under 3.5e-6 of it, and 2^-20 for all that is less.
-// The coefficients interpolate between -1/2 and 1/2 at Chebyshev's nodes.
+// 2^x for x up to 15 to be rounded to words: with an error under 3.5e-6 of it, and 2^-20 for all that is
+// less. The coefficients interpolate between -1/2 and 1/2 at Chebyshev's nodes.
 inline Lanes power_of_2_for_words(Lanes x) {
   const Lanes bounded = max(broadcast(-20.0f), x);
   const Ints power = round_to_ints(bounded);
@@ -55,8 +55,8 @@ inline Lanes power_of_2_for_words(Lanes x) {
   return times_power_of_2(p, power);
 }
 
-// What numbers are multiplied with so that the largest magnitude, `top`, becomes `limit`, and what brings them
-// back. Both are 0 where all are tiny. A scale is no number where one of the numbers is not finite.
+// What numbers are multiplied with so that the largest magnitude, `top`, becomes `limit`, and what brings
+// them back. Both are 0 where all are tiny. A scale is no number where one of the numbers is not finite.
 struct Scales {
   Lanes inverse, scale;
 };
