@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/buffer_pages.h"
 #include "cpu/kernels.h"
 
 namespace whisper_hip {
@@ -39,6 +40,8 @@ EncodedWindow::Memory WindowCache::take() {
                                          padded_keys(weights_.audio_positions)));
   }
   memory.buffer = device_.allocate(memory.tensors.get(), "the keys and values of a window");
+  if (!device_.is_gpu())
+    ask_for_large_pages(memory.buffer.get()); // each token reads all of it
   std::lock_guard<std::mutex> lock(mutex_);
   ++used_;
   return memory;
