@@ -7,16 +7,9 @@
 #include "cpu/kernels.h"
 #include "ggml.h"
 
-struct ggml_threadpool;
-
 namespace whisper_hip {
 
-// The threads that compute a node together, and which of them this is.
-struct Team {
-  int index;
-  int size;
-  ggml_threadpool* pool;
-};
+struct Team;
 
 // Whether the weights lie in packed_weights.cpp's buffers.
 bool is_packed(const ggml_tensor& weights);
