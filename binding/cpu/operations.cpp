@@ -147,7 +147,7 @@ Attention head_of(const ggml_tensor& node, int64_t index) {
   return view;
 }
 
-// Not where few queries attend to what was stored for them.
+// The encoder's attention. Keys and values of the decoder's are read for few queries, as they are stored.
 bool uses_words(const ggml_tensor& node) {
   return node.src[3] == nullptr && node.op_params[kTurnedHeads] == 0 && node.src[0]->ne[0] <= kMostWordSize;
 }
