@@ -113,6 +113,16 @@ inline void sum_halves(const Attention& head, int first_query, int end_query, co
   }
 }
 
+// Sums of values [queries, size] times a factor for each query, to its place.
+inline void store_scaled(const Attention& head, int first, int queries, const float* sums,
+                         const float* factors) {
+  for (int i = 0; i < queries; ++i) {
+    float* output = head.output + (first + i) * head.output_stride;
+    for (int at = 0; at < head.size; at += 16)
+      store(output + at, load(sums + static_cast<int64_t>(i) * head.size + at) * broadcast(factors[i]));
+  }
+}
+
 inline void attend_halves(const Attention& head, int first_query, int end_query, uint8_t* scratch) {
   const int padded = padded_keys(head.keys);
   auto* scores = reinterpret_cast<float*>(scratch);
@@ -162,11 +172,7 @@ inline void attend_halves(const Attention& head, int first_query, int end_query,
       factors[i] = soften(head, first + i, padded, scores + static_cast<int64_t>(i) * padded);
     std::fill_n(result, static_cast<int64_t>(queries) * head.size, 0.0f);
     sum_halves(head, first, end, scores, padded, result);
-    for (int i = 0; i < queries; ++i) {
-      float* output = head.output + (first + i) * head.output_stride;
-      for (int at = 0; at < head.size; at += 16)
-        store(output + at, load(result + static_cast<int64_t>(i) * head.size + at) * broadcast(factors[i]));
-    }
+    store_scaled(head, first, queries, result, factors);
   }
 }
 

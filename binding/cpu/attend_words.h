@@ -204,11 +204,7 @@ inline void attend_words(const Attention& head, int first_query, int end_query, 
       for (; channel < head.size; channel += kGroup)
         sum_channels(std::integral_constant<int, 1>{}, channel);
     }
-    for (int i = 0; i < queries; ++i) {
-      float* output = head.output + (first + i) * head.output_stride;
-      for (int at = 0; at < head.size; at += 16)
-        store(output + at, load(result + static_cast<int64_t>(i) * head.size + at) * broadcast(factors[i]));
-    }
+    store_scaled(head, first, queries, result, factors);
   }
 }
 
