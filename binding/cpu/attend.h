@@ -46,6 +46,15 @@ inline void apply_mask(const Attention& head, int query, float* scores) {
   }
 }
 
+// Also makes the scores of keys that do not exist the least.
+inline float largest_score(int keys, int padded, float* scores) {
+  std::fill(scores + keys, scores + padded, -INFINITY);
+  Lanes most = load(scores);
+  for (int key = 16; key < padded; key += 16)
+    most = max(most, load(scores + key));
+  return largest(most);
+}
+
 // Scores to weights, in place; returns 1 / their sum, or 0 if no key is attended to.
 inline float soften(const Attention& head, int query, int padded, float* scores) {
   float scale = head.scale;
@@ -53,11 +62,7 @@ inline float soften(const Attention& head, int query, int padded, float* scores)
     apply_mask(head, query, scores);
     scale = 1.0f;
   }
-  std::fill(scores + head.keys, scores + padded, -INFINITY);
-  Lanes most = load(scores);
-  for (int key = 16; key < padded; key += 16)
-    most = max(most, load(scores + key));
-  const float top = largest(most);
+  const float top = largest_score(head.keys, padded, scores);
   if (top == -INFINITY) {
     // Only of keys that are masked or not a number.
     bool any = false;
@@ -79,23 +84,24 @@ inline float soften(const Attention& head, int query, int padded, float* scores)
   return 1.0f / sum_of(sum);
 }
 
-// The sum of values, each times the query's weight: [queries, size]. `column_step` lies between two keys.
-template <bool ADD, typename Weight, int GROUPS>
-inline void sum_values(int64_t queries, const float* weights, int64_t weights_stride,
-                       const typename Weight::Stored* values, int64_t column_step, int size, int64_t keys,
-                       float* output) {
-  constexpr int kRows = kFloatRows * kFloatGroups / GROUPS;
+// Adds values, each times the query's weight, to the sums [queries, size].
+inline void add_values(const Attention& head, int first_key, int end_key, int queries, const float* weights,
+                       int64_t weights_stride, float* sums) {
+  constexpr int kRows = kFloatRows * kFloatGroups / kValueGroups;
+  const auto* values = reinterpret_cast<const uint16_t*>(head.value + first_key * head.value_stride);
+  const auto column_step = static_cast<int64_t>(head.value_stride / 2); // between two keys
+  const int keys = end_key - first_key;
   int at = 0;
-  for (; at + GROUPS * kGroup <= size; at += GROUPS * kGroup)
-    float_rows<GROUPS, ADD, Weight, kRows>(queries, weights, weights_stride,
-                                           {values + at, kGroup, column_step}, keys, {output + at, size},
-                                           GROUPS * kGroup);
-  for (; at < size; at += kGroup)
-    float_rows<1, ADD, Weight>(queries, weights, weights_stride, {values + at, kGroup, column_step}, keys,
-                               {output + at, size}, kGroup);
+  for (; at + kValueGroups * kGroup <= head.size; at += kValueGroups * kGroup)
+    float_rows<kValueGroups, true, Half, kRows>(queries, weights + first_key, weights_stride,
+                                                {values + at, kGroup, column_step}, keys,
+                                                {sums + at, head.size}, kValueGroups * kGroup);
+  for (; at < head.size; at += kGroup)
+    float_rows<1, true, Half>(queries, weights + first_key, weights_stride,
+                              {values + at, kGroup, column_step}, keys, {sums + at, head.size}, kGroup);
 }
 
-// The same of values that are not packed, without the tiles that all queries ignore.
+// Adds all values but those of tiles that all queries ignore.
 inline void sum_halves(const Attention& head, int first_query, int end_query, const float* weights,
                        int64_t weights_stride, float* output) {
   for (int key = 0; key < head.keys;) {
@@ -104,10 +110,7 @@ inline void sum_halves(const Attention& head, int first_query, int end_query, co
            !is_masked(head, first_query, end_query, end, std::min(end + kKeyTile, head.keys)))
       end = std::min(end + kKeyTile, head.keys);
     if (end > key)
-      sum_values<true, Half, kValueGroups>(
-          end_query - first_query, weights + key, weights_stride,
-          reinterpret_cast<const uint16_t*>(head.value + key * head.value_stride),
-          static_cast<int64_t>(head.value_stride / 2), head.size, end - key, output);
+      add_values(head, key, end, end_query - first_query, weights, weights_stride, output);
     // Where nothing was cut off at the size of a tile, the next keys are masked.
     key = end > key && end - key == kValueTile ? end : end + kKeyTile;
   }

@@ -26,18 +26,14 @@ struct PackedHead {
   float* key_scales;   // [padded_keys]
   float* value_scales; // [tiles, size]
 
-  PackedHead(const Attention& head, uint8_t* base) {
+  explicit PackedHead(const Attention& head) {
     const int64_t padded = padded_keys(head.keys), pairs = padded * head.size / 2;
-    keys = reinterpret_cast<int32_t*>(base);
+    keys = reinterpret_cast<int32_t*>(head.packed);
     values = keys + pairs;
     key_scales = reinterpret_cast<float*>(values + pairs);
     value_scales = key_scales + padded;
   }
 };
-
-inline Ints larger_magnitude(Ints most, Lanes x) {
-  return max(most, bits_of(magnitude(x)));
-}
 
 inline void pack_keys(const Attention& head, const PackedHead& to) {
   float group[kMostWordSize * kGroup];
@@ -78,8 +74,8 @@ inline void pack_values(const Attention& head, const PackedHead& to) {
   }
 }
 
-inline void pack_head(const Attention& head, uint8_t* to) {
-  const PackedHead packed(head, to);
+inline void pack_head(const Attention& head) {
+  const PackedHead packed(head);
   pack_keys(head, packed);
   pack_values(head, packed);
 }
@@ -145,12 +141,8 @@ inline void word_rows(int count, const int32_t* rows, int64_t row_step, const in
 // Exponents of 2 to weights as words, at the beginning of their own memory: the largest becomes kMostWeight.
 // Returns the sum of the weights.
 inline float soften_to_words(int keys, int padded, float* scores) {
-  std::fill(scores + keys, scores + padded, -INFINITY);
-  Lanes most = load(scores);
-  for (int key = 16; key < padded; key += 16)
-    most = max(most, load(scores + key));
   constexpr float kLog2OfMost = 14.9999559f;
-  const Lanes subtract = broadcast(largest(most) - kLog2OfMost);
+  const Lanes subtract = broadcast(largest_score(keys, padded, scores) - kLog2OfMost);
   auto* words = reinterpret_cast<int16_t*>(scores);
   Lanes sum = zero();
   for (int key = 0; key < padded; key += 16) {
@@ -162,7 +154,7 @@ inline float soften_to_words(int keys, int padded, float* scores) {
 }
 
 inline void attend_words(const Attention& head, int first_query, int end_query, uint8_t* scratch) {
-  const PackedHead packed(head, head.packed);
+  const PackedHead packed(head);
   const int padded = padded_keys(head.keys), pairs = head.size / 2;
   auto* scores = reinterpret_cast<float*>(scratch);
   float* result = scores + static_cast<int64_t>(kQueryBlock) * padded;

@@ -60,7 +60,7 @@ struct Attention {
   size_t mask_stride;         // bytes
   float* output;              // f32, `queries` rows
   size_t output_stride;       // floats
-  uint8_t* packed;            // both as pack_head() has written them, or null
+  uint8_t* packed;            // both as pack_head() writes them, or null
 };
 
 struct Kernels {
@@ -79,8 +79,9 @@ struct Kernels {
   void (*unpack_row)(const PackedType& type, const uint8_t* weights, int64_t columns, int64_t row, float* to,
                      uint8_t* scratch);
 
-  // Keys and values of a head without a mask, of kMostWordSize at most, as words: packed_head_size() bytes.
-  void (*pack_head)(const Attention& head, uint8_t* to);
+  // Writes keys and values of a head without a mask, whose size is kMostWordSize at most, as words to
+  // `head.packed`: packed_head_size() bytes.
+  void (*pack_head)(const Attention& head);
   // Some queries of a head; `scratch` of attention_scratch() bytes.
   void (*attend)(const Attention& head, int first_query, int end_query, uint8_t* scratch);
 

@@ -47,9 +47,9 @@ inline void quantize_blocks(const PackedType& type, const float* from, int64_t s
   const int zero_point = takes_as_signed(type) ? 0 : type.zero;
   Ints most[16];
   for (int i = 0; i < 16; ++i)
-    most[i] = i < count ? max(bits_of(magnitude(load(from + i * step))),
-                              bits_of(magnitude(load(from + i * step + 16))))
-                        : broadcast(0);
+    most[i] = i < count
+                  ? larger_magnitude(bits_of(magnitude(load(from + i * step))), load(from + i * step + 16))
+                  : broadcast(0);
   const Lanes top = of_bits(reduce_each(most, [](Ints a, Ints b) { return max(a, b); }));
   const Scales scales = scales_for(top, kMostActivation);
   float inverses[16], scale_of[16];

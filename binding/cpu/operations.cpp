@@ -181,8 +181,7 @@ void attend(const Kernels& kernels, ggml_tensor& node, const Team& team, Memory 
     return;
   }
   gather(team);
-  share(team, heads,
-        [&](int64_t head) { kernels.pack_head(head_of(node, head), parts.packed + head * parts.head_size); });
+  share(team, heads, [&](int64_t head) { kernels.pack_head(packed(head)); });
   ggml_barrier(team.pool);
   gather(team);
   constexpr int kAtOnce = 4 * kQueryBlock;

@@ -55,12 +55,17 @@ inline Lanes power_of_2_for_words(Lanes x) {
   return times_power_of_2(p, power);
 }
 
+// Of magnitudes as bits: infinities and what is not a number are larger than all others.
+inline Ints larger_magnitude(Ints most, Lanes x) {
+  return max(most, bits_of(magnitude(x)));
+}
+
 // What numbers are multiplied with so that the largest magnitude, `top`, becomes `limit`, and what brings
 // them back. Both are 0 where all are tiny. A scale is no number where one of the numbers is not finite.
 struct Scales {
   Lanes inverse, scale;
 };
-// `top` is the largest as bits: infinities and what is not a number are larger than all magnitudes.
+// `top` is of larger_magnitude().
 inline Scales scales_for(Lanes top, float limit) {
   const Lanes most = broadcast(limit), least = broadcast(1e-35f);
   // Comparisons with NaN are false.
