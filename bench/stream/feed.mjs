@@ -80,8 +80,8 @@ export async function feed(live, pieces, onEvent, now) {
   await done
 }
 
-/** @param {Iterable<Buffer>} pieces */
-function* chunksOf(pieces) {
+/** 100 ms each. @param {Iterable<Buffer>} pieces */
+export function* chunksOf(pieces) {
   const bytes = CHUNK_SECONDS * 32_000
   for (const piece of pieces) {
     for (let at = 0; at < piece.length; at += bytes) yield piece.subarray(at, at + bytes)

@@ -17,10 +17,10 @@ import { library } from '../support/library.mjs'
 import { positive } from '../support/options.mjs'
 import { pcmOf, RECORDINGS } from '../support/recordings.mjs'
 import { printTable } from '../support/table.mjs'
+import { chunksOf } from './feed.mjs'
 import { measure, quantile } from './measure.mjs'
 
 const BYTES_PER_SECOND = 32_000
-const CHUNK = BYTES_PER_SECOND / 10
 
 /**
  * What a stream says of speech that arrives as fast as it is spoken, and when.
@@ -34,9 +34,11 @@ async function listen(live, pcm) {
   const seconds = () => (performance.now() - start) / 1000
   live.on('data', (event) => events.push({ time: seconds(), event }))
   const done = new Promise((resolve, reject) => live.once('end', resolve).once('error', reject))
-  for (let at = 0; at < pcm.length; at += CHUNK) {
-    await sleep(Math.max(0, ((at + CHUNK) / BYTES_PER_SECOND - seconds()) * 1000))
-    if (!live.write(pcm.subarray(at, at + CHUNK))) await new Promise((resolve) => live.once('drain', resolve))
+  let due = 0
+  for (const chunk of chunksOf([pcm])) {
+    due += chunk.length / BYTES_PER_SECOND
+    await sleep(Math.max(0, (due - seconds()) * 1000))
+    if (!live.write(chunk)) await new Promise((resolve) => live.once('drain', resolve))
   }
   live.end()
   await done
@@ -56,17 +58,15 @@ await run(async () => {
   })
   const [streams, minutes] = [positive('streams', values.streams), positive('minutes', values.minutes)]
   const speech = Buffer.concat(await Promise.all(RECORDINGS.map(async (name) => pcmOf(await material(name)))))
-  const length = Math.round(minutes * 60) * BYTES_PER_SECOND
-  const whole = Buffer.concat(
-    Array.from({ length: Math.ceil((2 * length) / speech.length) + 1 }, () => speech),
-  )
+  const length = minutes * 60 * BYTES_PER_SECOND
+  const whole = Buffer.concat(Array.from({ length: Math.ceil(length / speech.length) + 1 }, () => speech))
   const { loadModel } = library()
   const model = await loadModel(values.model, { backend: /** @type {'auto'} */ (values.backend) })
   console.log(`${cpus()[0]?.model}, ${cpus().length} processors; load ${loadavg()[0]?.toFixed(2)}`)
   const processorBefore = process.cpuUsage()
   const found = await Promise.all(
     Array.from({ length: streams }, (_, i) => {
-      const from = Math.round((i * speech.length) / streams / CHUNK) * CHUNK
+      const from = 2 * Math.round((i * speech.length) / streams / 2)
       const policy = /** @type {'agreement'} */ (values.policy)
       const live = model.stream({ policy, step: Number(values.step), language: 'en' })
       return listen(live, whole.subarray(from, from + length))
